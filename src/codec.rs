@@ -1,0 +1,420 @@
+//! Turns a session into a token, and back, step by step.
+//!
+//! ```text
+//! encode                                      decode
+//! 1  session    -> JSON, not too large         7  its own expiry has not passed
+//! 2  JSON       -> payload                     6  JSON    <- payload, not too large
+//! 3  payload    -> payload:stamp               5  the stamp is within the policy
+//! 4  + stamp    -> payload:stamp:signature     4  payload <- payload:stamp
+//!                                              3  proved by one of the keys
+//!                                              2  split from the signature
+//! 5  token not too long                        1  token not too long
+//! ```
+
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+
+use crate::error::{DecodeError, EncodeError};
+use crate::expiry::{Claim, EXPIRY_KEY, ExpiryRule};
+use crate::json;
+use crate::key::Keyring;
+use crate::payload::{self, Compress};
+use crate::session::{Origin, Session};
+use crate::timestamp::{Stamped, TimestampSigner, age, check_age};
+
+/// The salt of Django's `signed_cookies` session backend.
+pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
+
+/// The reserved entry that holds when a session began, in Unix seconds.
+const STARTED_KEY: &str = "_session_started";
+
+/// Makes tokens of sessions, and sessions of tokens.
+///
+/// The tokens are those of Django's `signed_cookies` backend, for which the
+/// defaults are meant: its salt, two weeks, tokens of at most 4,096 bytes (what
+/// a browser keeps), at most 65,536 bytes of JSON.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::{Keyring, Session, SessionCodec};
+///
+/// // Django's SECRET_KEY.
+/// let ring = Keyring::new("test-secret-key-0123456789")?;
+/// let codec = SessionCodec::new(&ring);
+///
+/// // A token that Django made, read at the same second.
+/// let now = time::OffsetDateTime::from_unix_timestamp(1_700_000_000)?;
+/// let token = "eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv1PND9KvRoXls35Yzj9bRllXH3a44cb4Ji8xw";
+/// let mut session = codec.decode_at(token, now)?;
+/// assert_eq!(session.get::<u64>("user_id")?, Some(42));
+///
+/// // Changed, and signed anew: Django reads it in its turn.
+/// session.insert("language", "fr")?;
+/// let token = codec.encode_at(&session, now)?;
+/// assert!(token.starts_with("eyJ1c2VyX2lkIjo0MiwibGFuZ3VhZ2UiOiJmciJ9:1r31eq:"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SessionCodec {
+    ring: Keyring,
+    signer: TimestampSigner,
+    compress: Compress,
+    max_age: Duration,
+    expiry_rule: ExpiryRule,
+    max_token_len: usize,
+    max_payload_len: usize,
+    not_before: Option<OffsetDateTime>,
+    max_clock_skew: Duration,
+    absolute_max_age: Option<Duration>,
+}
+
+impl SessionCodec {
+    /// Makes a codec for Django's session cookie.
+    #[must_use]
+    pub fn new(ring: &Keyring) -> Self {
+        Self {
+            ring: ring.clone(),
+            signer: TimestampSigner::new(ring, SESSION_SALT),
+            compress: Compress::default(),
+            max_age: Duration::from_secs(14 * 24 * 60 * 60),
+            expiry_rule: ExpiryRule::default(),
+            max_token_len: 4096,
+            max_payload_len: payload::DEFAULT_MAX_LEN,
+            not_before: None,
+            max_clock_skew: Duration::from_secs(5 * 60),
+            absolute_max_age: None,
+        }
+    }
+
+    /// Sets what the tokens are for; see [`Signer`](crate::Signer) for why it matters.
+    #[must_use]
+    pub fn salt(mut self, salt: &str) -> Self {
+        self.signer = TimestampSigner::new(&self.ring, salt);
+        self
+    }
+
+    /// Sets when to compress: if it makes the token shorter, unless told otherwise.
+    #[must_use]
+    pub fn compress(mut self, compress: Compress) -> Self {
+        self.compress = compress;
+        self
+    }
+
+    /// Sets how long a session lasts after it was last written: two weeks, unless told otherwise.
+    ///
+    /// Django's `SESSION_COOKIE_AGE`. An age of exactly this passes.
+    #[must_use]
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = max_age;
+        self
+    }
+
+    /// Sets whether a session's own expiry counts: it does, unless told otherwise.
+    #[must_use]
+    pub fn expiry_rule(mut self, rule: ExpiryRule) -> Self {
+        self.expiry_rule = rule;
+        self
+    }
+
+    /// Sets how long a token may be: 4,096 bytes, unless told otherwise.
+    #[must_use]
+    pub fn max_token_len(mut self, bytes: usize) -> Self {
+        self.max_token_len = bytes;
+        self
+    }
+
+    /// Sets how much JSON a session may have: 65,536 bytes, unless told otherwise.
+    ///
+    /// Inflating stops there.
+    #[must_use]
+    pub fn max_payload_len(mut self, bytes: usize) -> Self {
+        self.max_payload_len = bytes;
+        self
+    }
+
+    /// Refuses every token signed before this moment: signs everyone out.
+    ///
+    /// Stamps are whole seconds: give a whole second, or what was signed in the
+    /// same second before the fraction is refused too.
+    #[must_use]
+    pub fn not_before(mut self, moment: OffsetDateTime) -> Self {
+        self.not_before = Some(moment);
+        self
+    }
+
+    /// Sets how far in the future a stamp may lie: five minutes, unless told otherwise.
+    ///
+    /// Clocks of different machines differ. [`ExpiryRule::Django`] accepts any.
+    #[must_use]
+    pub fn max_clock_skew(mut self, skew: Duration) -> Self {
+        self.max_clock_skew = skew;
+        self
+    }
+
+    /// Sets how long a session lasts from its beginning, however often it is written.
+    ///
+    /// The beginning is kept in the session as `_session_started`, Unix seconds,
+    /// which Django carries along untouched. A session without it, one that Django
+    /// began, counts from the stamp of the token that was first read here.
+    #[must_use]
+    pub fn absolute_max_age(mut self, max_age: Duration) -> Self {
+        self.absolute_max_age = Some(max_age);
+        self
+    }
+
+    /// Makes a token of a session, signed now.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_at`](Self::encode_at).
+    pub fn encode(&self, session: &Session) -> Result<String, EncodeError> {
+        self.encode_at(session, OffsetDateTime::now_utc())
+    }
+
+    /// Makes a token of a session, signed at `now`.
+    ///
+    /// What could not be read back is refused here, so that no session is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BadExpiry`], [`EncodeError::TooLarge`],
+    /// [`EncodeError::BeforeEpoch`] and [`EncodeError::TooLong`].
+    pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
+        let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
+        let began = session.origin().map_or(now, |origin| origin.started);
+        self.token(session.to_json(), &limits, began, now)
+    }
+
+    /// Returns the session of a token, if it may still be used.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode_at`](Self::decode_at).
+    pub fn decode(&self, token: &str) -> Result<Session, DecodeError> {
+        self.decode_at(token, OffsetDateTime::now_utc())
+    }
+
+    /// Returns the session of a token, if it may still be used at `now`.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DecodeError`] but `WrongType`.
+    pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
+        let (stamped, json) = self.open(token, now)?;
+        let mut session = Session::from_json(json)?;
+        let limits = self.limits(&session).ok_or(DecodeError::BadExpiry)?;
+        let started = self.check_limits(&limits, stamped.signed_at, now)?;
+        let Stamped { signed_at, key_index, .. } = stamped;
+        session.set_origin(Origin { signed_at, key_index, started });
+        Ok(session)
+    }
+
+    /// Makes a token of a struct or a map, signed now, with no [`Session`] between.
+    ///
+    /// With an [`absolute_max_age`](Self::absolute_max_age) the struct must carry
+    /// the field `_session_started: Option<i64>` from one token to the next, left
+    /// out when `None`: without it every token begins a new session.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_at`](Self::encode_at), [`EncodeError::Value`] if it cannot be
+    /// written as JSON, and [`EncodeError::NotAnObject`] if that is not an object.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use signed_session::{Keyring, SessionCodec};
+    ///
+    /// #[derive(Serialize, Deserialize)]
+    /// struct Visitor {
+    ///     user_id: u64,
+    ///     language: String,
+    /// }
+    ///
+    /// let codec = SessionCodec::new(&Keyring::new("example-only-correct-horse-battery-staple")?);
+    /// let token = codec.encode_as(&Visitor { user_id: 42, language: "fr".into() })?;
+    /// let visitor: Visitor = codec.decode_as(&token)?;
+    /// assert_eq!((visitor.user_id, visitor.language.as_str()), (42, "fr"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn encode_as<T: Serialize + ?Sized>(&self, value: &T) -> Result<String, EncodeError> {
+        self.encode_as_at(value, OffsetDateTime::now_utc())
+    }
+
+    /// Makes a token of a struct or a map, signed at `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_as`](Self::encode_as).
+    pub fn encode_as_at<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        now: OffsetDateTime,
+    ) -> Result<String, EncodeError> {
+        let json = json::write(value)?;
+        if !is_object(&json) {
+            return Err(EncodeError::NotAnObject);
+        }
+        let limits = self.limits_of_text(&json).map_err(|_| EncodeError::BadExpiry)?;
+        self.token(json, &limits, now, now)
+    }
+
+    /// Returns a token's session as a struct or a map, if it may still be used.
+    ///
+    /// # Errors
+    ///
+    /// Any [`DecodeError`]; `WrongType` if the session does not fit `T`.
+    pub fn decode_as<T: DeserializeOwned>(&self, token: &str) -> Result<T, DecodeError> {
+        self.decode_as_at(token, OffsetDateTime::now_utc())
+    }
+
+    /// Returns a token's session as a struct or a map, if it may still be used at `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode_as`](Self::decode_as).
+    pub fn decode_as_at<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Result<T, DecodeError> {
+        let (stamped, json) = self.open(token, now)?;
+        let limits = self.limits_of_text(&json)?;
+        self.check_limits(&limits, stamped.signed_at, now)?;
+        Ok(json::read(&json)?)
+    }
+
+    /// Makes the token of a session's JSON: all steps of encoding.
+    fn token(
+        &self,
+        mut json: String,
+        limits: &Limits,
+        began: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<String, EncodeError> {
+        // 1: the JSON, with the session's beginning if that is to be known
+        if self.absolute_max_age.is_some() && limits.started.is_none() {
+            json.pop();
+            let comma = if json == "{" { "" } else { "," };
+            // Writing to a String cannot fail.
+            let _ = write!(json, "{comma}\"{STARTED_KEY}\":{}}}", began.unix_timestamp());
+        }
+        if json.len() > self.max_payload_len {
+            return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
+        }
+        // 2: the payload
+        let mut token = self.signer.start(payload::max_payload_len(json.len()));
+        payload::append(&mut token, &json, self.compress);
+        // 3 and 4: stamp and signature
+        self.signer.append_readable_stamp(&mut token, now)?;
+        // 5: the length
+        if token.len() > self.max_token_len {
+            return Err(EncodeError::TooLong { len: token.len(), limit: self.max_token_len });
+        }
+        Ok(token)
+    }
+
+    /// Takes a token apart: the first six steps of decoding.
+    fn open<'t>(
+        &self,
+        token: &'t str,
+        now: OffsetDateTime,
+    ) -> Result<(Stamped<'t>, String), DecodeError> {
+        // 1: the length
+        if token.len() > self.max_token_len {
+            return Err(DecodeError::TooLong { len: token.len(), limit: self.max_token_len });
+        }
+        // 2, 3 and 4: the signature and the stamp
+        let stamped = self.signer.unsign_any_age(token)?;
+        // 5: the policy
+        self.check_stamp(stamped.signed_at, now)?;
+        // 6: the JSON
+        let json = payload::read(stamped.value, self.max_payload_len)?;
+        Ok((stamped, json))
+    }
+
+    /// Refuses a stamp outside the policy, as far as the stamp alone decides.
+    fn check_stamp(
+        &self,
+        signed_at: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<(), DecodeError> {
+        let skew = self.max_clock_skew.try_into().unwrap_or(time::Duration::MAX);
+        if self.expiry_rule != ExpiryRule::Django && signed_at > now.saturating_add(skew) {
+            return Err(DecodeError::NotYetValid { signed_at });
+        }
+        if self.not_before.is_some_and(|moment| signed_at < moment) {
+            return Err(DecodeError::Revoked { signed_at });
+        }
+        match self.expiry_rule {
+            // The session may ask for more.
+            ExpiryRule::Enforce => Ok(()),
+            ExpiryRule::Shorter | ExpiryRule::Django => check_age(signed_at, self.max_age, now),
+        }
+    }
+
+    /// Refuses a session that is over, and returns when it began.
+    fn check_limits(
+        &self,
+        limits: &Limits,
+        signed_at: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<OffsetDateTime, DecodeError> {
+        limits.expiry.check(self.expiry_rule, self.max_age, signed_at, now)?;
+        let started = limits.started.unwrap_or(signed_at);
+        match self.absolute_max_age {
+            Some(max_age) if age(started, now) > max_age => {
+                Err(DecodeError::Expired { signed_at, age: age(signed_at, now) })
+            }
+            _ => Ok(started),
+        }
+    }
+
+    /// Reads what a session says of its own end, as far as it counts; `None` if that is unusable.
+    fn limits(&self, session: &Session) -> Option<Limits> {
+        let expiry = match self.expiry_rule {
+            ExpiryRule::Enforce | ExpiryRule::Shorter => Claim::read(session.text(EXPIRY_KEY))?,
+            ExpiryRule::Django => Claim::Nothing,
+        };
+        let started = match (self.absolute_max_age, session.text(STARTED_KEY)) {
+            (Some(_), Some(text)) => {
+                let seconds = text.parse().ok().filter(|seconds| *seconds >= 0)?;
+                Some(OffsetDateTime::from_unix_timestamp(seconds).ok()?)
+            }
+            _ => None,
+        };
+        Some(Limits { expiry, started })
+    }
+
+    /// Reads the same from a session's JSON, which must be an object.
+    fn limits_of_text(&self, json: &str) -> Result<Limits, DecodeError> {
+        // A key can be spelled with escapes; with neither, no reserved key is there.
+        if is_object(json) && !json.contains("_session") && !json.contains('\\') {
+            return Ok(Limits { expiry: Claim::Nothing, started: None });
+        }
+        let session = Session::from_json(json.to_owned())?;
+        self.limits(&session).ok_or(DecodeError::BadExpiry)
+    }
+}
+
+/// What a session says of its own end.
+struct Limits {
+    expiry: Claim,
+    started: Option<OffsetDateTime>,
+}
+
+fn is_object(json: &str) -> bool {
+    json.trim_ascii_start().starts_with('{')
+}
+
+impl fmt::Debug for SessionCodec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionCodec").finish_non_exhaustive()
+    }
+}

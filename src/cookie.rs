@@ -1,0 +1,245 @@
+//! Turns cookie attributes, checked once when built, into cookies, and finds a cookie in a header.
+//!
+//! After RFC 6265 and its successor draft-ietf-httpbis-rfc6265bis.
+
+use cookie::{Cookie, SameSite};
+use time::OffsetDateTime;
+
+use crate::error::{ConfigError, EncodeError};
+
+/// The longest name and value together that browsers keep, in bytes.
+const MAX_LEN: usize = 4096;
+
+/// The longest attribute that browsers keep, in bytes.
+const MAX_ATTRIBUTE_LEN: usize = 1024;
+
+/// A cookie's name and attributes.
+///
+/// `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/` unless told otherwise:
+/// Django's defaults, but for `Secure`. What browsers insist on holds whatever
+/// is set: `SameSite=None`, `Partitioned` and the prefixes `__Secure-` and
+/// `__Host-` mean `Secure`.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::CookieOptions;
+///
+/// let options = CookieOptions::new("sessionid")?.domain("example.com")?;
+/// let hour = Some(time::Duration::HOUR);
+/// let cookie = options.cookie("e30:1r31eq:sig", hour, time::OffsetDateTime::UNIX_EPOCH)?;
+/// assert_eq!(
+///     cookie.to_string(),
+///     "sessionid=e30:1r31eq:sig; HttpOnly; SameSite=Lax; Secure; Path=/; Domain=example.com; \
+///      Max-Age=3600; Expires=Thu, 01 Jan 1970 01:00:00 GMT",
+/// );
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct CookieOptions {
+    name: String,
+    path: String,
+    domain: Option<String>,
+    secure: bool,
+    http_only: bool,
+    same_site: Option<SameSite>,
+    partitioned: bool,
+}
+
+impl CookieOptions {
+    /// Names the cookie; Django's name is `sessionid`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::CookieName`] if it is not a token of RFC 9110 with 1 to
+    /// 256 characters.
+    pub fn new(name: &str) -> Result<Self, ConfigError> {
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || name.len() > 256 || !name.bytes().all(is_token) {
+            return Err(ConfigError::CookieName);
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            path: "/".to_owned(),
+            domain: None,
+            secure: true,
+            http_only: true,
+            same_site: Some(SameSite::Lax),
+            partitioned: false,
+        })
+    }
+
+    /// Sets the path below which the cookie is sent, `/` unless told otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::CookiePath`] if it does not begin with `/`, has more than
+    /// 1,024 bytes, or holds a `;` or anything but printable ASCII;
+    /// [`ConfigError::HostPrefix`] for `__Host-` and another path than `/`.
+    pub fn path(mut self, path: &str) -> Result<Self, ConfigError> {
+        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b';';
+        let fits = path.len() <= MAX_ATTRIBUTE_LEN && !path.ends_with(' ');
+        if !path.starts_with('/') || !fits || !path.bytes().all(is_plain) {
+            return Err(ConfigError::CookiePath);
+        }
+        if self.has_prefix("__Host-") && path != "/" {
+            return Err(ConfigError::HostPrefix);
+        }
+        path.clone_into(&mut self.path);
+        Ok(self)
+    }
+
+    /// Sets the domain whose every host gets the cookie; unless set, only the host that set it does.
+    ///
+    /// A leading dot, which old browsers wanted, means nothing and is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::CookieDomain`] if it is not a host name in ASCII;
+    /// [`ConfigError::HostPrefix`] for `__Host-`.
+    pub fn domain(mut self, domain: &str) -> Result<Self, ConfigError> {
+        let host = domain.strip_prefix('.').unwrap_or(domain);
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        if host.len() > 253 || !host.split('.').all(is_label) {
+            return Err(ConfigError::CookieDomain);
+        }
+        if self.has_prefix("__Host-") {
+            return Err(ConfigError::HostPrefix);
+        }
+        self.domain = Some(host.to_owned());
+        Ok(self)
+    }
+
+    /// Sets whether only https carries the cookie: it does, unless told otherwise.
+    ///
+    /// Browsers make an exception for localhost.
+    #[must_use]
+    pub fn secure(mut self, secure: bool) -> Self {
+        self.secure = secure;
+        self
+    }
+
+    /// Sets whether scripts in the page are kept from the cookie: they are, unless told otherwise.
+    #[must_use]
+    pub fn http_only(mut self, http_only: bool) -> Self {
+        self.http_only = http_only;
+        self
+    }
+
+    /// Sets which requests from other sites carry the cookie; `None` leaves it to the browser.
+    #[must_use]
+    pub fn same_site(mut self, same_site: impl Into<Option<SameSite>>) -> Self {
+        self.same_site = same_site.into();
+        self
+    }
+
+    /// Sets whether the cookie is kept apart for each site that embeds this one.
+    #[must_use]
+    pub fn partitioned(mut self, partitioned: bool) -> Self {
+        self.partitioned = partitioned;
+        self
+    }
+
+    /// Returns the cookie's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Finds the cookie's values in a `Cookie:` header, in order.
+    ///
+    /// There can be several: cookies of other paths and domains come under the
+    /// same name. Names are compared byte for byte once spaces and tabs around
+    /// them are gone; nothing is decoded.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::CookieOptions;
+    ///
+    /// let options = CookieOptions::new("sessionid")?;
+    /// let header = "theme=dark; sessionid=e30:1r31eq:sig; SessionID=other; =sessionid";
+    /// assert_eq!(options.find(header).collect::<Vec<_>>(), ["e30:1r31eq:sig"]);
+    /// # Ok::<(), signed_session::ConfigError>(())
+    /// ```
+    pub fn find<'h>(&self, header: &'h str) -> impl Iterator<Item = &'h str> {
+        let blank = [' ', '\t'];
+        header.split(';').filter_map(move |pair| {
+            let (name, value) = pair.split_once('=')?;
+            (name.trim_matches(blank) == self.name).then(|| value.trim_matches(blank))
+        })
+    }
+
+    /// Makes the cookie, to last for `max_age` from `now`, or until the browser is closed.
+    ///
+    /// It carries both `Max-Age` and `Expires`, as Django's do.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::CookieValue`] if the value holds a character that no
+    /// cookie may hold; [`EncodeError::TooLong`] if name and value have more
+    /// than 4,096 bytes: browsers drop such a cookie without a word.
+    pub fn cookie(
+        &self,
+        value: &str,
+        max_age: Option<time::Duration>,
+        now: OffsetDateTime,
+    ) -> Result<Cookie<'static>, EncodeError> {
+        let is_octet = |byte: u8| byte.is_ascii_graphic() && !b"\",;\\".contains(&byte);
+        if !value.bytes().all(is_octet) {
+            return Err(EncodeError::CookieValue);
+        }
+        let len = self.name.len().saturating_add(value.len());
+        if len > MAX_LEN {
+            return Err(EncodeError::TooLong { len, limit: MAX_LEN });
+        }
+        let mut cookie = self.bare(value);
+        cookie.set_http_only(self.http_only);
+        if let Some(max_age) = max_age {
+            cookie.set_max_age(max_age);
+            cookie.set_expires(now.saturating_add(max_age));
+        }
+        Ok(cookie)
+    }
+
+    /// Makes the cookie that has browsers delete it: empty, and long over.
+    #[must_use]
+    pub fn removal(&self) -> Cookie<'static> {
+        let mut cookie = self.bare("");
+        cookie.set_max_age(time::Duration::ZERO);
+        cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
+        cookie
+    }
+
+    /// Makes the cookie with what must be the same for browsers to replace it.
+    fn bare(&self, value: &str) -> Cookie<'static> {
+        let mut cookie = Cookie::new(self.name.clone(), value.to_owned());
+        cookie.set_path(self.path.clone());
+        cookie.set_secure(self.is_secure());
+        cookie.set_same_site(self.same_site);
+        if let Some(domain) = &self.domain {
+            cookie.set_domain(domain.clone());
+        }
+        if self.partitioned {
+            cookie.set_partitioned(true);
+        }
+        cookie
+    }
+
+    fn is_secure(&self) -> bool {
+        self.secure
+            || self.partitioned
+            || self.same_site == Some(SameSite::None)
+            || self.has_prefix("__Secure-")
+            || self.has_prefix("__Host-")
+    }
+
+    /// Browsers look for the prefixes in any case.
+    fn has_prefix(&self, prefix: &str) -> bool {
+        self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    }
+}

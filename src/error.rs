@@ -1,0 +1,262 @@
+//! Says why a token was refused, why one could not be made, and what was wrong with the set-up.
+//!
+//! No message and no `Debug` form holds any text of a token, a payload or a
+//! key: only numbers. That is why an error of `serde_json`, which quotes the
+//! data it fails on, is never kept.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+
+/// Why a token was refused.
+///
+/// The variants stand in the order in which they are checked. The first three
+/// come before the signature was proved: whoever sent the token need not hold
+/// a key. All others concern a token that one of the keys did sign; see
+/// [`is_authentic`](Self::is_authentic).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// The token is longer than the limit, both in bytes; nothing of it was read.
+    TooLong {
+        /// The token's length.
+        len: usize,
+        /// The limit that it passed.
+        limit: usize,
+    },
+    /// There is no separator in the token.
+    Malformed,
+    /// No key of the ring made this signature for this value and salt.
+    BadSignature,
+
+    /// The stamp is missing, is not base 62, or lies past the year 9999.
+    BadTimestamp,
+    /// The token was signed further in the future than clocks may differ.
+    NotYetValid {
+        /// When the token says that it was signed.
+        signed_at: OffsetDateTime,
+    },
+    /// The token was signed before the moment from which tokens are accepted.
+    Revoked {
+        /// When the token was signed.
+        signed_at: OffsetDateTime,
+    },
+    /// The token is genuine and its time is over.
+    ///
+    /// Where `max_age` alone decides, this is found before the payload is
+    /// read; where the session may say otherwise, after.
+    Expired {
+        /// When the token was signed.
+        signed_at: OffsetDateTime,
+        /// How long ago that was.
+        age: Duration,
+    },
+    /// The payload is not base64 in its one URL-safe, unpadded spelling.
+    Base64,
+    /// The payload is not one whole zlib stream and nothing else.
+    Zlib,
+    /// The JSON is larger than the limit, in bytes; inflating stopped there.
+    TooLarge {
+        /// The limit that it passed.
+        limit: usize,
+    },
+    /// The payload is not JSON in ASCII.
+    Json,
+    /// The payload is JSON, but a session must be an object.
+    NotAnObject,
+    /// `_session_expiry` or `_session_started` is there and says nothing usable.
+    BadExpiry,
+    /// The payload is JSON, but not of the type that was asked for.
+    WrongType,
+}
+
+impl DecodeError {
+    /// Tells whether the token's signature had been proved when it was refused.
+    ///
+    /// `false` means that anybody may have made it; `true`, that a holder of a
+    /// key did, and that it is out of date or that its content is unusable.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{DecodeError, Keyring, Signer};
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let error = Signer::new(&ring, "greeting").unsign("hello:forged").unwrap_err();
+    /// assert_eq!(error, DecodeError::BadSignature);
+    /// assert!(!error.is_authentic());
+    /// # Ok::<(), signed_session::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn is_authentic(&self) -> bool {
+        !matches!(self, Self::TooLong { .. } | Self::Malformed | Self::BadSignature)
+    }
+}
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong { len, limit } => {
+                write!(f, "the token has {len} bytes, more than the limit of {limit}")
+            }
+            Self::Malformed => f.write_str("the token has no separator"),
+            Self::BadSignature => f.write_str("the signature matches no key"),
+            Self::BadTimestamp => f.write_str("the time of signing cannot be read"),
+            Self::NotYetValid { signed_at } => write!(
+                f,
+                "the token was signed in the future, at {} (Unix seconds)",
+                signed_at.unix_timestamp()
+            ),
+            Self::Revoked { signed_at } => write!(
+                f,
+                "the token was signed before tokens were revoked, at {} (Unix seconds)",
+                signed_at.unix_timestamp()
+            ),
+            Self::Expired { signed_at, age } => write!(
+                f,
+                "the token has expired: it was signed {} seconds ago, at {} (Unix seconds)",
+                age.as_secs(),
+                signed_at.unix_timestamp()
+            ),
+            Self::Base64 => f.write_str("the payload is not unpadded URL-safe base64"),
+            Self::Zlib => f.write_str("the payload is not one whole zlib stream"),
+            Self::TooLarge { limit } => {
+                write!(f, "the payload is larger than the limit of {limit} bytes")
+            }
+            Self::Json => f.write_str("the payload is not JSON in ASCII"),
+            Self::NotAnObject => f.write_str("the payload is not a JSON object"),
+            Self::BadExpiry => f.write_str("the session's own expiry cannot be read"),
+            Self::WrongType => f.write_str("the payload is not of the type asked for"),
+        }
+    }
+}
+
+impl Error for DecodeError {}
+
+/// Why a token could not be made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// A value cannot be written as JSON.
+    Value(ValueError),
+    /// A session must be a JSON object: a struct or a map.
+    NotAnObject,
+    /// `_session_expiry` or `_session_started` was set to what no decoder would accept.
+    BadExpiry,
+    /// The JSON is larger than the limit, both in bytes.
+    TooLarge {
+        /// The length of the JSON.
+        len: usize,
+        /// The limit that it passed.
+        limit: usize,
+    },
+    /// A time before 1970 cannot be read back from a token.
+    BeforeEpoch,
+    /// The token, or the cookie's name and value, is longer than the limit, both in bytes.
+    TooLong {
+        /// The length that it would have.
+        len: usize,
+        /// The limit that it passed.
+        limit: usize,
+    },
+    /// The value holds a character that no cookie may hold.
+    CookieValue,
+}
+
+impl From<ValueError> for EncodeError {
+    fn from(error: ValueError) -> Self {
+        Self::Value(error)
+    }
+}
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(error) => error.fmt(f),
+            Self::NotAnObject => f.write_str("a session must be a JSON object"),
+            Self::BadExpiry => f.write_str("the session's own expiry could not be read back"),
+            Self::TooLarge { len, limit } => {
+                write!(f, "the payload has {len} bytes, more than the limit of {limit}")
+            }
+            Self::BeforeEpoch => f.write_str("a token cannot be dated before 1970"),
+            Self::TooLong { len, limit } => {
+                write!(f, "the token has {len} bytes, more than the limit of {limit}")
+            }
+            Self::CookieValue => f.write_str("the value holds a character that no cookie may hold"),
+        }
+    }
+}
+
+impl Error for EncodeError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Value(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Why an entry of a session could not be read or written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValueError {
+    /// The entry is there, but its JSON is not of the type that was asked for.
+    WrongType,
+    /// A number is NaN or infinite, which JSON cannot say.
+    NotFinite,
+    /// The value's `Serialize` refused, or a map's key is not text.
+    Unserializable,
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WrongType => "the entry is not of the type asked for",
+            Self::NotFinite => "a number is NaN or infinite, which JSON cannot say",
+            Self::Unserializable => "the value cannot be written as JSON",
+        })
+    }
+}
+
+impl Error for ValueError {}
+
+/// What was wrong with the set-up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A secret is empty or nothing but white space.
+    ///
+    /// Django takes an empty fallback key for the primary key, and with its
+    /// cookie prefix an empty secret would make a key that everybody knows.
+    EmptySecret,
+    /// The separator could occur in a signature.
+    ///
+    /// Django's rule: it must not be empty nor consist only of letters,
+    /// digits and ``-_=[\]^` ``.
+    UnsafeSeparator,
+    /// The cookie's name is empty, too long, or holds a character that no name may hold.
+    CookieName,
+    /// The path does not begin with `/`, is too long, or holds a character that no path may hold.
+    CookiePath,
+    /// The domain is not a host name.
+    CookieDomain,
+    /// A cookie whose name begins `__Host-` has the path `/` and no domain.
+    HostPrefix,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::EmptySecret => "a secret is empty or only white space",
+            Self::UnsafeSeparator => "the separator could occur in a signature",
+            Self::CookieName => "the cookie's name is not a token of 1 to 256 characters",
+            Self::CookiePath => "the cookie's path is not an absolute path in printable ASCII",
+            Self::CookieDomain => "the cookie's domain is not a host name",
+            Self::HostPrefix => "a __Host- cookie has the path / and no domain",
+        })
+    }
+}
+
+impl Error for ConfigError {}

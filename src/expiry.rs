@@ -1,0 +1,280 @@
+//! Turns `_session_expiry`, in all its spellings, into when a session ends.
+//!
+//! As `SessionBase.set_expiry` and the getters beside it, in
+//! `django.contrib.sessions.backends.base`.
+
+use std::time::Duration;
+
+use time::format_description::BorrowedFormatItem;
+use time::macros::{format_description, utc_datetime};
+use time::parsing::Parsed;
+use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
+
+use crate::error::DecodeError;
+use crate::json;
+use crate::timestamp::{age, check_age};
+
+/// The reserved entry that holds a session's own expiry.
+pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
+
+/// When a session ends, as its program wishes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expiry {
+    /// When the site's sessions do.
+    #[default]
+    Default,
+    /// When the browser is closed, and at the latest when the site's sessions do.
+    AtBrowserClose,
+    /// This long after it was last written; every write starts it anew.
+    After(Duration),
+    /// At this moment.
+    At(OffsetDateTime),
+}
+
+/// Whose word counts when a session is read: its own or the site's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExpiryRule {
+    /// The session's own expiry where it has one, else `max_age`.
+    #[default]
+    Enforce,
+    /// The session's own expiry or `max_age`, whichever comes first.
+    Shorter,
+    /// `max_age` alone, as Django's backend has it (its tickets 19201 and 27775).
+    ///
+    /// A stamp in the future passes too, as it does there.
+    Django,
+}
+
+impl Expiry {
+    /// Returns how long a session written at `modification` lasts, as Django's `get_expiry_age`.
+    ///
+    /// `cookie_age` is how long the site's sessions last. The answer is negative
+    /// for a session that ended before; for a date it is in whole seconds,
+    /// rounded down.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use signed_session::Expiry;
+    ///
+    /// let (day, now) = (Duration::from_secs(86_400), time::OffsetDateTime::UNIX_EPOCH);
+    /// assert_eq!(Expiry::Default.age(day, now), time::Duration::DAY);
+    /// assert_eq!(Expiry::At(now - time::Duration::HOUR).age(day, now), -time::Duration::HOUR);
+    /// ```
+    #[must_use]
+    pub fn age(self, cookie_age: Duration, modification: OffsetDateTime) -> time::Duration {
+        Claim::from(self).age(cookie_age, modification)
+    }
+
+    /// Returns when a session written at `modification` ends, as Django's `get_expiry_date`.
+    ///
+    /// A moment past the year 9999 is the last one before.
+    #[must_use]
+    pub fn date(self, cookie_age: Duration, modification: OffsetDateTime) -> OffsetDateTime {
+        Claim::from(self).date(cookie_age, modification)
+    }
+
+    /// Tells whether the session ends with the browser; `setting` says what the site's do.
+    #[must_use]
+    pub fn at_browser_close(self, setting: bool) -> bool {
+        Claim::from(self).at_browser_close(setting)
+    }
+
+    /// Returns the JSON that `_session_expiry` holds for it; the default has none.
+    pub(crate) fn to_json(self) -> Option<String> {
+        Some(match self {
+            Self::Default => return None,
+            Self::AtBrowserClose => "0".to_owned(),
+            // A zero would mean the browser's end; a negative number is over at once.
+            Self::After(Duration::ZERO) => "-1".to_owned(),
+            Self::After(time) if time.subsec_nanos() == 0 => time.as_secs().to_string(),
+            Self::After(time) => format!("{:?}", time.as_secs_f64()),
+            Self::At(moment) => format!("\"{}\"", isoformat(moment)),
+        })
+    }
+}
+
+/// What a session says of its own end.
+///
+/// More than [`Expiry`] can say: Django also stores negative numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Claim {
+    Nothing,
+    BrowserClose,
+    Lasts(time::Duration),
+    Until(OffsetDateTime),
+}
+
+impl From<Expiry> for Claim {
+    fn from(expiry: Expiry) -> Self {
+        match expiry {
+            Expiry::Default => Self::Nothing,
+            Expiry::AtBrowserClose => Self::BrowserClose,
+            Expiry::After(time) => Self::Lasts(signed(time)),
+            Expiry::At(moment) => Self::Until(moment),
+        }
+    }
+}
+
+impl From<Claim> for Expiry {
+    fn from(claim: Claim) -> Self {
+        match claim {
+            Claim::Nothing => Self::Default,
+            Claim::BrowserClose => Self::AtBrowserClose,
+            Claim::Lasts(time) => Self::After(time.try_into().unwrap_or_default()),
+            Claim::Until(moment) => Self::At(moment),
+        }
+    }
+}
+
+impl Claim {
+    /// Reads `_session_expiry`; `None` if it is there and says nothing usable.
+    ///
+    /// Python writes `False` as `false` and takes it for 0. A date without
+    /// offset is taken as UTC: Django writes one only with `USE_TZ` off.
+    pub(crate) fn read(json: Option<&str>) -> Option<Self> {
+        let Some(text) = json else { return Some(Self::Nothing) };
+        match text.bytes().next()? {
+            b'n' => Some(Self::Nothing),
+            b'f' => Some(Self::BrowserClose),
+            b'"' => parse_isoformat(&json::read::<String>(text).ok()?).map(Self::Until),
+            b'-' | b'0'..=b'9' => {
+                let time = seconds(text)?;
+                Some(if time.is_zero() { Self::BrowserClose } else { Self::Lasts(time) })
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn age(self, cookie_age: Duration, modification: OffsetDateTime) -> time::Duration {
+        match self {
+            Self::Nothing | Self::BrowserClose => signed(cookie_age),
+            Self::Lasts(time) => time,
+            Self::Until(moment) => {
+                #[expect(
+                    clippy::arithmetic_side_effects,
+                    reason = "two moments of the calendar are at most 20,000 years apart"
+                )]
+                let left = moment - modification;
+                let seconds = left.whole_seconds();
+                // Python's timedelta rounds down, also below zero.
+                let partial = i64::from(left.subsec_nanoseconds() < 0);
+                time::Duration::seconds(seconds.saturating_sub(partial))
+            }
+        }
+    }
+
+    pub(crate) fn date(self, cookie_age: Duration, modification: OffsetDateTime) -> OffsetDateTime {
+        match self {
+            Self::Until(moment) => moment,
+            _ => modification.saturating_add(self.age(cookie_age, modification)),
+        }
+    }
+
+    pub(crate) fn at_browser_close(self, setting: bool) -> bool {
+        match self {
+            Self::Nothing => setting,
+            Self::BrowserClose => true,
+            Self::Lasts(_) | Self::Until(_) => false,
+        }
+    }
+
+    /// Refuses a session, signed at `signed_at`, whose time is over at `now`.
+    ///
+    /// Every limit is passed only after it: a session ends later than, not at,
+    /// its last moment.
+    pub(crate) fn check(
+        self,
+        rule: ExpiryRule,
+        max_age: Duration,
+        signed_at: OffsetDateTime,
+        now: OffsetDateTime,
+    ) -> Result<(), DecodeError> {
+        let age = age(signed_at, now);
+        let over = match self {
+            _ if rule == ExpiryRule::Django => None,
+            Self::Nothing | Self::BrowserClose => None,
+            Self::Lasts(time) => Some(signed(age) > time),
+            Self::Until(moment) => Some(now > moment),
+        };
+        match over {
+            Some(true) => Err(DecodeError::Expired { signed_at, age }),
+            Some(false) if rule == ExpiryRule::Enforce => Ok(()),
+            _ => check_age(signed_at, max_age, now),
+        }
+    }
+}
+
+fn signed(time: Duration) -> time::Duration {
+    time.try_into().unwrap_or(time::Duration::MAX)
+}
+
+/// Reads a JSON number of seconds; past 64 bits it is as good as infinite.
+fn seconds(text: &str) -> Option<time::Duration> {
+    if text.contains(['.', 'e', 'E']) {
+        return json::read(text).ok().map(time::Duration::saturating_seconds_f64);
+    }
+    let beyond = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+    Some(time::Duration::seconds(text.parse().unwrap_or(beyond)))
+}
+
+/// What Python's `datetime.isoformat` writes, and a bare date.
+///
+/// The `Z` needs no value: what has no offset is UTC.
+const ISOFORMAT: &[BorrowedFormatItem<'_>] = format_description!(
+    version = 2,
+    "[year]-[month]-[day][optional [[first [T][ ]][hour]:[minute]:[second][optional [.[subsecond]]]\
+     [optional [[first [Z][[offset_hour sign:mandatory]:[offset_minute]\
+     [optional [:[offset_second]]]]]]]]]"
+);
+
+fn parse_isoformat(text: &str) -> Option<OffsetDateTime> {
+    let mut parsed = Parsed::new();
+    let rest = parsed.parse_items(text.as_bytes(), ISOFORMAT).ok()?;
+    // The year's format would take a sign, Python's does not.
+    if !rest.is_empty() || !text.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let date = Date::try_from(parsed).ok()?;
+    let time = match parsed.hour_24() {
+        Some(_) => Time::try_from(parsed).ok()?,
+        None => Time::MIDNIGHT,
+    };
+    let offset = match parsed.offset_hour() {
+        Some(_) => UtcOffset::try_from(parsed).ok()?,
+        None => UtcOffset::UTC,
+    };
+    // In UTC from here on, so that later arithmetic cannot leave the calendar.
+    PrimitiveDateTime::new(date, time).assume_offset(offset).checked_to_offset(UtcOffset::UTC)
+}
+
+/// Writes a moment as Python's `datetime.isoformat` in UTC, cut to microseconds.
+///
+/// All Pythons read this form. Theirs is a calendar from year 1 to 9999:
+/// moments outside are written as its first or last second.
+fn isoformat(moment: OffsetDateTime) -> String {
+    let utc = moment.checked_to_offset(UtcOffset::UTC).filter(|utc| utc.year() >= 1);
+    let utc = utc.unwrap_or_else(|| {
+        if moment.year() > 1 {
+            utc_datetime!(9999-12-31 23:59:59).into()
+        } else {
+            utc_datetime!(0001-01-01 00:00:00).into()
+        }
+    });
+    let (date, time) = (utc.date(), utc.time());
+    let fraction = match time.microsecond() {
+        0 => String::new(),
+        micros => format!(".{micros:06}"),
+    };
+    // `Date` and `Time` have forms of their own; these are what the format asks for.
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{fraction}+00:00",
+        date.year(),
+        u8::from(date.month()),
+        date.day(),
+        time.hour(),
+        time.minute(),
+        time.second(),
+    )
+}

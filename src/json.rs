@@ -1,0 +1,194 @@
+//! Turns values into the exact ASCII that Python's `json.dumps` writes, and JSON text into values.
+//!
+//! Python writes `1e-05` where `serde_json` writes `0.00001`, and `\u00e9` where
+//! it writes `é`; Django signs the text, so the text must be the same. Reading is
+//! `serde_json`'s, and an object can be read as the spans of its entries, whose
+//! text then goes back as it came.
+
+use std::cell::Cell;
+use std::fmt::Write as _;
+use std::io;
+use std::ops::Range;
+
+use serde::de::{Deserialize, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserializer as _, Serialize};
+use serde_json::value::RawValue;
+
+use crate::error::{DecodeError, ValueError};
+use crate::finite::Finite;
+
+/// Writes a value as `json.dumps(value, separators=(",", ":"))` does.
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, ValueError> {
+    let mut out = Vec::with_capacity(128);
+    let met_non_finite = Cell::new(false);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut out, PythonFloats);
+    let written = Finite::new(value, &met_non_finite).serialize(&mut serializer);
+    if met_non_finite.get() {
+        return Err(ValueError::NotFinite);
+    }
+    written.map_err(|_| ValueError::Unserializable)?;
+    let text = String::from_utf8(out).map_err(|_| ValueError::Unserializable)?;
+    Ok(to_ascii(text))
+}
+
+/// Writes a string as JSON, in quotes.
+pub(crate) fn quote(text: &str) -> String {
+    to_ascii(serde_json::Value::from(text).to_string())
+}
+
+/// Spells floats as Python's `repr`: `1.0`, `1e+16`, `1.5e-07`.
+struct PythonFloats;
+
+impl serde_json::ser::Formatter for PythonFloats {
+    fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
+        write_float(writer, &format!("{value:?}"))
+    }
+
+    fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
+        write_float(writer, &format!("{value:?}"))
+    }
+}
+
+/// Writes a float from Rust's `Debug` form.
+///
+/// It has the same digits and turns to an exponent at the same magnitudes,
+/// 1e16 and 1e-4, but writes `1e-5` for `1e-05` and `1e16` for `1e+16`.
+fn write_float<W: ?Sized + io::Write>(writer: &mut W, debug: &str) -> io::Result<()> {
+    match debug.split_once('e') {
+        None => writer.write_all(debug.as_bytes()),
+        Some((digits, exponent)) => match exponent.strip_prefix('-') {
+            None => write!(writer, "{digits}e+{exponent:0>2}"),
+            Some(exponent) => write!(writer, "{digits}e-{exponent:0>2}"),
+        },
+    }
+}
+
+/// Escapes DEL and all beyond ASCII as `\uXXXX`, astral characters as a surrogate pair.
+///
+/// Outside of strings JSON has no such character, so the whole text is one case.
+fn to_ascii(text: String) -> String {
+    // A fold, not `any`: without an early exit the compiler uses vector instructions.
+    if text.bytes().fold(0, u8::max) < 0x7F {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len().saturating_mul(2));
+    let mut units = [0; 2];
+    for character in text.chars() {
+        if character < '\x7F' {
+            out.push(character);
+            continue;
+        }
+        for unit in character.encode_utf16(&mut units) {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "\\u{unit:04x}");
+        }
+    }
+    out
+}
+
+/// What is wrong with a text that was to be a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It is not JSON.
+    Syntax,
+    /// It is JSON, but of another type.
+    Type,
+}
+
+impl From<Fault> for DecodeError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Syntax => Self::Json,
+            Fault::Type => Self::WrongType,
+        }
+    }
+}
+
+impl Fault {
+    /// Tells the two apart, once something was refused.
+    ///
+    /// `serde_json`'s own categories do not: a number too large for an `f64`,
+    /// a lone surrogate or deep nesting counts as bad syntax there.
+    fn of(text: &str) -> Self {
+        match serde_json::from_str::<IgnoredAny>(text) {
+            Ok(_) => Self::Type,
+            Err(_) => Self::Syntax,
+        }
+    }
+}
+
+/// Reads a value.
+pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+    serde_json::from_str(text).map_err(|_| Fault::of(text))
+}
+
+/// Where an entry of an object stands in its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The key, in its quotes.
+    pub(crate) key: Range<usize>,
+    /// The value.
+    pub(crate) value: Range<usize>,
+}
+
+/// Finds the entries of an object, in order, a key written twice included.
+///
+/// The whole text is checked to be JSON; nothing is parsed and nothing recurses.
+/// A text that is not an object is [`Fault::Type`].
+pub(crate) fn spans(text: &str) -> Result<Vec<Span>, Fault> {
+    let mut reader = serde_json::Deserializer::from_str(text);
+    let spans = reader.deserialize_map(Spans { text }).map_err(|_| Fault::of(text))?;
+    reader.end().map_err(|_| Fault::Syntax)?;
+    Ok(spans)
+}
+
+struct Spans<'a> {
+    text: &'a str,
+}
+
+impl<'a> Visitor<'a> for Spans<'a> {
+    type Value = Vec<Span>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut spans = Vec::with_capacity(8);
+        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            spans.push(Span { key: self.span(key), value: self.span(value) });
+        }
+        Ok(spans)
+    }
+}
+
+impl Spans<'_> {
+    /// Finds where a part that was borrowed from the text stands in it.
+    fn span(&self, part: &RawValue) -> Range<usize> {
+        let part = part.get().as_bytes();
+        let start = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
+        start..start.saturating_add(part.len())
+    }
+}
+
+/// Reads a string's bytes, the quotes and escapes undone.
+///
+/// They are UTF-8 but for lone surrogates, which Python allows and which come
+/// as the three bytes that UTF-8 would have for them.
+pub(crate) fn unquote(quoted: &str) -> Option<Vec<u8>> {
+    struct Bytes;
+
+    impl Visitor<'_> for Bytes {
+        type Value = Vec<u8>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a string")
+        }
+
+        fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
+            Ok(bytes.to_vec())
+        }
+    }
+
+    serde_json::Deserializer::from_str(quoted).deserialize_bytes(Bytes).ok()
+}

@@ -1,0 +1,144 @@
+//! Holds the secret that signs and the retired secrets still accepted.
+
+use std::fmt;
+use std::sync::Arc;
+
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::error::ConfigError;
+
+/// The secrets of a site: one signs, all verify, newest first.
+///
+/// The same as Django's `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. A secret is
+/// any bytes; Django's text secrets are taken as their UTF-8. Secrets are never
+/// printed, never compared, and wiped from memory when the last ring or signer
+/// that holds them is dropped (as far as a program can promise that). Cloning
+/// a ring copies no secret.
+///
+/// # Examples
+///
+/// Rotating: the new secret signs from now on, tokens under the old one are
+/// still accepted until the line with `fallback` goes.
+///
+/// ```
+/// use signed_session::{Keyring, TimestampSigner};
+///
+/// let old = Keyring::new("example-only-winter-correct-horse-battery-staple")?;
+/// let token = TimestampSigner::new(&old, "invitation").sign("ada");
+///
+/// let ring = Keyring::new("example-only-summer-a-wholly-different-passphrase")?
+///     .fallback("example-only-winter-correct-horse-battery-staple")?;
+/// let stamped = TimestampSigner::new(&ring, "invitation").unsign(&token, None).unwrap();
+/// assert_eq!((stamped.value, stamped.key_index), ("ada", 1));
+/// # Ok::<(), signed_session::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Keyring {
+    secrets: Vec<Arc<Zeroizing<Vec<u8>>>>,
+}
+
+impl Keyring {
+    /// Makes a ring of one secret, which signs.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::EmptySecret`] if it is empty or only white space, so that
+    /// an unset variable never becomes a key.
+    pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self { secrets: Vec::new() }.fallback(secret)
+    }
+
+    /// Adds a retired secret, which is accepted and does not sign.
+    ///
+    /// Add the most recently retired first. Each one costs an HMAC for every
+    /// token that the secrets before it did not sign.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::EmptySecret`], as for [`new`](Self::new).
+    pub fn fallback(mut self, retired: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let secret = retired.as_ref();
+        let blank = match std::str::from_utf8(secret) {
+            Ok(text) => text.trim().is_empty(),
+            Err(_) => false,
+        };
+        if blank {
+            return Err(ConfigError::EmptySecret);
+        }
+        self.secrets.push(Arc::new(Zeroizing::new(secret.to_vec())));
+        Ok(self)
+    }
+
+    /// Names what makes each secret easy to guess, by its place in the ring.
+    ///
+    /// A weak secret is used all the same, since a site may have no choice; a
+    /// program does well to warn of it when it starts. An empty list does not
+    /// mean that a secret is good: a long one can be public.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{Keyring, Weakness};
+    ///
+    /// let ring = Keyring::new("hunter2")?;
+    /// assert_eq!(ring.weaknesses(), [(0, Weakness::Short)]);
+    /// # Ok::<(), signed_session::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn weaknesses(&self) -> Vec<(usize, Weakness)> {
+        let faults = |(index, secret)| Weakness::of(secret).map(move |fault| (index, fault));
+        self.secrets().enumerate().flat_map(faults).collect()
+    }
+
+    /// Makes the ring whose every secret begins with `prefix`, in the same order.
+    pub(crate) fn prefixed(&self, prefix: &[u8]) -> Self {
+        let secrets = self
+            .secrets()
+            .map(|secret| Arc::new(Zeroizing::new([prefix, secret].concat())))
+            .collect();
+        Self { secrets }
+    }
+
+    /// Lists the secrets in the order in which they are tried.
+    pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
+        self.secrets.iter().map(|secret| secret.as_slice())
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").finish_non_exhaustive()
+    }
+}
+
+/// What makes a secret easy to guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Weakness {
+    /// It has fewer than 32 bytes.
+    Short,
+    /// It has fewer than five different bytes.
+    FewCharacters,
+    /// It begins `django-insecure-`: `startproject` made it for development.
+    DjangoInsecure,
+    /// It begins `example-only-`: it comes from this documentation.
+    Sample,
+}
+
+impl Weakness {
+    fn of(secret: &[u8]) -> impl Iterator<Item = Self> {
+        let mut distinct = secret.to_vec();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let few = distinct.len() < 5;
+        distinct.zeroize();
+        [
+            (secret.len() < 32, Self::Short),
+            (few, Self::FewCharacters),
+            (secret.starts_with(b"django-insecure-"), Self::DjangoInsecure),
+            (secret.starts_with(b"example-only-"), Self::Sample),
+        ]
+        .into_iter()
+        .filter_map(|(found, fault)| found.then_some(fault))
+    }
+}

@@ -1,0 +1,525 @@
+//! Holds a visitor's data, which knows whether it was read or changed.
+//!
+//! As `django.contrib.sessions.backends.base.SessionBase`. Entries that came in
+//! a token stay the JSON text that they are: `get` parses one when it is asked
+//! for, and what nobody touched goes back byte for byte.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::{Deserialize, DeserializeOwned};
+use time::OffsetDateTime;
+
+use crate::error::{DecodeError, ValueError};
+use crate::expiry::{Claim, EXPIRY_KEY, Expiry};
+use crate::json::{self, Fault, Span};
+
+const TEST_COOKIE_KEY: &str = "testcookie";
+const TEST_COOKIE_VALUE: &str = "worked";
+
+/// A visitor's data: text keys, and values of any type that serde knows.
+///
+/// It remembers whether it was read ([`is_accessed`](Self::is_accessed): the
+/// answer depends on the cookie) and whether it was changed
+/// ([`is_modified`](Self::is_modified): a new cookie is due). Keys that begin
+/// with `_` are reserved to Django and to this crate.
+///
+/// Reading takes `&self`; only one program part at a time can write.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::Session;
+///
+/// let mut session = Session::new();
+/// session.insert("user_id", 42)?;
+/// session.insert("cart", ["apples", "pears"])?;
+/// assert_eq!(session.get::<u64>("user_id")?, Some(42));
+/// assert_eq!(session.get::<String>("language")?, None);
+/// assert_eq!(session.pop::<Vec<String>>("cart")?.map(|cart| cart.len()), Some(2));
+/// assert!(session.is_modified());
+/// # Ok::<(), signed_session::ValueError>(())
+/// ```
+#[derive(Default)]
+pub struct Session {
+    /// The JSON that came in the token; empty for a new session.
+    arrived: String,
+    entries: Vec<Entry>,
+    accessed: AtomicBool,
+    modified: bool,
+    origin: Option<Origin>,
+    refused: Option<DecodeError>,
+}
+
+/// Where a session comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) signed_at: OffsetDateTime,
+    pub(crate) key_index: usize,
+    /// When its first token was signed, as far as is known.
+    pub(crate) started: OffsetDateTime,
+}
+
+#[derive(Clone)]
+struct Entry {
+    /// The key as JSON, in quotes.
+    key: Text,
+    /// The key's own characters, if its JSON has escapes.
+    unescaped: Option<Box<[u8]>>,
+    value: Text,
+}
+
+/// A piece of JSON: a part of what arrived, or written here.
+#[derive(Clone)]
+enum Text {
+    Arrived(Range<usize>),
+    Written(Box<str>),
+}
+
+impl Text {
+    fn get<'a>(&'a self, arrived: &'a str) -> &'a str {
+        match self {
+            Self::Arrived(range) => arrived.get(range.clone()).unwrap_or_default(),
+            Self::Written(text) => text,
+        }
+    }
+}
+
+impl Entry {
+    fn new(key: Text, value: Text, arrived: &str) -> Self {
+        let quoted = key.get(arrived);
+        let escaped = quoted.contains('\\');
+        let unescaped = escaped.then(|| json::unquote(quoted)).flatten().map(Vec::into_boxed_slice);
+        Self { key, unescaped, value }
+    }
+
+    /// Returns the key's own characters: UTF-8, but for lone surrogates.
+    fn name<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
+        match &self.unescaped {
+            Some(name) => name,
+            None => self.key.get(arrived).trim_matches('"').as_bytes(),
+        }
+    }
+}
+
+impl Session {
+    /// Makes an empty session, as for a visitor without a cookie.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Reads a session from the JSON of a token whose signature has been proved.
+    ///
+    /// A key written twice keeps its first place and its last value, as in Python.
+    pub(crate) fn from_json(text: String) -> Result<Self, DecodeError> {
+        let spans = json::spans(&text).map_err(|fault| match fault {
+            Fault::Syntax => DecodeError::Json,
+            Fault::Type => DecodeError::NotAnObject,
+        })?;
+        let entry =
+            |span: Span| Entry::new(Text::Arrived(span.key), Text::Arrived(span.value), &text);
+        let entries = unify(spans.into_iter().map(entry).collect(), &text);
+        Ok(Self { arrived: text, entries, ..Self::default() })
+    }
+
+    /// Writes all entries as one JSON object.
+    pub(crate) fn to_json(&self) -> String {
+        let mut out = String::with_capacity(self.arrived.len().saturating_add(64));
+        out.push('{');
+        for (index, entry) in self.entries.iter().enumerate() {
+            if index > 0 {
+                out.push(',');
+            }
+            out.push_str(entry.key.get(&self.arrived));
+            out.push(':');
+            out.push_str(entry.value.get(&self.arrived));
+        }
+        out.push('}');
+        out
+    }
+
+    /// Returns the entry's value, if there is one.
+    ///
+    /// `T` may borrow from the session, as `&str` or `&serde_json::value::RawValue` do. A float may
+    /// come out one unit in its last place off, as everywhere with `serde_json`; the entry itself
+    /// keeps its text.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] if the entry does not fit `T`.
+    pub fn get<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<Option<T>, ValueError> {
+        self.touch();
+        let Some(text) = self.text(key) else { return Ok(None) };
+        json::read(text).map(Some).map_err(|_| ValueError::WrongType)
+    }
+
+    /// Sets an entry; a new key comes last, a known one keeps its place.
+    ///
+    /// A value that was read, changed and not inserted again is not saved.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::NotFinite`] for NaN and the infinities, which JSON cannot
+    /// say; [`ValueError::Unserializable`] if the value cannot be written as
+    /// JSON. The session is then unchanged.
+    pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), ValueError> {
+        let text = json::write(&value)?;
+        self.set(key, text);
+        Ok(())
+    }
+
+    /// Removes an entry and tells whether there was one.
+    pub fn remove(&mut self, key: &str) -> bool {
+        self.touch();
+        let Some(index) = self.position(key) else { return false };
+        self.entries.remove(index);
+        self.modified = true;
+        true
+    }
+
+    /// Removes an entry and returns its value, if there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] if it does not fit `T`; the entry then stays.
+    pub fn pop<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, ValueError> {
+        let value = self.get(key)?;
+        self.remove(key);
+        Ok(value)
+    }
+
+    /// Returns the entry's value, which is set first if there was none.
+    ///
+    /// As Python's `setdefault`: an entry that is there is not changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    pub fn get_or_insert<T>(&mut self, key: &str, value: T) -> Result<T, ValueError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        if let Some(value) = self.get(key)? {
+            return Ok(value);
+        }
+        self.insert(key, &value)?;
+        Ok(value)
+    }
+
+    /// Tells whether there is an entry with this key.
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.touch();
+        self.position(key).is_some()
+    }
+
+    /// Lists the keys in order.
+    ///
+    /// A key that is not Unicode (Python allows lone surrogates) is carried
+    /// and counted, but not listed.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(key, _)| key)
+    }
+
+    /// Lists the keys, in order, and each value as its JSON text.
+    ///
+    /// The keys are those of [`keys`](Self::keys).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    ///
+    /// let mut session = Session::new();
+    /// session.insert("name", "Zoë")?;
+    /// session.insert("visits", 3)?;
+    /// let entries: Vec<_> = session.iter().collect();
+    /// assert_eq!(entries, [("name", r#""Zo\u00eb""#), ("visits", "3")]);
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.touch();
+        self.entries.iter().filter_map(|entry| {
+            let key = std::str::from_utf8(entry.name(&self.arrived)).ok()?;
+            Some((key, entry.value.get(&self.arrived)))
+        })
+    }
+
+    /// Returns the number of entries, reserved ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.touch();
+        self.entries.len()
+    }
+
+    /// Tells whether there is no entry.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Sets several entries, as Python's `update`; with none it still counts as a change.
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert). The session is then unchanged.
+    pub fn extend<K, V, I>(&mut self, entries: I) -> Result<(), ValueError>
+    where
+        K: AsRef<str>,
+        V: Serialize,
+        I: IntoIterator<Item = (K, V)>,
+    {
+        let written = entries.into_iter().map(|(key, value)| Ok((key, json::write(&value)?)));
+        let written: Vec<(K, String)> = written.collect::<Result<_, ValueError>>()?;
+        self.touch();
+        self.modified = true;
+        for (key, text) in written {
+            self.set(key.as_ref(), text);
+        }
+        Ok(())
+    }
+
+    /// Removes all entries and stays the visitor's session.
+    ///
+    /// The cookie is rewritten as an empty session. To log out use
+    /// [`flush`](Self::flush), which has the cookie deleted.
+    pub fn clear(&mut self) {
+        self.touch();
+        self.modified = true;
+        self.entries.clear();
+        self.arrived.clear();
+    }
+
+    /// Removes all entries and ends the session: to be called at logout.
+    ///
+    /// What is inserted afterwards belongs to a new session. A copy of the old
+    /// cookie stays valid until it expires: there is no server-side list to
+    /// strike it from.
+    pub fn flush(&mut self) {
+        self.clear();
+        self.origin = None;
+        self.refused = None;
+    }
+
+    /// Has the session written with a new stamp and signature: to be called at login.
+    ///
+    /// The data stay. For an anonymous visitor's data not to be carried into
+    /// the login, call [`flush`](Self::flush).
+    pub fn cycle_key(&mut self) {
+        self.touch();
+        self.modified = true;
+    }
+
+    /// Sets when this session ends, as Django's `set_expiry`.
+    ///
+    /// [`Expiry::Default`] removes an earlier wish.
+    pub fn set_expiry(&mut self, expiry: Expiry) {
+        match expiry.to_json() {
+            Some(text) => self.set(EXPIRY_KEY, text),
+            None => drop(self.remove(EXPIRY_KEY)),
+        }
+    }
+
+    /// Returns when this session ends, as it was last set.
+    ///
+    /// A negative number of seconds, which Django allows, reads as none.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] if `_session_expiry` says nothing usable.
+    pub fn expiry(&self) -> Result<Expiry, ValueError> {
+        self.read_claim().map(Expiry::from)
+    }
+
+    /// Returns how long the session lasts from `modification`, as Django's `get_expiry_age`.
+    ///
+    /// `cookie_age` is how long the site's sessions last. To ask for another
+    /// expiry than the session's, see [`Expiry::age`].
+    ///
+    /// # Errors
+    ///
+    /// As [`expiry`](Self::expiry).
+    pub fn expiry_age(
+        &self,
+        cookie_age: Duration,
+        modification: OffsetDateTime,
+    ) -> Result<time::Duration, ValueError> {
+        Ok(self.read_claim()?.age(cookie_age, modification))
+    }
+
+    /// Returns when the session ends if written at `modification`, as Django's `get_expiry_date`.
+    ///
+    /// To ask for another expiry than the session's, see [`Expiry::date`].
+    ///
+    /// # Errors
+    ///
+    /// As [`expiry`](Self::expiry).
+    pub fn expiry_date(
+        &self,
+        cookie_age: Duration,
+        modification: OffsetDateTime,
+    ) -> Result<OffsetDateTime, ValueError> {
+        Ok(self.read_claim()?.date(cookie_age, modification))
+    }
+
+    /// Tells whether the session ends with the browser; `setting` says what the site's do.
+    ///
+    /// # Errors
+    ///
+    /// As [`expiry`](Self::expiry).
+    pub fn expires_at_browser_close(&self, setting: bool) -> Result<bool, ValueError> {
+        Ok(self.read_claim()?.at_browser_close(setting))
+    }
+
+    /// Sets an entry that the next request can look for, to see whether cookies come back.
+    pub fn set_test_cookie(&mut self) {
+        self.set(TEST_COOKIE_KEY, json::quote(TEST_COOKIE_VALUE));
+    }
+
+    /// Tells whether the test entry came back.
+    #[must_use]
+    pub fn test_cookie_worked(&self) -> bool {
+        self.get(TEST_COOKIE_KEY) == Ok(Some(TEST_COOKIE_VALUE.to_owned()))
+    }
+
+    /// Removes the test entry and tells whether there was one.
+    pub fn delete_test_cookie(&mut self) -> bool {
+        self.remove(TEST_COOKIE_KEY)
+    }
+
+    /// Tells whether the session was changed since it was read or made.
+    #[must_use]
+    pub fn is_modified(&self) -> bool {
+        self.modified
+    }
+
+    /// Tells whether anything was asked of the session's data, or changed in them.
+    #[must_use]
+    pub fn is_accessed(&self) -> bool {
+        self.accessed.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the token was signed that the session came in.
+    #[must_use]
+    pub fn signed_at(&self) -> Option<OffsetDateTime> {
+        self.origin.map(|origin| origin.signed_at)
+    }
+
+    /// Returns which secret of the ring signed that token: 0 for the first.
+    #[must_use]
+    pub fn key_index(&self) -> Option<usize> {
+        self.origin.map(|origin| origin.key_index)
+    }
+
+    /// Returns why the token was refused that this session stands in for.
+    #[must_use]
+    pub fn refused(&self) -> Option<&DecodeError> {
+        self.refused.as_ref()
+    }
+
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        self.origin
+    }
+
+    pub(crate) fn set_origin(&mut self, origin: Origin) {
+        self.origin = Some(origin);
+    }
+
+    /// Returns the JSON text of an entry; does not count as access.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        let entry = self.entries.get(self.position(key)?)?;
+        Some(entry.value.get(&self.arrived))
+    }
+
+    fn read_claim(&self) -> Result<Claim, ValueError> {
+        self.touch();
+        Claim::read(self.text(EXPIRY_KEY)).ok_or(ValueError::WrongType)
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        self.entries.iter().position(|entry| entry.name(&self.arrived) == key.as_bytes())
+    }
+
+    fn set(&mut self, key: &str, text: String) {
+        let value = Text::Written(text.into_boxed_str());
+        if let Some(entry) = self.position(key).and_then(|index| self.entries.get_mut(index)) {
+            entry.value = value;
+        } else {
+            let key = Text::Written(json::quote(key).into_boxed_str());
+            self.entries.push(Entry::new(key, value, ""));
+        }
+        self.touch();
+        self.modified = true;
+    }
+
+    /// Notes that the response depends on what is in the session.
+    fn touch(&self) {
+        self.accessed.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Leaves one entry a key: its first place, its last value.
+fn unify(entries: Vec<Entry>, arrived: &str) -> Vec<Entry> {
+    // Sorting finds in no time, even among thousands of keys, that none is there twice.
+    let mut names: Vec<&[u8]> = entries.iter().map(|entry| entry.name(arrived)).collect();
+    names.sort_unstable();
+    if names.is_sorted_by(|one, next| one < next) {
+        return entries;
+    }
+    let mut unified: Vec<Entry> = Vec::with_capacity(entries.len());
+    let mut places = HashMap::new();
+    for entry in entries {
+        let place = *places.entry(entry.name(arrived).to_vec()).or_insert(unified.len());
+        match unified.get_mut(place) {
+            Some(first) => first.value = entry.value,
+            None => unified.push(entry),
+        }
+    }
+    unified
+}
+
+/// The empty session that stands in for a token that was refused.
+///
+/// ```
+/// use signed_session::{DecodeError, Session};
+///
+/// let session = Session::from(DecodeError::BadSignature);
+/// assert!(session.is_empty());
+/// assert_eq!(session.refused(), Some(&DecodeError::BadSignature));
+/// ```
+impl From<DecodeError> for Session {
+    fn from(reason: DecodeError) -> Self {
+        Self { refused: Some(reason), ..Self::default() }
+    }
+}
+
+impl Clone for Session {
+    fn clone(&self) -> Self {
+        Self {
+            arrived: self.arrived.clone(),
+            entries: self.entries.clone(),
+            accessed: AtomicBool::new(self.is_accessed()),
+            modified: self.modified,
+            origin: self.origin,
+            refused: self.refused.clone(),
+        }
+    }
+}
+
+/// Shows no entry: a session's data are the visitor's.
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("entries", &self.entries.len())
+            .field("accessed", &self.is_accessed())
+            .field("modified", &self.modified)
+            .field("origin", &self.origin)
+            .field("refused", &self.refused)
+            .finish_non_exhaustive()
+    }
+}

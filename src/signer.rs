@@ -1,0 +1,398 @@
+//! Turns a value into `value:signature`, and back.
+//!
+//! As `django.core.signing.Signer`. The key of the HMAC is
+//! `SHA-256(salt + "signer" + secret)` and the signature is base64url without
+//! padding, 43 characters for SHA-256.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::digest::KeyInit as _;
+use hmac::{Hmac, Mac as _};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+use subtle::{Choice, ConstantTimeEq};
+use zeroize::Zeroize;
+
+use crate::error::{ConfigError, DecodeError, EncodeError};
+use crate::json;
+use crate::key::Keyring;
+use crate::payload::{self, Compress};
+
+/// Signs text, and returns text that was signed.
+///
+/// # The salt
+///
+/// The salt says what a signature is for. Suppose that a site mails
+/// `ada:signature` as a link that activates an account, and signs the links
+/// that upgrade an account in the same way: with one salt for both, whoever may
+/// activate may upgrade. Give each purpose a salt of its own. It is no secret.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::{Keyring, Signer};
+///
+/// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// let signer = Signer::new(&ring, "activate");
+/// let signed = signer.sign("ada");
+/// assert_eq!(signed, "ada:9fcm3eFLz4-3l64rKNhYNQHspd7G7-u7TroTSCtyeu4");
+/// assert_eq!(signer.unsign(&signed), Ok("ada"));
+/// assert!(Signer::new(&ring, "upgrade").unsign(&signed).is_err());
+/// # Ok::<(), signed_session::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct Signer {
+    ring: Keyring,
+    salt: String,
+    algorithm: Algorithm,
+    separator: String,
+    max_payload_len: usize,
+    /// One a secret, in the ring's order.
+    keys: Vec<Key>,
+}
+
+/// The hash under the HMAC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    /// SHA-256, Django's default; the signature has 43 characters.
+    #[default]
+    Sha256,
+    /// SHA-384; 64 characters.
+    Sha384,
+    /// SHA-512; 86 characters.
+    Sha512,
+}
+
+impl Signer {
+    /// Makes a signer for one purpose, named by the salt.
+    ///
+    /// Django's `Signer` has the salt `django.core.signing.Signer` unless told
+    /// otherwise. The keys are derived here, once.
+    #[must_use]
+    pub fn new(ring: &Keyring, salt: &str) -> Self {
+        Self {
+            ring: ring.clone(),
+            salt: salt.to_owned(),
+            algorithm: Algorithm::default(),
+            separator: ":".to_owned(),
+            max_payload_len: payload::DEFAULT_MAX_LEN,
+            keys: Key::all(ring, salt, Algorithm::default()),
+        }
+    }
+
+    /// Sets what stands between value and signature, `:` unless told otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::UnsafeSeparator`] by Django's rule: if it is empty or
+    /// consists only of letters, digits and ``-_=[\]^` ``, so that it could
+    /// occur in a signature.
+    pub fn separator(mut self, separator: &str) -> Result<Self, ConfigError> {
+        // Python's `$` also matches before a last newline.
+        let checked = separator.strip_suffix('\n').unwrap_or(separator);
+        // Django writes this class `A-z`, which holds the six characters between Z and a.
+        let safe = |byte: u8| !matches!(byte, b'A'..=b'z' | b'0'..=b'9' | b'-' | b'=');
+        if !checked.bytes().any(safe) {
+            return Err(ConfigError::UnsafeSeparator);
+        }
+        separator.clone_into(&mut self.separator);
+        Ok(self)
+    }
+
+    /// Sets the hash, SHA-256 unless told otherwise.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self.keys = Key::all(&self.ring, &self.salt, algorithm);
+        self
+    }
+
+    /// Sets how much JSON an object may have, 65,536 bytes unless told otherwise.
+    ///
+    /// It holds for writing and for reading, where inflating stops there.
+    #[must_use]
+    pub fn max_payload_len(mut self, bytes: usize) -> Self {
+        self.max_payload_len = bytes;
+        self
+    }
+
+    /// Signs a value, which stays readable.
+    #[must_use]
+    pub fn sign(&self, value: &str) -> String {
+        let mut token = self.start(value.len());
+        token.push_str(value);
+        self.append_signature(&mut token);
+        token
+    }
+
+    /// Returns the value that was signed, if one of the ring's keys signed it.
+    ///
+    /// Every key is tried, newest first. The signature must be spelled exactly as
+    /// [`sign`](Self::sign) spells it: base64 has several spellings for the same
+    /// bytes, and only the canonical one is accepted. Nothing is allocated.
+    ///
+    /// This proves who wrote the value and for which salt. It does not say when:
+    /// a plain signature never expires. See [`TimestampSigner`] for one that can.
+    ///
+    /// [`TimestampSigner`]: crate::TimestampSigner
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Malformed`] if the separator does not occur;
+    /// [`DecodeError::BadSignature`] if no key matches.
+    pub fn unsign<'t>(&self, token: &'t str) -> Result<&'t str, DecodeError> {
+        self.unsign_with_key(token).map(|(value, _)| value)
+    }
+
+    /// Signs any value as JSON, as Django's `Signer.sign_object`.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Value`] if it cannot be written as JSON;
+    /// [`EncodeError::TooLarge`] past [`max_payload_len`](Self::max_payload_len).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{Compress, Keyring, Signer};
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let signer = Signer::new(&ring, "cart");
+    /// let token = signer.sign_object(&[("apples", 3)], Compress::Never)?;
+    /// assert!(token.starts_with("W1siYXBwbGVzIiwzXV0:"));
+    /// assert_eq!(signer.unsign_object::<Vec<(String, u32)>>(&token)?, [("apples".to_owned(), 3)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sign_object<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        compress: Compress,
+    ) -> Result<String, EncodeError> {
+        let mut token = self.start_object(value, compress)?;
+        self.append_signature(&mut token);
+        Ok(token)
+    }
+
+    /// Returns the object that was signed, if one of the ring's keys signed it.
+    ///
+    /// Ask for `Box<serde_json::value::RawValue>` to get the JSON as it came:
+    /// `serde_json::Value` rounds integers past 64 bits.
+    ///
+    /// # Errors
+    ///
+    /// As [`unsign`](Self::unsign); [`DecodeError::TooLong`] for a token longer
+    /// than the largest object needs; those of the payload; and
+    /// [`DecodeError::WrongType`] if it does not fit `T`.
+    pub fn unsign_object<T: DeserializeOwned>(&self, token: &str) -> Result<T, DecodeError> {
+        self.check_object_len(token)?;
+        self.read_object(self.unsign(token)?)
+    }
+
+    /// Returns an empty buffer with room for a token around a value of this length.
+    pub(crate) fn start(&self, value_len: usize) -> String {
+        String::with_capacity(self.token_len(value_len))
+    }
+
+    /// Returns the most that a token around a value of this length can have.
+    fn token_len(&self, value_len: usize) -> usize {
+        // Two separators, the digits of any 64-bit stamp, and the signature.
+        value_len
+            .saturating_add(self.separator.len().saturating_mul(2))
+            .saturating_add(11)
+            .saturating_add(self.algorithm.signature_len())
+    }
+
+    /// Returns a buffer that holds the object as a payload, with room for the rest.
+    pub(crate) fn start_object<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        compress: Compress,
+    ) -> Result<String, EncodeError> {
+        let json = json::write(value)?;
+        if json.len() > self.max_payload_len {
+            return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
+        }
+        let mut token = self.start(payload::max_payload_len(json.len()));
+        payload::append(&mut token, &json, compress);
+        Ok(token)
+    }
+
+    /// Reads the object from a payload whose signature has been proved.
+    pub(crate) fn read_object<T: DeserializeOwned>(&self, value: &str) -> Result<T, DecodeError> {
+        let json = payload::read(value, self.max_payload_len)?;
+        Ok(json::read(&json)?)
+    }
+
+    /// Refuses a token longer than an object within the limit can have.
+    pub(crate) fn check_object_len(&self, token: &str) -> Result<(), DecodeError> {
+        let limit = self.token_len(payload::max_payload_len(self.max_payload_len));
+        if token.len() > limit {
+            return Err(DecodeError::TooLong { len: token.len(), limit });
+        }
+        Ok(())
+    }
+
+    /// Appends the separator.
+    pub(crate) fn append_separator(&self, token: &mut String) {
+        token.push_str(&self.separator);
+    }
+
+    /// Appends the separator and the signature of all that is there.
+    pub(crate) fn append_signature(&self, token: &mut String) {
+        // The ring has no constructor that leaves it empty.
+        let Some(key) = self.keys.first() else { return };
+        let signature = key.sign(token.as_bytes());
+        token.push_str(&self.separator);
+        token.push_str(signature.as_str());
+    }
+
+    /// Splits off what follows the last separator.
+    pub(crate) fn split<'t>(&self, value: &'t str) -> Option<(&'t str, &'t str)> {
+        value.rsplit_once(self.separator.as_str())
+    }
+
+    /// Returns the value and the index of the key that signed it.
+    pub(crate) fn unsign_with_key<'t>(
+        &self,
+        token: &'t str,
+    ) -> Result<(&'t str, usize), DecodeError> {
+        // A signature has a fixed length and the separator cannot occur in it, so
+        // the last separator is found without searching for it.
+        let parts = token
+            .len()
+            .checked_sub(self.algorithm.signature_len())
+            .and_then(|at| token.split_at_checked(at))
+            .and_then(|(rest, signature)| {
+                Some((rest.strip_suffix(self.separator.as_str())?, signature))
+            });
+        let Some((value, signature)) = parts else {
+            return Err(if token.contains(self.separator.as_str()) {
+                DecodeError::BadSignature
+            } else {
+                DecodeError::Malformed
+            });
+        };
+        let signature = SignatureText::new(signature.as_bytes());
+        self.keys
+            .iter()
+            .position(|key| bool::from(key.sign(value.as_bytes()).ct_eq(&signature)))
+            .map(|index| (value, index))
+            .ok_or(DecodeError::BadSignature)
+    }
+}
+
+impl fmt::Debug for Signer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Signer").finish_non_exhaustive()
+    }
+}
+
+impl Algorithm {
+    /// Returns the length of a signature in characters.
+    fn signature_len(self) -> usize {
+        match self {
+            Self::Sha256 => 43,
+            Self::Sha384 => 64,
+            Self::Sha512 => 86,
+        }
+    }
+}
+
+/// An HMAC that has taken in its key: each message starts from a clone.
+#[derive(Clone)]
+enum Key {
+    Sha256(Hmac<Sha256>),
+    // Boxed because their state is three times as large and they are rare.
+    Sha384(Box<Hmac<Sha384>>),
+    Sha512(Box<Hmac<Sha512>>),
+}
+
+/// As `django.utils.crypto.salted_hmac`: hashes salt and secret, and keys the HMAC with that.
+macro_rules! derive {
+    ($hash:ty, $salt:expr, $secret:expr) => {{
+        let digest = <$hash>::new()
+            .chain_update($salt)
+            .chain_update("signer")
+            .chain_update($secret)
+            .finalize();
+        // An HMAC pads a key shorter than a block with zeros: starting from a block of them
+        // says the same and cannot fail.
+        let mut block = hmac::digest::Key::<Hmac<$hash>>::default();
+        for (to, from) in block.iter_mut().zip(digest) {
+            *to = from;
+        }
+        let key = Hmac::<$hash>::new(&block);
+        block.as_mut_slice().zeroize();
+        key
+    }};
+}
+
+impl Key {
+    fn all(ring: &Keyring, salt: &str, algorithm: Algorithm) -> Vec<Self> {
+        ring.secrets().map(|secret| Self::new(secret, salt, algorithm)).collect()
+    }
+
+    fn new(secret: &[u8], salt: &str, algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Sha256 => Self::Sha256(derive!(Sha256, salt, secret)),
+            Algorithm::Sha384 => Self::Sha384(Box::new(derive!(Sha384, salt, secret))),
+            Algorithm::Sha512 => Self::Sha512(Box::new(derive!(Sha512, salt, secret))),
+        }
+    }
+
+    fn sign(&self, message: &[u8]) -> SignatureText {
+        match self {
+            Self::Sha256(key) => {
+                SignatureText::encode(&key.clone().chain_update(message).finalize().into_bytes())
+            }
+            Self::Sha384(key) => SignatureText::encode(
+                &Hmac::clone(key).chain_update(message).finalize().into_bytes(),
+            ),
+            Self::Sha512(key) => SignatureText::encode(
+                &Hmac::clone(key).chain_update(message).finalize().into_bytes(),
+            ),
+        }
+    }
+}
+
+/// A signature as it stands in a token, filled up with zeros to whole words.
+struct SignatureText {
+    text: [u8; 88],
+    len: usize,
+}
+
+impl SignatureText {
+    fn new(signature: &[u8]) -> Self {
+        let mut text = [0; 88];
+        for (to, from) in text.iter_mut().zip(signature) {
+            *to = *from;
+        }
+        Self { text, len: signature.len() }
+    }
+
+    fn encode(mac: &[u8]) -> Self {
+        let mut text = [0; 88];
+        // The longest, 64 bytes, makes 86 characters; there is always room.
+        let len = URL_SAFE_NO_PAD.encode_slice(mac, &mut text).unwrap_or(0);
+        Self { text, len }
+    }
+
+    fn as_str(&self) -> &str {
+        let text = self.text.get(..self.len).unwrap_or_default();
+        std::str::from_utf8(text).unwrap_or_default()
+    }
+}
+
+impl ConstantTimeEq for SignatureText {
+    /// Compares whole words: byte by byte takes ten times as long.
+    fn ct_eq(&self, other: &Self) -> Choice {
+        let (words, _) = self.text.as_chunks();
+        let (others, _) = other.text.as_chunks();
+        words.iter().zip(others).fold(self.len.ct_eq(&other.len), |equal, (word, other)| {
+            equal & u64::from_ne_bytes(*word).ct_eq(&u64::from_ne_bytes(*other))
+        })
+    }
+}

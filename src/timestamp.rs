@@ -1,0 +1,277 @@
+//! Turns a value into `value:stamp:signature`, and back, no older than it may be.
+//!
+//! As `django.core.signing.TimestampSigner`. The stamp is the Unix time in
+//! whole seconds, in base 62.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+
+use crate::base62;
+use crate::error::{ConfigError, DecodeError, EncodeError};
+use crate::key::Keyring;
+use crate::payload::Compress;
+use crate::signer::{Algorithm, Signer};
+
+/// Signs text together with the time, and returns text that is not too old.
+///
+/// The same as [`Signer`], with a stamp between value and signature. Objects
+/// signed with it are those of Django's `signing.dumps` and `signing.loads`.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use signed_session::{DecodeError, Keyring, TimestampSigner};
+///
+/// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// let signer = TimestampSigner::new(&ring, "password-reset");
+/// let noon = time::OffsetDateTime::from_unix_timestamp(1_700_000_000)?;
+/// let token = signer.sign_at("ada", noon);
+/// assert!(token.starts_with("ada:1r31eq:"));
+///
+/// let hour = Some(Duration::from_secs(3600));
+/// let stamped = signer.unsign_at(&token, hour, noon + Duration::from_secs(3600))?;
+/// assert_eq!((stamped.value, stamped.signed_at, stamped.key_index), ("ada", noon, 0));
+///
+/// let late = signer.unsign_at(&token, hour, noon + Duration::from_secs(3601));
+/// assert!(matches!(late, Err(DecodeError::Expired { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct TimestampSigner {
+    signer: Signer,
+}
+
+/// A value that was signed, when, and by which key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamped<'t> {
+    /// The value.
+    pub value: &'t str,
+    /// When it was signed, in whole seconds and UTC.
+    pub signed_at: OffsetDateTime,
+    /// Which secret of the ring signed it: 0 for the first, 1 for its first fallback.
+    pub key_index: usize,
+}
+
+impl TimestampSigner {
+    /// Makes a signer for one purpose, named by the salt.
+    ///
+    /// Django's `signing.dumps` has the salt `django.core.signing` unless told
+    /// otherwise.
+    #[must_use]
+    pub fn new(ring: &Keyring, salt: &str) -> Self {
+        Self { signer: Signer::new(ring, salt) }
+    }
+
+    /// Sets what stands before stamp and signature, as [`Signer::separator`].
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::UnsafeSeparator`] if it could occur in a signature.
+    pub fn separator(mut self, separator: &str) -> Result<Self, ConfigError> {
+        self.signer = self.signer.separator(separator)?;
+        Ok(self)
+    }
+
+    /// Sets the hash, as [`Signer::algorithm`].
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.signer = self.signer.algorithm(algorithm);
+        self
+    }
+
+    /// Sets how much JSON an object may have, as [`Signer::max_payload_len`].
+    #[must_use]
+    pub fn max_payload_len(mut self, bytes: usize) -> Self {
+        self.signer = self.signer.max_payload_len(bytes);
+        self
+    }
+
+    /// Signs a value and the present time.
+    #[must_use]
+    pub fn sign(&self, value: &str) -> String {
+        self.sign_at(value, OffsetDateTime::now_utc())
+    }
+
+    /// Signs a value and the time `now`, of which whole seconds count.
+    ///
+    /// A time before 1970 is written as Django writes it, with a minus sign,
+    /// and not accepted again.
+    #[must_use]
+    pub fn sign_at(&self, value: &str, now: OffsetDateTime) -> String {
+        let mut token = self.signer.start(value.len());
+        token.push_str(value);
+        self.append_stamp(&mut token, now);
+        token
+    }
+
+    /// Returns the value, if a key signed it no longer than `max_age` ago.
+    ///
+    /// # Errors
+    ///
+    /// As [`unsign_at`](Self::unsign_at).
+    pub fn unsign<'t>(
+        &self,
+        token: &'t str,
+        max_age: Option<Duration>,
+    ) -> Result<Stamped<'t>, DecodeError> {
+        self.unsign_at(token, max_age, OffsetDateTime::now_utc())
+    }
+
+    /// Returns the value, if a key signed it no longer than `max_age` before `now`.
+    ///
+    /// An age of exactly `max_age` passes, and so does a stamp in the future,
+    /// both as in Django. Without `max_age` a token never expires.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signer::unsign`]; [`DecodeError::BadTimestamp`] if the stamp is
+    /// missing or not plain base 62; [`DecodeError::Expired`].
+    pub fn unsign_at<'t>(
+        &self,
+        token: &'t str,
+        max_age: Option<Duration>,
+        now: OffsetDateTime,
+    ) -> Result<Stamped<'t>, DecodeError> {
+        let stamped = self.unsign_any_age(token)?;
+        match max_age {
+            Some(max_age) => check_age(stamped.signed_at, max_age, now).map(|()| stamped),
+            None => Ok(stamped),
+        }
+    }
+
+    /// Signs any value as JSON and the present time, as Django's `signing.dumps`.
+    ///
+    /// # Errors
+    ///
+    /// As [`sign_object_at`](Self::sign_object_at).
+    pub fn sign_object<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        compress: Compress,
+    ) -> Result<String, EncodeError> {
+        self.sign_object_at(value, compress, OffsetDateTime::now_utc())
+    }
+
+    /// Signs any value as JSON and the time `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signer::sign_object`], and [`EncodeError::BeforeEpoch`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{Compress, Keyring, TimestampSigner, django};
+    ///
+    /// let ring = Keyring::new("test-secret-key-0123456789")?;
+    /// let signer = TimestampSigner::new(&ring, django::DUMPS_SALT);
+    /// let now = time::OffsetDateTime::from_unix_timestamp(1_700_000_000)?;
+    /// let value = std::collections::BTreeMap::from([("a", 1)]);
+    /// assert_eq!(
+    ///     signer.sign_object_at(&value, Compress::Never, now)?,
+    ///     "eyJhIjoxfQ:1r31eq:lAXsj4cmI50s_GvTV_8kqO4UXq4x7k0Daq66vpqZ2MI",
+    /// );
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sign_object_at<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        compress: Compress,
+        now: OffsetDateTime,
+    ) -> Result<String, EncodeError> {
+        let mut token = self.signer.start_object(value, compress)?;
+        self.append_readable_stamp(&mut token, now)?;
+        Ok(token)
+    }
+
+    /// Returns the object, if a key signed it no longer than `max_age` ago.
+    ///
+    /// # Errors
+    ///
+    /// As [`unsign_object_at`](Self::unsign_object_at).
+    pub fn unsign_object<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        max_age: Option<Duration>,
+    ) -> Result<T, DecodeError> {
+        self.unsign_object_at(token, max_age, OffsetDateTime::now_utc())
+    }
+
+    /// Returns the object, if a key signed it no longer than `max_age` before `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`unsign_at`](Self::unsign_at) and [`Signer::unsign_object`].
+    pub fn unsign_object_at<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        max_age: Option<Duration>,
+        now: OffsetDateTime,
+    ) -> Result<T, DecodeError> {
+        self.signer.check_object_len(token)?;
+        self.signer.read_object(self.unsign_at(token, max_age, now)?.value)
+    }
+
+    /// Returns an empty buffer with room for a token around a value of this length.
+    pub(crate) fn start(&self, value_len: usize) -> String {
+        self.signer.start(value_len)
+    }
+
+    /// Returns the value, however old it is.
+    pub(crate) fn unsign_any_age<'t>(&self, token: &'t str) -> Result<Stamped<'t>, DecodeError> {
+        let (value, key_index) = self.signer.unsign_with_key(token)?;
+        let (value, stamp) = self.signer.split(value).ok_or(DecodeError::BadTimestamp)?;
+        let signed_at = base62::parse(stamp)
+            .and_then(|seconds| i64::try_from(seconds).ok())
+            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
+            .ok_or(DecodeError::BadTimestamp)?;
+        Ok(Stamped { value, signed_at, key_index })
+    }
+
+    /// Appends stamp and signature to a value, if they could be read again.
+    pub(crate) fn append_readable_stamp(
+        &self,
+        token: &mut String,
+        now: OffsetDateTime,
+    ) -> Result<(), EncodeError> {
+        if now.unix_timestamp() < 0 {
+            return Err(EncodeError::BeforeEpoch);
+        }
+        self.append_stamp(token, now);
+        Ok(())
+    }
+
+    /// Appends stamp and signature to a value.
+    fn append_stamp(&self, token: &mut String, now: OffsetDateTime) {
+        self.signer.append_separator(token);
+        base62::append(token, now.unix_timestamp());
+        self.signer.append_signature(token);
+    }
+}
+
+/// Refuses what is older than it may be; an age of exactly `max_age` passes.
+pub(crate) fn check_age(
+    signed_at: OffsetDateTime,
+    max_age: Duration,
+    now: OffsetDateTime,
+) -> Result<(), DecodeError> {
+    let age = age(signed_at, now);
+    if age > max_age {
+        return Err(DecodeError::Expired { signed_at, age });
+    }
+    Ok(())
+}
+
+/// Returns how long ago a moment was; nothing for one that is still to come.
+pub(crate) fn age(moment: OffsetDateTime, now: OffsetDateTime) -> Duration {
+    #[expect(
+        clippy::arithmetic_side_effects,
+        reason = "two moments of the calendar are at most 20,000 years apart"
+    )]
+    let age = now - moment;
+    age.try_into().unwrap_or(Duration::ZERO)
+}

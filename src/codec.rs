@@ -18,13 +18,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
+use crate::age::{age, check_age};
 use crate::error::{DecodeError, EncodeError};
 use crate::expiry::{Claim, EXPIRY_KEY, ExpiryRule};
 use crate::json;
 use crate::key::Keyring;
 use crate::payload::{self, Compress};
 use crate::session::{Origin, Session};
-use crate::timestamp::{Stamped, TimestampSigner, age, check_age};
+use crate::timestamp::{Stamped, TimestampSigner};
 
 /// The salt of Django's `signed_cookies` session backend.
 pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_cookies";

@@ -6,13 +6,13 @@
 use std::time::Duration;
 
 use time::format_description::BorrowedFormatItem;
-use time::macros::{format_description, utc_datetime};
+use time::macros::{datetime, format_description};
 use time::parsing::Parsed;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
+use crate::age::{age, between, check_age};
 use crate::error::DecodeError;
 use crate::json;
-use crate::timestamp::{age, check_age};
 
 /// The reserved entry that holds a session's own expiry.
 pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
@@ -89,7 +89,7 @@ impl Expiry {
             // A zero would mean the browser's end; a negative number is over at once.
             Self::After(Duration::ZERO) => "-1".to_owned(),
             Self::After(time) if time.subsec_nanos() == 0 => time.as_secs().to_string(),
-            Self::After(time) => format!("{:?}", time.as_secs_f64()),
+            Self::After(time) => json::write(&time.as_secs_f64()).ok()?,
             Self::At(moment) => format!("\"{}\"", isoformat(moment)),
         })
     }
@@ -152,11 +152,7 @@ impl Claim {
             Self::Nothing | Self::BrowserClose => signed(cookie_age),
             Self::Lasts(time) => time,
             Self::Until(moment) => {
-                #[expect(
-                    clippy::arithmetic_side_effects,
-                    reason = "two moments of the calendar are at most 20,000 years apart"
-                )]
-                let left = moment - modification;
+                let left = between(modification, moment);
                 let seconds = left.whole_seconds();
                 // Python's timedelta rounds down, also below zero.
                 let partial = i64::from(left.subsec_nanoseconds() < 0);
@@ -219,21 +215,24 @@ fn seconds(text: &str) -> Option<time::Duration> {
     Some(time::Duration::seconds(text.parse().unwrap_or(beyond)))
 }
 
-/// What Python's `datetime.isoformat` writes, and a bare date.
+/// What Python's `datetime.isoformat` writes, and what all Pythons read besides.
 ///
 /// The `Z` needs no value: what has no offset is UTC.
 const ISOFORMAT: &[BorrowedFormatItem<'_>] = format_description!(
     version = 2,
-    "[year]-[month]-[day][optional [[first [T][ ]][hour]:[minute]:[second][optional [.[subsecond]]]\
-     [optional [[first [Z][[offset_hour sign:mandatory]:[offset_minute]\
-     [optional [:[offset_second]]]]]]]]]"
+    "[year]-[month]-[day][optional [\
+        [first [T][t][ ]][hour]:[minute][optional [:[second][optional [.[subsecond]]]]]\
+        [optional [[first [Z][\
+            [offset_hour sign:mandatory]:[offset_minute][optional [:[offset_second]]]\
+        ]]]]\
+    ]]"
 );
 
 fn parse_isoformat(text: &str) -> Option<OffsetDateTime> {
     let mut parsed = Parsed::new();
     let rest = parsed.parse_items(text.as_bytes(), ISOFORMAT).ok()?;
     // The year's format would take a sign, Python's does not.
-    if !rest.is_empty() || !text.starts_with(|first: char| first.is_ascii_digit()) {
+    if !rest.is_empty() || text.starts_with(['+', '-']) {
         return None;
     }
     let date = Date::try_from(parsed).ok()?;
@@ -242,32 +241,33 @@ fn parse_isoformat(text: &str) -> Option<OffsetDateTime> {
         None => Time::MIDNIGHT,
     };
     let offset = match parsed.offset_hour() {
-        Some(_) => UtcOffset::try_from(parsed).ok()?,
+        // Python's offsets are shorter than a day.
+        Some(-23..=23) => UtcOffset::try_from(parsed).ok()?,
+        Some(_) => return None,
         None => UtcOffset::UTC,
     };
-    // In UTC from here on, so that later arithmetic cannot leave the calendar.
-    PrimitiveDateTime::new(date, time).assume_offset(offset).checked_to_offset(UtcOffset::UTC)
+    let moment = PrimitiveDateTime::new(date, time).assume_offset(offset);
+    // In UTC from here on, so that no later arithmetic leaves the calendar.
+    Some(moment.checked_to_offset(UtcOffset::UTC).unwrap_or(LAST_MOMENT))
 }
+
+/// The end of Python's calendar, and of this one.
+const LAST_MOMENT: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
+
+/// The beginning of Python's calendar.
+const FIRST_MOMENT: OffsetDateTime = datetime!(0001-01-01 00:00:00 UTC);
 
 /// Writes a moment as Python's `datetime.isoformat` in UTC, cut to microseconds.
 ///
 /// All Pythons read this form. Theirs is a calendar from year 1 to 9999:
 /// moments outside are written as its first or last second.
 fn isoformat(moment: OffsetDateTime) -> String {
-    let utc = moment.checked_to_offset(UtcOffset::UTC).filter(|utc| utc.year() >= 1);
-    let utc = utc.unwrap_or_else(|| {
-        if moment.year() > 1 {
-            utc_datetime!(9999-12-31 23:59:59).into()
-        } else {
-            utc_datetime!(0001-01-01 00:00:00).into()
-        }
-    });
+    let utc = moment.clamp(FIRST_MOMENT, LAST_MOMENT).to_offset(UtcOffset::UTC);
     let (date, time) = (utc.date(), utc.time());
     let fraction = match time.microsecond() {
         0 => String::new(),
         micros => format!(".{micros:06}"),
     };
-    // `Date` and `Time` have forms of their own; these are what the format asks for.
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}{fraction}+00:00",
         date.year(),

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use serde::de::{Deserialize, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserializer as _, Serialize};
+use serde_json::ser::{CompactFormatter, Formatter};
 use serde_json::value::RawValue;
 
 use crate::error::{DecodeError, ValueError};
@@ -39,27 +40,54 @@ pub(crate) fn quote(text: &str) -> String {
 /// Spells floats as Python's `repr`: `1.0`, `1e+16`, `1.5e-07`.
 struct PythonFloats;
 
-impl serde_json::ser::Formatter for PythonFloats {
+impl Formatter for PythonFloats {
     fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
-        write_float(writer, &format!("{value:?}"))
+        let mut spelling = Vec::with_capacity(32);
+        CompactFormatter.write_f32(&mut spelling, value)?;
+        writer.write_all(respell(&spelling).as_bytes())
     }
 
     fn write_f64<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f64) -> io::Result<()> {
-        write_float(writer, &format!("{value:?}"))
+        let mut spelling = Vec::with_capacity(32);
+        CompactFormatter.write_f64(&mut spelling, value)?;
+        writer.write_all(respell(&spelling).as_bytes())
     }
 }
 
-/// Writes a float from Rust's `Debug` form.
+/// Spells a float as Python does, from any other spelling with the same digits.
 ///
-/// It has the same digits and turns to an exponent at the same magnitudes,
-/// 1e16 and 1e-4, but writes `1e-5` for `1e-05` and `1e16` for `1e+16`.
-fn write_float<W: ?Sized + io::Write>(writer: &mut W, debug: &str) -> io::Result<()> {
-    match debug.split_once('e') {
-        None => writer.write_all(debug.as_bytes()),
-        Some((digits, exponent)) => match exponent.strip_prefix('-') {
-            None => write!(writer, "{digits}e+{exponent:0>2}"),
-            Some(exponent) => write!(writer, "{digits}e-{exponent:0>2}"),
+/// The digits are `serde_json`'s: the fewest that read back as the same number
+/// and, where two are as near, the even one. So are Python's; those of Rust's
+/// own formatting differ in that last point.
+fn respell(spelling: &[u8]) -> String {
+    let text = str::from_utf8(spelling).unwrap_or_default();
+    let (sign, text) = text.strip_prefix('-').map_or(("", text), |text| ("-", text));
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let padded = [whole, fraction].concat();
+    let digits = padded.trim_start_matches('0');
+    let zeros = padded.len().saturating_sub(digits.len());
+    let digits = digits.trim_end_matches('0');
+    // The number is 0.DIGITS times ten to the power of `point`.
+    let point = i32::try_from(whole.len())
+        .unwrap_or_default()
+        .saturating_sub(i32::try_from(zeros).unwrap_or_default())
+        .saturating_add(exponent.parse().unwrap_or_default());
+    let Some((first, rest)) = digits.split_at_checked(1) else { return format!("{sign}0.0") };
+    match usize::try_from(point) {
+        Ok(point @ 1..=16) => match digits.split_at_checked(point) {
+            Some((whole, "")) => format!("{sign}{whole}.0"),
+            Some((whole, fraction)) => format!("{sign}{whole}.{fraction}"),
+            None => format!("{sign}{digits:0<point$}.0"),
         },
+        _ if (-3..=0).contains(&point) => {
+            let zeros = usize::try_from(point.unsigned_abs()).unwrap_or_default();
+            format!("{sign}0.{:0<zeros$}{digits}", "")
+        }
+        _ => {
+            let dot = if rest.is_empty() { "" } else { "." };
+            format!("{sign}{first}{dot}{rest}e{:+03}", point.saturating_sub(1))
+        }
     }
 }
 

@@ -19,6 +19,7 @@
 mod error;
 mod base62;
 mod finite;
+mod age;
 mod json;
 mod key;
 mod payload;

@@ -145,9 +145,8 @@ impl Session {
 
     /// Returns the entry's value, if there is one.
     ///
-    /// `T` may borrow from the session, as `&str` or `&serde_json::value::RawValue` do. A float may
-    /// come out one unit in its last place off, as everywhere with `serde_json`; the entry itself
-    /// keeps its text.
+    /// `T` may borrow from the session: a `&serde_json::value::RawValue` is the JSON as it stands,
+    /// for what no Rust type holds. `serde_json::Value` rounds integers past 64 bits.
     ///
     /// # Errors
     ///

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
+use crate::age::check_age;
 use crate::base62;
 use crate::error::{ConfigError, DecodeError, EncodeError};
 use crate::key::Keyring;
@@ -251,27 +252,4 @@ impl TimestampSigner {
         base62::append(token, now.unix_timestamp());
         self.signer.append_signature(token);
     }
-}
-
-/// Refuses what is older than it may be; an age of exactly `max_age` passes.
-pub(crate) fn check_age(
-    signed_at: OffsetDateTime,
-    max_age: Duration,
-    now: OffsetDateTime,
-) -> Result<(), DecodeError> {
-    let age = age(signed_at, now);
-    if age > max_age {
-        return Err(DecodeError::Expired { signed_at, age });
-    }
-    Ok(())
-}
-
-/// Returns how long ago a moment was; nothing for one that is still to come.
-pub(crate) fn age(moment: OffsetDateTime, now: OffsetDateTime) -> Duration {
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "two moments of the calendar are at most 20,000 years apart"
-    )]
-    let age = now - moment;
-    age.try_into().unwrap_or(Duration::ZERO)
 }

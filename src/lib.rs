@@ -1,4 +1,54 @@
 //! Sessions in a signed cookie, byte for byte those of Django's `signed_cookies` backend.
+//!
+//! A session is a JSON object; a payload is that object made printable; a token
+//! is a payload with a time and a signature; a cookie is a token with a name
+//! and rules.
+//!
+//! ```text
+//! sessionid=eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv1PND9KvRoXls35Yzj9bRllXH3a44cb4Ji8xw
+//!           └─────────────────┘ └────┘ └─────────────────────────────────────────┘
+//!                 payload       stamp                  signature
+//! ```
+//!
+//! [`SessionCodec`] turns a [`Session`] into a token and back. [`Signer`] and
+//! [`TimestampSigner`] do the same for any text or object. A [`Keyring`] holds
+//! the secrets, [`CookieOptions`] the cookie's attributes, and [`django`] the
+//! names under which Django signs.
+//!
+//! The only way to learn that a token is good is to receive what was in it.
+//! Tokens are signed and not encrypted: whoever holds one can read it.
+//!
+//! # Examples
+//!
+//! ```
+//! use signed_session::{CookieOptions, Keyring, Session, SessionCodec};
+//!
+//! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+//! let codec = SessionCodec::new(&ring);
+//! let options = CookieOptions::new("sessionid")?;
+//!
+//! // A request comes in.
+//! let header = "theme=dark; sessionid=forged:1r31eq:signature";
+//! let mut session = match options.find(header).last() {
+//!     Some(token) => codec.decode(token).unwrap_or_else(Session::from),
+//!     None => Session::new(),
+//! };
+//! assert!(session.refused().is_some());
+//!
+//! // The visitor logs in, and the response sets the cookie.
+//! session.flush();
+//! session.insert("user_id", 42)?;
+//! let now = time::OffsetDateTime::now_utc();
+//! let cookie = options.cookie(&codec.encode(&session)?, Some(time::Duration::WEEK), now)?;
+//! assert!(cookie.to_string().starts_with("sessionid=eyJ1c2VyX2lkIjo0Mn0:"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Features
+//!
+//! `zlib`: compress with C zlib, to the very bytes that Django writes. Without
+//! it zlib is Rust's; any Django reads the result. Cargo unites features: where
+//! another crate turns on flate2's C zlib, it is used here too.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs, unreachable_pub)]
@@ -41,3 +91,8 @@ pub use payload::Compress;
 pub use session::Session;
 pub use signer::{Algorithm, Signer};
 pub use timestamp::{Stamped, TimestampSigner};
+
+/// Has the README's examples run with the other examples.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

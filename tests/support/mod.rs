@@ -1,0 +1,5 @@
+//! What several test files share: `mod support;`.
+
+#![allow(dead_code, reason = "no test file uses all of it")]
+
+pub mod django;

@@ -73,7 +73,9 @@ fn print(session: &Session) -> Result<(), Box<dyn Error>> {
 fn explain(error: DecodeError) -> String {
     match error {
         DecodeError::BadSignature => {
-            format!("{error}: is DJANGO_SECRET_KEY that of the site, and its backend signed_cookies?")
+            format!(
+                "{error}: is DJANGO_SECRET_KEY that of the site, and its backend signed_cookies?"
+            )
         }
         _ => error.to_string(),
     }

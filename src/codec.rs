@@ -302,7 +302,7 @@ impl SessionCodec {
         // 1: the JSON, with the session's beginning if that is to be known
         if self.absolute_max_age.is_some() && limits.started.is_none() {
             json.pop();
-            let comma = if json == "{" { "" } else { "," };
+            let comma = if json.trim_ascii_end().ends_with('{') { "" } else { "," };
             // Writing to a String cannot fail.
             let _ = write!(json, "{comma}\"{STARTED_KEY}\":{}}}", began.unix_timestamp());
         }

@@ -274,6 +274,16 @@ fn an_absolute_age_ends_a_session_however_often_it_is_written() {
 }
 
 #[test]
+fn the_beginning_is_added_to_any_object() {
+    let codec = codec().absolute_max_age(3 * DAY);
+    for (json, entries) in [("{}", 1), ("{ }", 1), (r#"{"a":{}}"#, 2), (r#"{ "a" : "{" }"#, 2)] {
+        let json: Box<RawValue> = serde_json::from_str(json).unwrap();
+        let token = codec.encode_as_at(&json, SIGNED).unwrap();
+        assert_eq!(codec.decode_at(&token, SIGNED).unwrap().len(), entries, "{json}");
+    }
+}
+
+#[test]
 fn the_beginning_of_a_session_survives_clear_and_not_flush() {
     let codec = codec().absolute_max_age(3 * DAY);
     let started = |token: &str| {

@@ -184,7 +184,7 @@ impl SessionCodec {
     /// # Errors
     ///
     /// [`EncodeError::BadExpiry`], [`EncodeError::TooLarge`],
-    /// [`EncodeError::BeforeEpoch`] and [`EncodeError::TooLong`].
+    /// [`EncodeError::BadTimestamp`] and [`EncodeError::TooLong`].
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         let began = session.origin().map_or(now, |origin| origin.started);

@@ -3,7 +3,8 @@
 //! After RFC 6265 and its successor draft-ietf-httpbis-rfc6265bis.
 
 use cookie::{Cookie, SameSite};
-use time::OffsetDateTime;
+use time::macros::datetime;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::error::{ConfigError, EncodeError};
 
@@ -12,6 +13,12 @@ const MAX_LEN: usize = 4096;
 
 /// The longest attribute that browsers keep, in bytes.
 const MAX_ATTRIBUTE_LEN: usize = 1024;
+
+/// What is over by then is over.
+const FIRST_DATE: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
+
+/// A year in a cookie has four digits.
+const LAST_DATE: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 
 /// A cookie's name and attributes.
 ///
@@ -201,7 +208,8 @@ impl CookieOptions {
         cookie.set_http_only(self.http_only);
         if let Some(max_age) = max_age {
             cookie.set_max_age(max_age);
-            cookie.set_expires(now.saturating_add(max_age));
+            let expires = now.saturating_add(max_age).clamp(FIRST_DATE, LAST_DATE);
+            cookie.set_expires(expires.to_offset(UtcOffset::UTC));
         }
         Ok(cookie)
     }

@@ -152,8 +152,8 @@ pub enum EncodeError {
         /// The limit that it passed.
         limit: usize,
     },
-    /// A time before 1970 cannot be read back from a token.
-    BeforeEpoch,
+    /// A time before 1970 or past the year 9999 could not be read back from a token.
+    BadTimestamp,
     /// The token, or the cookie's name and value, is longer than the limit, both in bytes.
     TooLong {
         /// The length that it would have.
@@ -180,7 +180,9 @@ impl fmt::Display for EncodeError {
             Self::TooLarge { len, limit } => {
                 write!(f, "the payload has {len} bytes, more than the limit of {limit}")
             }
-            Self::BeforeEpoch => f.write_str("a token cannot be dated before 1970"),
+            Self::BadTimestamp => {
+                f.write_str("a token cannot be dated before 1970 or past the year 9999")
+            }
             Self::TooLong { len, limit } => {
                 write!(f, "the token has {len} bytes, more than the limit of {limit}")
             }

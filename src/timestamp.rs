@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::age::check_age;
 use crate::base62;
@@ -100,7 +100,7 @@ impl TimestampSigner {
     /// Signs a value and the time `now`, of which whole seconds count.
     ///
     /// A time before 1970 is written as Django writes it, with a minus sign,
-    /// and not accepted again.
+    /// and not accepted again; nor is one past the year 9999.
     #[must_use]
     pub fn sign_at(&self, value: &str, now: OffsetDateTime) -> String {
         let mut token = self.signer.start(value.len());
@@ -161,7 +161,7 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// As [`Signer::sign_object`], and [`EncodeError::BeforeEpoch`].
+    /// As [`Signer::sign_object`], and [`EncodeError::BadTimestamp`].
     ///
     /// # Examples
     ///
@@ -239,8 +239,9 @@ impl TimestampSigner {
         token: &mut String,
         now: OffsetDateTime,
     ) -> Result<(), EncodeError> {
-        if now.unix_timestamp() < 0 {
-            return Err(EncodeError::BeforeEpoch);
+        // As a stamp is read: a moment of the calendar in UTC, from 1970 on.
+        if now < OffsetDateTime::UNIX_EPOCH || now.checked_to_offset(UtcOffset::UTC).is_none() {
+            return Err(EncodeError::BadTimestamp);
         }
         self.append_stamp(token, now);
         Ok(())

@@ -150,53 +150,45 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::of(text))
 }
 
-/// Where an entry of an object stands in its text.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// The key, in its quotes.
-    pub(crate) key: Range<usize>,
-    /// The value.
-    pub(crate) value: Range<usize>,
-}
-
 /// Finds the entries of an object, in order, a key written twice included.
 ///
-/// The whole text is checked to be JSON; nothing is parsed and nothing recurses.
-/// A text that is not an object is [`Fault::Type`].
-pub(crate) fn spans(text: &str) -> Result<Vec<Span>, Fault> {
+/// `found` is given where in the text each key, in its quotes, and its value
+/// stand. The whole text is checked to be JSON; nothing is parsed and nothing
+/// recurses. A text that is not an object is [`Fault::Type`].
+pub(crate) fn entries(
+    text: &str,
+    found: impl FnMut(Range<usize>, Range<usize>),
+) -> Result<(), Fault> {
     let mut reader = serde_json::Deserializer::from_str(text);
-    let spans = reader.deserialize_map(Spans { text }).map_err(|_| Fault::of(text))?;
-    reader.end().map_err(|_| Fault::Syntax)?;
-    Ok(spans)
+    reader.deserialize_map(Entries { text, found }).map_err(|_| Fault::of(text))?;
+    reader.end().map_err(|_| Fault::Syntax)
 }
 
-struct Spans<'a> {
+struct Entries<'a, F> {
     text: &'a str,
+    found: F,
 }
 
-impl<'a> Visitor<'a> for Spans<'a> {
-    type Value = Vec<Span>;
+impl<'a, F: FnMut(Range<usize>, Range<usize>)> Visitor<'a> for Entries<'a, F> {
+    type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut spans = Vec::with_capacity(8);
+    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            spans.push(Span { key: self.span(key), value: self.span(value) });
+            (self.found)(place(key, self.text), place(value, self.text));
         }
-        Ok(spans)
+        Ok(())
     }
 }
 
-impl Spans<'_> {
-    /// Finds where a part that was borrowed from the text stands in it.
-    fn span(&self, part: &RawValue) -> Range<usize> {
-        let part = part.get().as_bytes();
-        let start = part.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
-        start..start.saturating_add(part.len())
-    }
+/// Finds where a part that was borrowed from a text stands in it.
+fn place(part: &RawValue, text: &str) -> Range<usize> {
+    let part = part.get().as_bytes();
+    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    start..start.saturating_add(part.len())
 }
 
 /// Reads a string's bytes, the quotes and escapes undone.

@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 
 use crate::error::{DecodeError, ValueError};
 use crate::expiry::{Claim, EXPIRY_KEY, Expiry};
-use crate::json::{self, Fault, Span};
+use crate::json::{self, Fault};
 
 const TEST_COOKIE_KEY: &str = "testcookie";
 const TEST_COOKIE_VALUE: &str = "worked";
@@ -117,13 +117,15 @@ impl Session {
     ///
     /// A key written twice keeps its first place and its last value, as in Python.
     pub(crate) fn from_json(text: String) -> Result<Self, DecodeError> {
-        let spans = json::spans(&text).map_err(|fault| match fault {
+        let mut entries = Vec::with_capacity(8);
+        let entry = |key, value| {
+            entries.push(Entry::new(Text::Arrived(key), Text::Arrived(value), &text));
+        };
+        json::entries(&text, entry).map_err(|fault| match fault {
             Fault::Syntax => DecodeError::Json,
             Fault::Type => DecodeError::NotAnObject,
         })?;
-        let entry =
-            |span: Span| Entry::new(Text::Arrived(span.key), Text::Arrived(span.value), &text);
-        let entries = unify(spans.into_iter().map(entry).collect(), &text);
+        let entries = unify(entries, &text);
         Ok(Self { arrived: text, entries, ..Self::default() })
     }
 

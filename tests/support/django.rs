@@ -47,25 +47,28 @@ fn find_or_make() -> Result<Vec<Django>, String> {
         let _ = writeln!(io::stderr(), "live Django tests skipped: {WITHOUT}=1 is set");
         return Ok(Vec::new());
     }
-    let made = match env::var(WANTED) {
-        Err(_) => Series::new("").and_then(|series| Ok(vec![series.environment()?])),
-        Ok(list) => list.split(',').map(|name| Series::new(name.trim())?.environment()).collect(),
+    let wanted = env::var(WANTED).unwrap_or_default();
+    let series = match wanted.trim() {
+        "" => Ok(vec![Series::NEWEST]),
+        list => list.split(',').map(|name| Series::new(name.trim())).collect(),
     };
-    made.map_err(|reason| format!("{reason}; set {WITHOUT}=1 to skip the live Django tests"))
+    series.and_then(|series| series.iter().map(Series::environment).collect()).map_err(
+        |reason: String| format!("{reason}; set {WITHOUT}=1 to skip the live Django tests"),
+    )
 }
 
-/// A wanted Django: a part of a version, or empty for the newest.
+/// A wanted Django.
 struct Series<'a> {
+    /// The beginning of its version.
     name: &'a str,
-    /// The first two numbers, if there is a name.
+    /// The first two numbers of that; none for the newest.
     numbers: Option<(u32, u32)>,
 }
 
 impl<'a> Series<'a> {
+    const NEWEST: Self = Self { name: "newest", numbers: None };
+
     fn new(name: &'a str) -> Result<Self, String> {
-        if name.is_empty() && env::var_os(WANTED).is_none() {
-            return Ok(Self { name, numbers: None });
-        }
         let mut parts = name.split('.').map(str::parse);
         match (parts.next(), parts.next(), parts.all(|part| part.is_ok())) {
             (Some(Ok(major)), Some(Ok(minor)), true) => {
@@ -95,18 +98,15 @@ impl<'a> Series<'a> {
     }
 
     fn environment(&self) -> Result<Django, String> {
-        let title = if self.name.is_empty() { "newest" } else { self.name };
+        let title = self.name;
         let pythons = interpreters();
         let Some(python) = pythons.iter().find(|python| self.runs_on(python.minor)) else {
             let seen: Vec<String> = pythons.iter().map(Interpreter::to_string).collect();
-            return Err(match (seen.is_empty(), self.numbers) {
-                (true, _) => {
-                    "no Python 3 with pip (its modules venv and ensurepip) was found".to_owned()
-                }
-                (false, _) => format!(
-                    "Django {title} runs on none of the Pythons that were found ({})",
-                    seen.join(", ")
-                ),
+            return Err(if seen.is_empty() {
+                "no Python 3 with pip (its modules venv and ensurepip) was found".to_owned()
+            } else {
+                let seen = seen.join(", ");
+                format!("Django {title} runs on none of the Pythons that were found ({seen})")
             });
         };
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("django");

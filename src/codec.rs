@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use crate::age::{age, check_age};
 use crate::error::{DecodeError, EncodeError};
 use crate::expiry::{Claim, EXPIRY_KEY, ExpiryRule};
-use crate::json;
+use crate::json::{self, Fault};
 use crate::key::Keyring;
 use crate::payload::{self, Compress};
 use crate::session::{Origin, Session};
@@ -286,9 +286,14 @@ impl SessionCodec {
         now: OffsetDateTime,
     ) -> Result<T, DecodeError> {
         let (stamped, json) = self.open(token, now)?;
+        // Read first, for what is no JSON has no limits either; judged last, as for `decode_at`.
+        let value = json::read(&json);
+        if matches!(value, Err(Fault::Syntax)) {
+            return Err(DecodeError::Json);
+        }
         let limits = self.limits_of_text(&json)?;
         self.check_limits(&limits, stamped.signed_at, now)?;
-        Ok(json::read(&json)?)
+        Ok(value?)
     }
 
     /// Makes the token of a session's JSON: all steps of encoding.

@@ -24,8 +24,9 @@ const LAST_DATE: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 ///
 /// `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/` unless told otherwise:
 /// Django's defaults, but for `Secure`. What browsers insist on holds whatever
-/// is set: `SameSite=None`, `Partitioned` and the prefixes `__Secure-` and
-/// `__Host-` mean `Secure`.
+/// is set: `SameSite=None`, `Partitioned` and the prefixes `__Secure-`,
+/// `__Host-` and `__Http-` mean `Secure`; `__Http-` and `__Host-Http-` mean
+/// `HttpOnly`.
 ///
 /// # Examples
 ///
@@ -110,6 +111,8 @@ impl CookieOptions {
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
                 && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+                && !label.starts_with('-')
+                && !label.ends_with('-')
         };
         if host.len() > 253 || !host.split('.').all(is_label) {
             return Err(ConfigError::CookieDomain);
@@ -205,7 +208,7 @@ impl CookieOptions {
             return Err(EncodeError::TooLong { len, limit: MAX_LEN });
         }
         let mut cookie = self.bare(value);
-        cookie.set_http_only(self.http_only);
+        cookie.set_http_only(self.is_http_only());
         if let Some(max_age) = max_age {
             cookie.set_max_age(max_age);
             let expires = now.saturating_add(max_age).clamp(FIRST_DATE, LAST_DATE);
@@ -242,8 +245,11 @@ impl CookieOptions {
         self.secure
             || self.partitioned
             || self.same_site == Some(SameSite::None)
-            || self.has_prefix("__Secure-")
-            || self.has_prefix("__Host-")
+            || ["__Secure-", "__Host-", "__Http-"].iter().any(|prefix| self.has_prefix(prefix))
+    }
+
+    fn is_http_only(&self) -> bool {
+        self.http_only || ["__Http-", "__Host-Http-"].iter().any(|prefix| self.has_prefix(prefix))
     }
 
     /// Browsers look for the prefixes in any case.

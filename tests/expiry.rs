@@ -107,6 +107,25 @@ fn the_session_s_own_expiry_replaces_max_age_or_shortens_it_or_is_ignored() {
 }
 
 #[test]
+fn what_is_no_session_is_called_so_even_when_it_is_over() {
+    let signer = TimestampSigner::new(&ring(), django::SESSION_SALT);
+    let late = SIGNED + 100 * DAY;
+    for (payload, error) in [
+        ("eyJhIjo", DecodeError::Json),     // {"a":
+        ("WzFd", DecodeError::NotAnObject), // [1]
+        ("e30=", DecodeError::Base64),
+    ] {
+        let token = signer.sign_at(payload, SIGNED);
+        assert_eq!(verdict(&codec(), &token, late), Err(error));
+    }
+    // Which type was asked for matters only of a session that may be used.
+    let token = token_of(r#"{"a":"text"}"#);
+    let typed = |now| codec().decode_as_at::<std::collections::BTreeMap<String, u8>>(&token, now);
+    assert_eq!(typed(SIGNED), Err(DecodeError::WrongType));
+    assert!(matches!(typed(late), Err(DecodeError::Expired { .. })));
+}
+
+#[test]
 fn what_is_already_over_is_refused_from_the_start() {
     for spelling in ["-1", "-5", "-0.5", "-9223372036854775809", r#""2023-11-14T22:13:19+00:00""#] {
         let token = token_with(spelling);

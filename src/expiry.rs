@@ -139,12 +139,23 @@ impl Claim {
             b'n' => Some(Self::Nothing),
             b'f' => Some(Self::BrowserClose),
             b'"' => parse_isoformat(&json::read::<String>(text).ok()?).map(Self::Until),
-            b'-' | b'0'..=b'9' => {
-                let time = seconds(text)?;
-                Some(if time.is_zero() { Self::BrowserClose } else { Self::Lasts(time) })
-            }
+            b'-' | b'0'..=b'9' => Self::read_seconds(text),
             _ => None,
         }
+    }
+
+    /// Reads a number of seconds; past 64 bits it is as good as infinite.
+    fn read_seconds(text: &str) -> Option<Self> {
+        let (is_zero, time) = if text.contains(['.', 'e', 'E']) {
+            let seconds: f64 = json::read(text).ok()?;
+            (seconds == 0.0, time::Duration::saturating_seconds_f64(seconds))
+        } else {
+            let beyond = if text.starts_with('-') { i64::MIN } else { i64::MAX };
+            let seconds = text.parse().unwrap_or(beyond);
+            (seconds == 0, time::Duration::seconds(seconds))
+        };
+        // Not the duration is asked: less than a nanosecond is little, but it is not zero.
+        Some(if is_zero { Self::BrowserClose } else { Self::Lasts(time) })
     }
 
     pub(crate) fn age(self, cookie_age: Duration, modification: OffsetDateTime) -> time::Duration {
@@ -204,15 +215,6 @@ impl Claim {
 
 fn signed(time: Duration) -> time::Duration {
     time.try_into().unwrap_or(time::Duration::MAX)
-}
-
-/// Reads a JSON number of seconds; past 64 bits it is as good as infinite.
-fn seconds(text: &str) -> Option<time::Duration> {
-    if text.contains(['.', 'e', 'E']) {
-        return json::read(text).ok().map(time::Duration::saturating_seconds_f64);
-    }
-    let beyond = if text.starts_with('-') { i64::MIN } else { i64::MAX };
-    Some(time::Duration::seconds(text.parse().unwrap_or(beyond)))
 }
 
 /// What Python's `datetime.isoformat` writes, and what all Pythons read besides.

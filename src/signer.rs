@@ -70,7 +70,8 @@ impl Signer {
     /// Makes a signer for one purpose, named by the salt.
     ///
     /// Django's `Signer` has the salt `django.core.signing.Signer` unless told
-    /// otherwise. The keys are derived here, once.
+    /// otherwise, also if told an empty one; here an empty salt is a salt like
+    /// any other. The keys are derived here, once.
     #[must_use]
     pub fn new(ring: &Keyring, salt: &str) -> Self {
         Self {

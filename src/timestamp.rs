@@ -250,7 +250,9 @@ impl TimestampSigner {
     /// Appends stamp and signature to a value.
     fn append_stamp(&self, token: &mut String, now: OffsetDateTime) {
         self.signer.append_separator(token);
-        base62::append(token, now.unix_timestamp());
+        // Python cuts a fraction off towards zero, this clock downwards: it matters before 1970.
+        let cut = i64::from(now.unix_timestamp() < 0 && now.nanosecond() > 0);
+        base62::append(token, now.unix_timestamp().saturating_add(cut));
         self.signer.append_signature(token);
     }
 }

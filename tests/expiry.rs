@@ -76,6 +76,7 @@ fn the_session_s_own_expiry_replaces_max_age_or_shortens_it_or_is_ignored() {
         ("5184000", Some(60 * DAY)),
         ("1", Some(seconds(1))),
         ("1.5", Some(Duration::from_millis(1500))),
+        ("1e-10", Some(Duration::ZERO)),
         ("60.0", Some(seconds(60))),
         ("6e1", Some(seconds(60))),
         ("0", None),
@@ -447,5 +448,7 @@ fn a_time_before_1970_is_refused_before_it_is_lost() {
     // Text is signed as Django signs it, and like all that is not plain digits not read again.
     let token = signer.sign_at("x", before);
     assert!(token.starts_with("x:-1:"));
+    assert!(signer.sign_at("x", before - Duration::from_millis(500)).starts_with("x:-1:"));
+    assert!(signer.sign_at("x", before + Duration::from_millis(500)).starts_with("x:0:"));
     assert_eq!(signer.unsign(&token, None), Err(DecodeError::BadTimestamp));
 }

@@ -114,7 +114,7 @@ impl<'a> Series<'a> {
         if let Some(django) = imported(&home, self) {
             return Ok(django);
         }
-        make(&folder, &home, python, &self.requirement()).map_err(|reason| {
+        make(&folder, &home, python, self).map_err(|reason| {
             format!("Django {title} could not be installed on {python}: {reason}")
         })?;
         imported(&home, self).ok_or_else(|| {
@@ -170,24 +170,30 @@ fn imported(home: &Path, series: &Series<'_>) -> Option<Django> {
 }
 
 /// Makes an environment beside its place and moves it there: two may try at the same time.
-fn make(folder: &Path, home: &Path, python: &Interpreter, requirement: &str) -> Result<(), String> {
+fn make(
+    folder: &Path,
+    home: &Path,
+    python: &Interpreter,
+    series: &Series<'_>,
+) -> Result<(), String> {
     let own = |what: &str| {
         let name = home.file_name().unwrap_or_default().to_string_lossy();
         folder.join(format!("{name}.{what}.{}", std::process::id()))
     };
     let (fresh, broken) = (own("new"), own("old"));
     fs::create_dir_all(folder).map_err(|error| format!("no folder for it: {error}"))?;
-    run(
-        &python.command,
-        [OsStr::new("-m"), OsStr::new("venv"), OsStr::new("--clear"), fresh.as_os_str()],
-    )
-    .map_err(|reason| format!("python3 -m venv failed: {reason}"))?;
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement];
-    let installed = run(&python_of(&fresh), install)
-        .map_err(|reason| format!("pip install {requirement:?} failed: {reason}"));
+    let requirement = series.requirement();
+    let venv = ["-m", "venv", "--clear"].map(OsStr::new);
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &requirement];
+    let installed = run(&python.command, venv.into_iter().chain([fresh.as_os_str()]))
+        .map_err(|reason| format!("python3 -m venv failed: {reason}"))
+        .and_then(|_| {
+            run(&python_of(&fresh), install)
+                .map_err(|reason| format!("pip install {requirement:?} failed: {reason}"))
+        });
     if installed.is_ok() && fs::rename(&fresh, home).is_err() {
         // What stands there is broken, or was finished by another process just now.
-        if run(&python_of(home), ["-I", "-c", "import django"]).is_err() {
+        if imported(home, series).is_none() {
             let _ = fs::rename(home, &broken);
             let _ = fs::rename(&fresh, home);
             let _ = fs::remove_dir_all(&broken);

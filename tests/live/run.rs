@@ -1,0 +1,72 @@
+//! Runs a part of the test on every Django, in batches of cases that can be repeated.
+//!
+//! | variable | meaning |
+//! |---|---|
+//! | `SIGNED_SESSION_LIVE_CASES` | How many cases each Django gets, all six parts together: 3,000 unless set. |
+//! | `SIGNED_SESSION_LIVE_SEED` | The seed that all cases come from: a fixed one unless set. |
+
+use std::env;
+use std::fmt::Display;
+
+use crate::random::Random;
+use crate::support;
+use crate::worker::{About, Worker};
+
+const PARTS: u64 = 6;
+const BATCH: u64 = 500;
+
+/// One case: its own random numbers, and what to say when it fails.
+pub struct Case {
+    pub random: Random,
+    title: String,
+}
+
+impl Case {
+    /// Fails the test and shows how to have the same case again.
+    pub fn fail(&self, what: impl Display) -> ! {
+        panic!("{}\n{what}", self.title);
+    }
+
+    /// Fails the test unless the two are equal.
+    pub fn equal<T: PartialEq + std::fmt::Debug>(
+        &self,
+        what: &str,
+        ours: T,
+        django: T,
+        shown: &dyn std::fmt::Debug,
+    ) {
+        if ours != django {
+            self.fail(format_args!(
+                "{what}\n  here: {ours:?}\nDjango: {django:?}\n  case: {shown:?}"
+            ));
+        }
+    }
+}
+
+/// Gives the cases of a part, batch by batch, to `check`, once for every Django.
+pub fn on_every_django(part: u64, check: impl Fn(&mut Worker, &mut [Case])) {
+    let seed = number("SIGNED_SESSION_LIVE_SEED").unwrap_or(20_061_226);
+    let total = number("SIGNED_SESSION_LIVE_CASES").unwrap_or(3_000);
+    let count = total.div_ceil(PARTS);
+    for django in support::django::environments() {
+        let mut worker = Worker::start(&django);
+        let About { django, python, zlib, .. } = worker.about.clone();
+        println!("Django {django}, Python {python}, zlib {zlib}: {count} cases of seed {seed}");
+        for first in (0..count).step_by(BATCH as usize) {
+            let case = |number| Case {
+                random: Random::new(seed, part, number),
+                title: format!(
+                    "part {part}, case {number}, Django {django} on Python {python}; to repeat it: \
+                     SIGNED_SESSION_LIVE_SEED={seed} SIGNED_SESSION_LIVE_CASES={total}"
+                ),
+            };
+            let mut cases: Vec<Case> = (first..count.min(first + BATCH)).map(case).collect();
+            check(&mut worker, &mut cases);
+        }
+    }
+}
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a number, not {text:?}")))
+}

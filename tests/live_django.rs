@@ -23,6 +23,8 @@ mod question;
 mod random;
 #[path = "live/run.rs"]
 mod run;
+#[path = "live/session.rs"]
+mod session;
 #[path = "live/worker.rs"]
 mod worker;
 

@@ -2,7 +2,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `SIGNED_SESSION_LIVE_CASES` | How many cases each Django gets, all six parts together: 3,000 unless set. |
+//! | `SIGNED_SESSION_LIVE_CASES` | How many cases each Django gets, all seven parts together: 3,000 unless set. |
 //! | `SIGNED_SESSION_LIVE_SEED` | The seed that all cases come from: a fixed one unless set. |
 
 use std::env;
@@ -12,7 +12,7 @@ use crate::random::Random;
 use crate::support;
 use crate::worker::{About, Worker};
 
-const PARTS: u64 = 6;
+const PARTS: u64 = 7;
 const BATCH: u64 = 500;
 
 /// One case: its own random numbers, and what to say when it fails.

@@ -399,6 +399,57 @@ def getters(case, token):
     }
 
 
+# Bookkeeping
+
+
+def story(case):
+    """Does one thing after the other with a session, and says each time what came of it."""
+    set_site(case)
+    store = SessionStore(case["token"])
+    steps = []
+    for what, *arguments in case["story"]:
+        answer = STEPS[what](store, *arguments)
+        steps.append([dumps(answer), store.accessed, store.modified])
+    return {"steps": steps, "data": dumps(dict(store.items()))}
+
+
+def delete(store, key):
+    try:
+        del store[key]
+        return True
+    except KeyError:
+        return False
+
+
+def delete_test_cookie(store):
+    try:
+        store.delete_test_cookie()
+        return True
+    except KeyError:
+        return False
+
+
+STEPS = {
+    "get": lambda store, key: store.get(key),
+    "contains_key": lambda store, key: key in store,
+    "keys": lambda store: list(store.keys()),
+    "insert": lambda store, key, value: store.__setitem__(key, value),
+    "remove": delete,
+    "pop": lambda store, key: store.pop(key, None),
+    "get_or_insert": lambda store, key, value: store.setdefault(key, value),
+    "extend": lambda store, entries: store.update(entries),
+    "clear": lambda store: store.clear(),
+    "flush": lambda store: store.flush(),
+    "cycle_key": lambda store: store.cycle_key(),
+    "set_expiry": lambda store, seconds: store.set_expiry(seconds),
+    "expiry_age": lambda store: store.get_expiry_age(),
+    "at_browser_close": lambda store: store.get_expire_at_browser_close(),
+    "set_test_cookie": lambda store: store.set_test_cookie(),
+    "test_cookie_worked": lambda store: store.test_cookie_worked(),
+    "delete_test_cookie": delete_test_cookie,
+}
+
+
 REQUESTS = {
     "about": about,
     "encode": encode,
@@ -412,6 +463,7 @@ REQUESTS = {
     "messages": messages,
     "expiry_set": expiry_set,
     "expiry_read": expiry_read,
+    "story": story,
 }
 
 if __name__ == "__main__":

@@ -55,47 +55,44 @@ impl Step {
         }
     }
 
-    /// Does it, and returns Python's answer to the same.
+    /// Does it, and returns Python's answer to the same: nothing where Rust has none.
     fn take(&self, session: &mut Session) -> Value {
         match self {
             Self::Plain((what,)) => match *what {
-                "keys" => json!(session.keys().collect::<Vec<_>>()),
-                "clear" => answerless(session.clear()),
-                "flush" => answerless(session.flush()),
-                "cycle_key" => answerless(session.cycle_key()),
+                "keys" => return json!(session.keys().collect::<Vec<_>>()),
                 "expiry_age" => {
-                    json!(session.expiry_age(COOKIE_AGE, NOW).unwrap().whole_seconds())
+                    return json!(session.expiry_age(COOKIE_AGE, NOW).unwrap().whole_seconds());
                 }
-                "at_browser_close" => json!(session.expires_at_browser_close(false).unwrap()),
-                "set_test_cookie" => answerless(session.set_test_cookie()),
-                "test_cookie_worked" => json!(session.test_cookie_worked()),
-                "delete_test_cookie" => json!(session.delete_test_cookie()),
+                "at_browser_close" => {
+                    return json!(session.expires_at_browser_close(false).unwrap());
+                }
+                "test_cookie_worked" => return json!(session.test_cookie_worked()),
+                "delete_test_cookie" => return json!(session.delete_test_cookie()),
+                "clear" => session.clear(),
+                "flush" => session.flush(),
+                "cycle_key" => session.cycle_key(),
+                "set_test_cookie" => session.set_test_cookie(),
                 other => panic!("{other}"),
             },
-            Self::Key(what, key) => match *what {
-                "get" => session.get(key).unwrap().unwrap_or_default(),
-                "contains_key" => json!(session.contains_key(key)),
-                "remove" => json!(session.remove(key)),
-                "pop" => session.pop(key).unwrap().unwrap_or_default(),
-                other => panic!("{other}"),
-            },
-            Self::Entry("insert", key, value) => answerless(session.insert(key, value).unwrap()),
-            Self::Entry(_, key, value) => session.get_or_insert(key, value.clone()).unwrap(),
-            Self::Argument("extend", entries) => {
-                answerless(session.extend(entries.as_object().unwrap()).unwrap())
+            Self::Key("get", key) => return session.get(key).unwrap().unwrap_or_default(),
+            Self::Key("contains_key", key) => return json!(session.contains_key(key)),
+            Self::Key("remove", key) => return json!(session.remove(key)),
+            Self::Key(_, key) => return session.pop(key).unwrap().unwrap_or_default(),
+            Self::Entry("insert", key, value) => session.insert(key, value).unwrap(),
+            Self::Entry(_, key, value) => {
+                return session.get_or_insert(key, value.clone()).unwrap();
             }
-            Self::Argument(_, seconds) => answerless(session.set_expiry(match seconds.as_u64() {
+            Self::Argument("extend", entries) => {
+                session.extend(entries.as_object().unwrap()).unwrap()
+            }
+            Self::Argument(_, seconds) => session.set_expiry(match seconds.as_u64() {
                 None => Expiry::Default,
                 Some(0) => Expiry::AtBrowserClose,
                 Some(seconds) => Expiry::After(Duration::from_secs(seconds)),
-            })),
+            }),
         }
+        Value::Null
     }
-}
-
-/// What Python answers where Rust has nothing to say.
-fn answerless((): ()) -> Value {
-    Value::Null
 }
 
 #[derive(Debug, Serialize)]

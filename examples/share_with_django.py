@@ -49,9 +49,12 @@ def run_rust(cookie, secret):
     cargo = ["cargo", "run", "--quiet", "--example", "share_with_django", "--"]
     program = sys.argv[1:2] or cargo
     environment = os.environ | {"DJANGO_SECRET_KEY": secret}
-    result = subprocess.run(
-        [*program, f"Cookie: {cookie}"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
-    )
+    try:
+        result = subprocess.run(
+            [*program, f"Cookie: {cookie}"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
+    except FileNotFoundError:
+        sys.exit(f"error: {program[0]} was not found")
     if result.returncode:
         sys.exit("error: the Rust program failed")
     return result.stdout.rstrip()
@@ -150,8 +153,11 @@ def with_django():
     python = ENVIRONMENT / "bin" / "python"
     done = ENVIRONMENT / "done"
     if not done.exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "django>=4.2,<7"], check=True)
+        try:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", ENVIRONMENT], check=True)
+            subprocess.run([python, "-m", "pip", "install", "--quiet", "django>=4.2,<7"], check=True)
+        except subprocess.CalledProcessError:
+            sys.exit("error: Django could not be installed with Python's venv and pip")
         done.touch()
     os.execv(python, [str(python), *sys.argv])
 

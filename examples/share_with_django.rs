@@ -56,14 +56,14 @@ fn run() -> Result<(), Box<dyn Error>> {
 
 fn print(session: &Session) -> Result<(), Box<dyn Error>> {
     match session.get::<String>("_auth_user_id")? {
-        Some(user) => println!("user {user} is logged in"),
+        Some(user) => println!("user {} is logged in", user.escape_debug()),
         None => println!("nobody is logged in"),
     }
     if let Some(signed_at) = session.signed_at() {
         println!("signed {} seconds ago", (OffsetDateTime::now_utc() - signed_at).whole_seconds());
     }
     for (key, json) in session.iter() {
-        // A key may hold anything, also what a terminal would obey; JSON is plain ASCII.
+        // Text may hold what a terminal would obey; JSON has it escaped.
         println!("  {} = {json}", key.escape_debug());
     }
     Ok(())

@@ -50,7 +50,6 @@
 //! it zlib is Rust's; any Django reads the result. Cargo unites features: where
 //! another crate turns on flate2's C zlib, it is used here too.
 
-#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs, unreachable_pub)]
 #![deny(
     clippy::arithmetic_side_effects,

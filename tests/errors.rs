@@ -242,6 +242,15 @@ fn nothing_that_holds_a_key_or_a_visitor_s_data_shows_it_in_debug() {
     let codec = SessionCodec::new(&ring).salt(MARK);
     assert_clean("SessionCodec", &codec);
 
+    // What is left is the name.
+    for (shown, name) in [
+        (format!("{ring:?}"), "Keyring"),
+        (format!("{:?}", Signer::new(&ring, MARK)), "Signer"),
+        (format!("{codec:?}"), "SessionCodec"),
+    ] {
+        assert_eq!(shown, format!("{name} {{ .. }}"));
+    }
+
     let mut session = Session::new();
     session.insert(MARK, MARK).unwrap();
     assert_clean("a session that was written", &session);

@@ -372,7 +372,7 @@ impl SessionCodec {
         signed_at: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Result<OffsetDateTime, DecodeError> {
-        limits.expiry.check(self.expiry_rule, self.max_age, signed_at, now)?;
+        limits.expiry.check(self.max_age, signed_at, now)?;
         let started = limits.started.unwrap_or(signed_at);
         match self.absolute_max_age {
             Some(max_age) if age(started, now) > max_age => {

@@ -10,7 +10,7 @@ use time::macros::{datetime, format_description};
 use time::parsing::Parsed;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-use crate::age::{age, between, check_age};
+use crate::age::{age, between};
 use crate::error::DecodeError;
 use crate::json;
 
@@ -187,29 +187,22 @@ impl Claim {
         }
     }
 
-    /// Refuses a session, signed at `signed_at`, whose time is over at `now`.
+    /// Refuses a session whose time is over: its own, or else `max_age`.
     ///
-    /// Every limit is passed only after it: a session ends later than, not at,
-    /// its last moment.
+    /// It ends after, not at, its last moment.
     pub(crate) fn check(
         self,
-        rule: ExpiryRule,
         max_age: Duration,
         signed_at: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Result<(), DecodeError> {
         let age = age(signed_at, now);
-        let over = match self {
-            _ if rule == ExpiryRule::Django => None,
-            Self::Nothing | Self::BrowserClose => None,
-            Self::Lasts(time) => Some(signed(age) > time),
-            Self::Until(moment) => Some(now > moment),
+        let is_over = match self {
+            Self::Nothing | Self::BrowserClose => age > max_age,
+            Self::Lasts(time) => signed(age) > time,
+            Self::Until(moment) => now > moment,
         };
-        match over {
-            Some(true) => Err(DecodeError::Expired { signed_at, age }),
-            Some(false) if rule == ExpiryRule::Enforce => Ok(()),
-            _ => check_age(signed_at, max_age, now),
-        }
+        if is_over { Err(DecodeError::Expired { signed_at, age }) } else { Ok(()) }
     }
 }
 

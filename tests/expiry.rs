@@ -10,6 +10,8 @@ use signed_session::{
 use time::OffsetDateTime;
 use time::macros::datetime;
 
+type RawJson = Box<RawValue>;
+
 const DAY: Duration = Duration::from_secs(86_400);
 const TWO_WEEKS: Duration = Duration::from_secs(14 * 86_400);
 const SIGNED: OffsetDateTime = datetime!(2023-11-14 22:13:20 UTC);
@@ -427,6 +429,57 @@ fn what_set_expiry_stores_is_what_django_stores_and_comes_back() {
 }
 
 #[test]
+fn another_expiry_than_the_session_s_can_be_asked_about() {
+    let hour = Duration::from_secs(3600);
+    for (expiry, age, at_browser_close) in [
+        (Expiry::Default, DAY.as_secs_f64(), None),
+        (Expiry::AtBrowserClose, DAY.as_secs_f64(), Some(true)),
+        (Expiry::After(hour), 3600.0, Some(false)),
+        (Expiry::After(Duration::from_millis(1500)), 1.5, Some(false)),
+        (Expiry::At(SIGNED + hour), 3600.0, Some(false)),
+        (Expiry::At(SIGNED - hour), -3600.0, Some(false)),
+    ] {
+        assert_eq!(expiry.age(DAY, SIGNED), time::Duration::seconds_f64(age), "{expiry:?}");
+        assert_eq!(expiry.date(DAY, SIGNED), SIGNED + time::Duration::seconds_f64(age));
+        for setting in [true, false] {
+            let expected = at_browser_close.unwrap_or(setting);
+            assert_eq!(expiry.at_browser_close(setting), expected, "{expiry:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_time_the_system_s_clock_is_asked() {
+    let (signer, codec) = (TimestampSigner::new(&ring(), "test"), codec().max_age(DAY));
+    let data = std::collections::BTreeMap::from([("a", 1)]);
+    let text = signer.sign("x");
+    let object = signer.sign_object(&data, Compress::Never).unwrap();
+    let session = codec.encode(&Session::new()).unwrap();
+    let typed = codec.encode_as(&data).unwrap();
+
+    let day = Some(DAY);
+    let stamped = signer.unsign(&text, day).unwrap();
+    assert!((OffsetDateTime::now_utc() - stamped.signed_at).whole_seconds() < 60);
+    assert!(signer.unsign_object::<RawJson>(&object, day).is_ok());
+    assert!(codec.decode(&session).is_ok());
+    assert!(codec.decode_as::<RawJson>(&typed).is_ok());
+
+    let long_ago = SIGNED;
+    let text = signer.sign_at("x", long_ago);
+    let object = signer.sign_object_at(&data, Compress::Never, long_ago).unwrap();
+    let session = codec.encode_at(&Session::new(), long_ago).unwrap();
+    let typed = codec.encode_as_at(&data, long_ago).unwrap();
+    for expired in [
+        signer.unsign(&text, day).map(drop),
+        signer.unsign_object::<RawJson>(&object, day).map(drop),
+        codec.decode(&session).map(drop),
+        codec.decode_as::<RawJson>(&typed).map(drop),
+    ] {
+        assert!(matches!(expired, Err(DecodeError::Expired { .. })), "{expired:?}");
+    }
+}
+
+#[test]
 fn timed_values_keep_to_max_age_and_pass_from_the_future() {
     let signer = TimestampSigner::new(&ring(), "test");
     let token = signer.sign_at("hello", SIGNED);
@@ -450,5 +503,6 @@ fn a_time_before_1970_is_refused_before_it_is_lost() {
     assert!(token.starts_with("x:-1:"));
     assert!(signer.sign_at("x", before - Duration::from_millis(500)).starts_with("x:-1:"));
     assert!(signer.sign_at("x", before + Duration::from_millis(500)).starts_with("x:0:"));
+    assert!(signer.sign_at("x", before + Duration::from_millis(1500)).starts_with("x:0:"));
     assert_eq!(signer.unsign(&token, None), Err(DecodeError::BadTimestamp));
 }

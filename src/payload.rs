@@ -50,13 +50,13 @@ static BASE64: LazyLock<Base64> = LazyLock::new(|| base64_engine(NO_PAD));
 
 /// Appends the JSON as a payload.
 pub(crate) fn append(out: &mut String, json: &str, compress: Compress) {
-    let pays = match compress {
+    let is_tried = match compress {
         Compress::IfShorter => true,
         Compress::Above(len) => json.len() > len,
         Compress::Never => false,
     };
-    let deflated = if pays { deflate(json.as_bytes()) } else { None };
-    match deflated {
+    let shorter = if is_tried { deflate(json.as_bytes()) } else { None };
+    match shorter {
         Some(zlib) => {
             out.push('.');
             BASE64.encode_string(zlib, out);

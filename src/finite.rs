@@ -138,10 +138,6 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
     fn collect_str<T: fmt::Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
         self.inner.collect_str(value)
     }
-
-    fn is_human_readable(&self) -> bool {
-        self.inner.is_human_readable()
-    }
 }
 
 /// Passes on a compound whose parts come without a name.

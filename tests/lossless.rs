@@ -171,6 +171,7 @@ fn rust_types_are_written_as_python_writes_theirs() {
     session.insert("numbers", BTreeMap::from([(-1, 0.1_f32), (10, f32::MAX)])).unwrap();
     session.insert("raw", serde_json::from_str::<&RawValue>("[ 1e5,\"é\" ]").unwrap()).unwrap();
     session.insert("display", format_args!("{}", "\u{7f}")).unwrap();
+    session.insert("address", std::net::Ipv4Addr::LOCALHOST).unwrap();
     assert_eq!(
         written(&session),
         concat!(
@@ -182,7 +183,8 @@ fn rust_types_are_written_as_python_writes_theirs() {
             r#""keys":{"false":5e-324,"true":1e-05},"#,
             r#""numbers":{"-1":0.1,"10":3.4028235e+38},"#,
             r#""raw":[ 1e5,"\u00e9" ],"#,
-            r#""display":"\u007f"}"#,
+            r#""display":"\u007f","#,
+            r#""address":"127.0.0.1"}"#,
         )
     );
 }

@@ -184,7 +184,7 @@ impl fmt::Display for EncodeError {
                 f.write_str("a token cannot be dated before 1970 or past the year 9999")
             }
             Self::TooLong { len, limit } => {
-                write!(f, "the token has {len} bytes, more than the limit of {limit}")
+                write!(f, "the token or cookie has {len} bytes, more than the limit of {limit}")
             }
             Self::CookieValue => f.write_str("the value holds a character that no cookie may hold"),
         }

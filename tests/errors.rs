@@ -78,7 +78,7 @@ fn encode_errors() -> [(EncodeError, &'static str); 9] {
         (EncodeError::BadTimestamp, "a token cannot be dated before 1970 or past the year 9999"),
         (
             EncodeError::TooLong { len: limits.0, limit: limits.1 },
-            "the token has 5000 bytes, more than the limit of 4096",
+            "the token or cookie has 5000 bytes, more than the limit of 4096",
         ),
         (EncodeError::CookieValue, "the value holds a character that no cookie may hold"),
     ]

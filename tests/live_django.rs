@@ -37,6 +37,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 use signed_session::{Compress, DecodeError, Session, Signer, django};
+use support::secret::Secret;
 use worker::Worker;
 
 #[test]
@@ -436,7 +437,7 @@ fn text_is_signed_the_same_on_both_sides_with_any_separator_hash_and_cookie_salt
         let separators: Vec<String> =
             cases.iter_mut().map(|case| case.random.separator()).collect();
         let safe: Vec<bool> = worker.ask("separator", &separators);
-        let any = data::ring(&[data::Secret::Text("any".to_owned())]);
+        let any = data::ring(&[Secret::Text("any".to_owned())]);
         for (case, (separator, safe)) in cases.iter().zip(separators.iter().zip(safe)) {
             let here = Signer::new(&any, "").separator(separator).is_ok();
             case.equal("the separator is safe", here, safe, separator);

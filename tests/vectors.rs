@@ -1,7 +1,6 @@
 //! Runs the vectors in `tests/vectors/`, which real Djangos made.
 
-#[path = "support/tree.rs"]
-mod tree;
+mod support;
 
 use std::fs;
 use std::path::Path;
@@ -15,8 +14,9 @@ use signed_session::{
     Algorithm, Compress, DecodeError, ExpiryRule, Keyring, Session, SessionCodec, Signer,
     TimestampSigner, django,
 };
+use support::secret::Secret;
+use support::tree::{Entries, Tree};
 use time::OffsetDateTime;
-use tree::{Entries, Tree};
 
 #[derive(Deserialize)]
 struct File<T> {
@@ -27,25 +27,6 @@ fn vectors<T: DeserializeOwned>(name: &str) -> Vec<T> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors").join(name);
     let text = fs::read_to_string(path).expect("the vectors are in the tree");
     serde_json::from_str::<File<T>>(&text).expect("the vectors have the documented form").vectors
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Secret {
-    Text(String),
-    Hex(String),
-}
-
-impl Secret {
-    fn bytes(&self) -> Vec<u8> {
-        match self {
-            Self::Text(text) => text.clone().into_bytes(),
-            Self::Hex(hex) => (0..hex.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits"))
-                .collect(),
-        }
-    }
 }
 
 fn ring(secret: &Secret, fallbacks: &[Secret]) -> Keyring {

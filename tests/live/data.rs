@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use signed_session::Keyring;
 
 use crate::random::Random;
+use crate::support::secret::Secret;
 
 /// A value of any kind that a session may hold.
 #[derive(Clone, Debug)]
@@ -121,26 +122,6 @@ impl Serialize for DescribedEntries<'_> {
 
 fn float(value: f64) -> serde_json::Value {
     json!({ "float": format!("{:016x}", value.to_bits()) })
-}
-
-/// A secret as the worker is told it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Secret {
-    Text(String),
-    Hex(String),
-}
-
-impl Secret {
-    pub fn bytes(&self) -> Vec<u8> {
-        match self {
-            Self::Text(text) => text.clone().into_bytes(),
-            Self::Hex(hex) => (0..hex.len())
-                .step_by(2)
-                .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits"))
-                .collect(),
-        }
-    }
 }
 
 pub fn ring(secrets: &[Secret]) -> Keyring {

@@ -12,8 +12,9 @@ use signed_session::{
 };
 use time::OffsetDateTime;
 
-use crate::data::{self, Secret, Value};
+use crate::data::{self, Value};
 use crate::random::Random;
+use crate::support::secret::Secret;
 
 /// By which of Django's calls a token is made and read.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

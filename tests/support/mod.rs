@@ -3,3 +3,5 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 pub mod django;
+pub mod secret;
+pub mod tree;

@@ -2,7 +2,7 @@
 //!
 //! Python writes `1e-05` where `serde_json` writes `0.00001`, and `\u00e9` where
 //! it writes `é`; Django signs the text, so the text must be the same. Reading is
-//! `serde_json`'s, and an object can be read as the spans of its entries, whose
+//! `serde_json`'s, and an object can be read as the places of its entries, whose
 //! text then goes back as it came.
 
 use std::cell::Cell;

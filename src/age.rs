@@ -21,6 +21,11 @@ pub(crate) fn between(from: OffsetDateTime, to: OffsetDateTime) -> time::Duratio
     time
 }
 
+/// Turns a time that cannot be negative into one that can.
+pub(crate) fn signed(time: Duration) -> time::Duration {
+    time.try_into().unwrap_or(time::Duration::MAX)
+}
+
 /// Refuses what is older than it may be.
 ///
 /// As Django's `age > max_age`: an age of exactly `max_age` passes, and so does

@@ -18,11 +18,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
-use crate::age::{age, check_age};
+use crate::age::{age, between, check_age, signed};
 use crate::error::{DecodeError, EncodeError};
 use crate::expiry::{Claim, EXPIRY_KEY, ExpiryRule};
 use crate::json::{self, Fault};
-use crate::key::Keyring;
+use crate::key::{Keyring, Weakness};
 use crate::payload::{self, Compress};
 use crate::session::{Origin, Session};
 use crate::timestamp::{Stamped, TimestampSigner};
@@ -296,6 +296,38 @@ impl SessionCodec {
         Ok(value?)
     }
 
+    /// Returns how long a session written at `now` lasts; nothing if until the browser is closed.
+    ///
+    /// `at_browser_close` says what sessions do that do not say themselves.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::BadExpiry`] if the session's own expiry cannot be read.
+    pub(crate) fn cookie_age(
+        &self,
+        session: &Session,
+        at_browser_close: bool,
+        now: OffsetDateTime,
+    ) -> Result<Option<time::Duration>, EncodeError> {
+        let claim = Claim::read(session.text(EXPIRY_KEY)).ok_or(EncodeError::BadExpiry)?;
+        if claim.at_browser_close(at_browser_close) {
+            return Ok(None);
+        }
+        let mut age = claim.age(self.max_age, now);
+        if self.expiry_rule == ExpiryRule::Shorter {
+            age = age.min(signed(self.max_age));
+        }
+        if let (Some(max_age), Some(origin)) = (self.absolute_max_age, session.origin()) {
+            age = age.min(signed(max_age).saturating_sub(between(origin.started, now)));
+        }
+        Ok(Some(age))
+    }
+
+    /// Names what makes each of the secrets easy to guess.
+    pub(crate) fn weaknesses(&self) -> Vec<(usize, Weakness)> {
+        self.ring.weaknesses()
+    }
+
     /// Makes the token of a session's JSON: all steps of encoding.
     fn token(
         &self,
@@ -351,8 +383,8 @@ impl SessionCodec {
         signed_at: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Result<(), DecodeError> {
-        let skew = self.max_clock_skew.try_into().unwrap_or(time::Duration::MAX);
-        if self.expiry_rule != ExpiryRule::Django && signed_at > now.saturating_add(skew) {
+        let latest = now.saturating_add(signed(self.max_clock_skew));
+        if self.expiry_rule != ExpiryRule::Django && signed_at > latest {
             return Err(DecodeError::NotYetValid { signed_at });
         }
         if self.not_before.is_some_and(|moment| signed_at < moment) {

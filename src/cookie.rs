@@ -177,10 +177,16 @@ impl CookieOptions {
     /// # Ok::<(), signed_session::ConfigError>(())
     /// ```
     pub fn find<'h>(&self, header: &'h str) -> impl Iterator<Item = &'h str> {
-        let blank = [' ', '\t'];
-        header.split(';').filter_map(move |pair| {
-            let (name, value) = pair.split_once('=')?;
-            (name.trim_matches(blank) == self.name).then(|| value.trim_matches(blank))
+        // A value ends where a character does: what was text is still text.
+        self.find_bytes(header.as_bytes()).filter_map(|value| str::from_utf8(value).ok())
+    }
+
+    /// Finds the cookie's values in a header that may hold bytes beyond ASCII in other cookies.
+    pub(crate) fn find_bytes<'h>(&self, header: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
+        header.split(|byte| *byte == b';').filter_map(move |pair| {
+            let equals = pair.iter().position(|byte| *byte == b'=')?;
+            let (name, value) = pair.split_at_checked(equals)?;
+            (trim(name) == self.name.as_bytes()).then(|| trim(value.get(1..).unwrap_or_default()))
         })
     }
 
@@ -256,4 +262,12 @@ impl CookieOptions {
     fn has_prefix(&self, prefix: &str) -> bool {
         self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     }
+}
+
+/// Drops the spaces and tabs around a name or a value, and no other white space.
+fn trim(mut bytes: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
+        bytes = rest;
+    }
+    bytes
 }

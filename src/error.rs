@@ -12,13 +12,18 @@ use time::OffsetDateTime;
 
 /// Why a token was refused.
 ///
-/// The variants stand in the order in which they are checked. The first three
+/// The variants stand in the order in which they are checked. The first four
 /// come before the signature was proved: whoever sent the token need not hold
 /// a key. All others concern a token that one of the keys did sign; see
 /// [`is_authentic`](Self::is_authentic).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
+    /// More cookies of the session's name came than are looked at; none was read.
+    TooManyCookies {
+        /// The limit that they passed.
+        limit: usize,
+    },
     /// The token is longer than the limit, both in bytes; nothing of it was read.
     TooLong {
         /// The token's length.
@@ -70,6 +75,11 @@ pub enum DecodeError {
     BadExpiry,
     /// The payload is JSON, but not of the type that was asked for.
     WrongType,
+    /// More than one cookie of the session's name is good, and they differ.
+    ///
+    /// Somebody who can set cookies for this host, such as a sibling domain,
+    /// may have added a session of their own.
+    Ambiguous,
 }
 
 impl DecodeError {
@@ -91,13 +101,22 @@ impl DecodeError {
     /// ```
     #[must_use]
     pub fn is_authentic(&self) -> bool {
-        !matches!(self, Self::TooLong { .. } | Self::Malformed | Self::BadSignature)
+        !matches!(
+            self,
+            Self::TooManyCookies { .. }
+                | Self::TooLong { .. }
+                | Self::Malformed
+                | Self::BadSignature
+        )
     }
 }
 
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::TooManyCookies { limit } => {
+                write!(f, "there are more cookies of the session's name than the limit of {limit}")
+            }
             Self::TooLong { len, limit } => {
                 write!(f, "the token has {len} bytes, more than the limit of {limit}")
             }
@@ -129,6 +148,7 @@ impl fmt::Display for DecodeError {
             Self::NotAnObject => f.write_str("the payload is not a JSON object"),
             Self::BadExpiry => f.write_str("the session's own expiry cannot be read"),
             Self::WrongType => f.write_str("the payload is not of the type asked for"),
+            Self::Ambiguous => f.write_str("more than one cookie of the session's name is good"),
         }
     }
 }
@@ -163,6 +183,18 @@ pub enum EncodeError {
     },
     /// The value holds a character that no cookie may hold.
     CookieValue,
+    /// The session does not fit: as `TooLarge` or `TooLong`, with what takes the room.
+    ///
+    /// The message names the eight largest entries. A key is kept only if it is
+    /// a plain name, which no visitor has made up: else its place stands for it.
+    Oversized {
+        /// The length that its JSON, token or cookie would have, in bytes.
+        len: usize,
+        /// The limit that it passed, in bytes.
+        limit: usize,
+        /// Each key with the bytes of JSON that its entry takes, the largest first.
+        entries: Vec<(String, usize)>,
+    },
 }
 
 impl From<ValueError> for EncodeError {
@@ -187,6 +219,15 @@ impl fmt::Display for EncodeError {
                 write!(f, "the token or cookie has {len} bytes, more than the limit of {limit}")
             }
             Self::CookieValue => f.write_str("the value holds a character that no cookie may hold"),
+            Self::Oversized { len, limit, entries } => {
+                write!(f, "the session has {len} bytes, more than the limit of {limit}")?;
+                let mut lead = "; in JSON";
+                for (key, size) in entries.iter().take(8) {
+                    write!(f, "{lead} {key} takes {size}")?;
+                    lead = ",";
+                }
+                Ok(())
+            }
         }
     }
 }

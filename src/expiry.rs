@@ -10,7 +10,7 @@ use time::macros::{datetime, format_description};
 use time::parsing::Parsed;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-use crate::age::{age, between};
+use crate::age::{age, between, signed};
 use crate::error::DecodeError;
 use crate::json;
 
@@ -204,10 +204,6 @@ impl Claim {
         };
         if is_over { Err(DecodeError::Expired { signed_at, age }) } else { Ok(()) }
     }
-}
-
-fn signed(time: Duration) -> time::Duration {
-    time.try_into().unwrap_or(time::Duration::MAX)
 }
 
 /// What Python's `datetime.isoformat` writes, and what all Pythons read besides.

@@ -79,13 +79,25 @@ mod session;
 mod codec;
 mod cookie;
 pub mod django;
+mod manager;
+#[cfg(any(feature = "tower", feature = "actix"))]
+mod handle;
+#[cfg(feature = "tower")]
+pub mod tower;
+#[cfg(feature = "actix")]
+pub mod actix;
+#[cfg(feature = "axum")]
+pub mod axum;
 
 pub use self::cookie::CookieOptions;
 pub use ::cookie::{Cookie, SameSite};
 pub use codec::SessionCodec;
 pub use error::{ConfigError, DecodeError, EncodeError, ValueError};
 pub use expiry::{Expiry, ExpiryRule};
+#[cfg(any(feature = "tower", feature = "actix"))]
+pub use handle::{MissingSession, SessionHandle};
 pub use key::{Keyring, Weakness};
+pub use manager::{Reply, SessionManager};
 pub use payload::Compress;
 pub use session::Session;
 pub use signer::{Algorithm, Signer};

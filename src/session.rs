@@ -4,6 +4,7 @@
 //! a token stay the JSON text that they are: `get` parses one when it is asked
 //! for, and what nobody touched goes back byte for byte.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Range;
@@ -51,8 +52,21 @@ pub struct Session {
     entries: Vec<Entry>,
     accessed: AtomicBool,
     modified: bool,
+    held: Held,
     origin: Option<Origin>,
     refused: Option<DecodeError>,
+}
+
+/// What the visitor's browser holds of a session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// No cookie.
+    #[default]
+    Nothing,
+    /// A token, good or not.
+    Token,
+    /// A cookie that stands for no session: it was flushed, or never was a token.
+    Remains,
 }
 
 /// Where a session comes from.
@@ -303,6 +317,9 @@ impl Session {
     /// strike it from.
     pub fn flush(&mut self) {
         self.clear();
+        if self.held == Held::Token {
+            self.held = Held::Remains;
+        }
         self.origin = None;
         self.refused = None;
     }
@@ -429,6 +446,50 @@ impl Session {
 
     pub(crate) fn set_origin(&mut self, origin: Origin) {
         self.origin = Some(origin);
+        self.held = Held::Token;
+    }
+
+    pub(crate) fn held(&self) -> Held {
+        self.held
+    }
+
+    /// Makes the session of a visitor whose cookies were not read.
+    pub(crate) fn unread(held: Held) -> Self {
+        Self { held, ..Self::default() }
+    }
+
+    /// Tells whether there is no entry; does not count as access.
+    pub(crate) fn has_no_entry(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Tells whether all entries are as they came, to the byte; does not count as access.
+    pub(crate) fn is_as_it_arrived(&self) -> bool {
+        self.to_json() == self.arrived
+    }
+
+    /// Lists the entries with the bytes of JSON that each takes, the largest first.
+    ///
+    /// A key that is no plain name may hold what a visitor typed: its place stands for it.
+    pub(crate) fn sizes(&self) -> Vec<(String, usize)> {
+        let size = |(index, entry): (usize, &Entry)| {
+            let (quoted, value) = (entry.key.get(&self.arrived), entry.value.get(&self.arrived));
+            let key = match str::from_utf8(entry.name(&self.arrived)) {
+                Ok(key) if is_plain_name(key) => key.to_owned(),
+                _ => format!("entry {}", index.saturating_add(1)),
+            };
+            // The colon and the comma count, too.
+            (key, quoted.len().saturating_add(value.len()).saturating_add(2))
+        };
+        let mut sizes: Vec<(String, usize)> = self.entries.iter().enumerate().map(size).collect();
+        sizes.sort_by_key(|(_, size)| Reverse(*size));
+        sizes
+    }
+
+    /// Notes that what was changed has been written.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn set_saved(&mut self) {
+        self.modified = false;
     }
 
     /// Returns the JSON text of an entry; does not count as access.
@@ -462,6 +523,11 @@ impl Session {
     fn touch(&self) {
         self.accessed.store(true, Ordering::Relaxed);
     }
+}
+
+fn is_plain_name(key: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
+    (1..=64).contains(&key.len()) && key.bytes().all(is_plain)
 }
 
 /// Leaves one entry a key: its first place, its last value.
@@ -507,7 +573,7 @@ fn has_twice<'a>(mut names: impl ExactSizeIterator<Item = &'a [u8]> + Clone) -> 
 /// ```
 impl From<DecodeError> for Session {
     fn from(reason: DecodeError) -> Self {
-        Self { refused: Some(reason), ..Self::default() }
+        Self { held: Held::Token, refused: Some(reason), ..Self::default() }
     }
 }
 
@@ -518,6 +584,7 @@ impl Clone for Session {
             entries: self.entries.clone(),
             accessed: AtomicBool::new(self.is_accessed()),
             modified: self.modified,
+            held: self.held,
             origin: self.origin,
             refused: self.refused.clone(),
         }

@@ -20,6 +20,11 @@ const HOUSE: &[(u32, &str)] = &[
     (5, "codec"),
     (5, "cookie"),
     (6, "django"),
+    (6, "manager"),
+    (7, "handle"),
+    (8, "tower"),
+    (8, "actix"),
+    (9, "axum"),
 ];
 
 /// Rooms that a line of code names, as `crate::room` or in braces behind `crate::`.

@@ -20,9 +20,14 @@ fn noon() -> OffsetDateTime {
 }
 
 /// Every refusal, whether its token is authentic, and what it says.
-fn decode_errors() -> [(DecodeError, bool, &'static str); 14] {
+fn decode_errors() -> [(DecodeError, bool, &'static str); 16] {
     let (signed_at, age) = (noon(), Duration::from_millis(90_500));
     [
+        (
+            DecodeError::TooManyCookies { limit: 16 },
+            false,
+            "there are more cookies of the session's name than the limit of 16",
+        ),
         (
             DecodeError::TooLong { len: 4097, limit: 4096 },
             false,
@@ -57,10 +62,11 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 14] {
         (DecodeError::NotAnObject, true, "the payload is not a JSON object"),
         (DecodeError::BadExpiry, true, "the session's own expiry cannot be read"),
         (DecodeError::WrongType, true, "the payload is not of the type asked for"),
+        (DecodeError::Ambiguous, true, "more than one cookie of the session's name is good"),
     ]
 }
 
-fn encode_errors() -> [(EncodeError, &'static str); 9] {
+fn encode_errors() -> [(EncodeError, &'static str); 10] {
     let limits = (5000, 4096);
     [
         (EncodeError::Value(ValueError::WrongType), "the entry is not of the type asked for"),
@@ -81,6 +87,15 @@ fn encode_errors() -> [(EncodeError, &'static str); 9] {
             "the token or cookie has 5000 bytes, more than the limit of 4096",
         ),
         (EncodeError::CookieValue, "the value holds a character that no cookie may hold"),
+        (
+            EncodeError::Oversized {
+                len: limits.0,
+                limit: limits.1,
+                entries: vec![("cart".into(), 4100), ("user_id".into(), 12), ("entry 3".into(), 9)],
+            },
+            "the session has 5000 bytes, more than the limit of 4096; \
+             in JSON cart takes 4100, user_id takes 12, entry 3 takes 9",
+        ),
     ]
 }
 

@@ -1,0 +1,170 @@
+//! Turns an actix-web service into one whose requests have a session, an argument of its handlers.
+//!
+//! Feature `actix`.
+
+use std::future::{Future, Ready, ready};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::error::InternalError;
+use actix_web::http::header::{COOKIE, HeaderName, HeaderValue};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use pin_project_lite::pin_project;
+
+use crate::error::{EncodeError, ValueError};
+use crate::handle::{self, MissingSession, SessionHandle};
+use crate::manager::SessionManager;
+
+/// Puts a session around an actix-web application or scope.
+///
+/// Handlers take a [`SessionHandle`]. The response gets the cookie, `Vary` and
+/// `Cache-Control` that [`SessionManager::commit`] calls for; its body passes
+/// untouched. Where the session cannot be written the response is a bare 500,
+/// and the reason is logged with `tracing`. An error that another middleware
+/// returns in place of a response passes, and nothing is written.
+///
+/// # Examples
+///
+/// ```
+/// use actix_web::{App, web};
+/// use signed_session::actix::SessionMiddleware;
+/// use signed_session::{
+///     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, ValueError,
+/// };
+///
+/// async fn visits(session: SessionHandle) -> Result<String, ValueError> {
+///     let visits = session.get::<u32>("visits")?.unwrap_or(0) + 1;
+///     session.insert("visits", visits)?;
+///     Ok(format!("You were here {visits} times."))
+/// }
+///
+/// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
+/// let middleware = SessionMiddleware::new(manager); // once, to be cloned for each worker
+/// let app = App::new().wrap(middleware.clone()).route("/", web::get().to(visits));
+/// # Ok::<(), signed_session::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SessionMiddleware {
+    manager: Arc<SessionManager>,
+}
+
+impl SessionMiddleware {
+    /// Makes a middleware, and logs a warning for each weak secret.
+    #[must_use]
+    pub fn new(manager: SessionManager) -> Self {
+        handle::warn_of_weak_secrets(&manager);
+        Self { manager: Arc::new(manager) }
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for SessionMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type InitError = ();
+    type Transform = SessionService<S>;
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(SessionService { inner, manager: Arc::clone(&self.manager) }))
+    }
+}
+
+/// A service whose requests have a session; [`SessionMiddleware`] makes it.
+#[derive(Debug)]
+pub struct SessionService<S> {
+    inner: S,
+    manager: Arc<SessionManager>,
+}
+
+impl<S, B> Service<ServiceRequest> for SessionService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let cookies = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
+        let handle = SessionHandle::new(&self.manager, cookies);
+        request.extensions_mut().insert(handle.clone());
+        ResponseFuture { inner: self.inner.call(request), handle }
+    }
+}
+
+pin_project! {
+    /// The response to come of a [`SessionService`].
+    #[derive(Debug)]
+    pub struct ResponseFuture<F> {
+        #[pin]
+        inner: F,
+        handle: SessionHandle,
+    }
+}
+
+impl<F, B> Future for ResponseFuture<F>
+where
+    F: Future<Output = Result<ServiceResponse<B>, actix_web::Error>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(context))?;
+        Poll::Ready(match commit(this.handle, &mut response) {
+            Ok(()) => Ok(response),
+            Err(reason) => {
+                let bare = HttpResponse::InternalServerError().finish();
+                Err(InternalError::from_response(reason, bare).into())
+            }
+        })
+    }
+}
+
+fn commit<B>(handle: &SessionHandle, response: &mut ServiceResponse<B>) -> Result<(), EncodeError> {
+    let present = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    for (name, value) in handle.commit(response.status().as_u16(), present)? {
+        let value = HeaderValue::try_from(value).map_err(|_| EncodeError::CookieValue)?;
+        response.headers_mut().append(HeaderName::from_static(name), value);
+    }
+    Ok(())
+}
+
+impl FromRequest for SessionHandle {
+    type Error = MissingSession;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.extensions().get().cloned().ok_or(MissingSession))
+    }
+}
+
+/// A bare 500, with the reason in the log.
+impl ResponseError for MissingSession {
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        internal_error(self)
+    }
+}
+
+/// A bare 500, with the reason in the log: so handlers can use `?` on a session.
+impl ResponseError for ValueError {
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        internal_error(self)
+    }
+}
+
+fn internal_error(reason: &dyn std::error::Error) -> HttpResponse<BoxBody> {
+    tracing::error!(%reason, "a session could not be used");
+    HttpResponse::InternalServerError().finish()
+}

@@ -1,0 +1,219 @@
+//! Turns a request's cookies into a session shared by middleware and handler, when first touched.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{EncodeError, ValueError};
+use crate::expiry::Expiry;
+use crate::manager::SessionManager;
+use crate::session::Session;
+
+/// The session of a request, as handlers have it from the middleware.
+///
+/// The cookie is decoded when the session is first asked for: a request that
+/// never asks pays nothing. Clones share one session. What is not here, and
+/// several steps that belong together, go through [`with`](Self::with).
+///
+/// The session is written with the head of the response. What is changed
+/// later, while a body streams, cannot be saved; a warning is logged.
+///
+/// # Examples
+///
+/// A handler, the same for axum and actix-web:
+///
+/// ```
+/// use signed_session::{SessionHandle, ValueError};
+///
+/// async fn visits(session: SessionHandle) -> Result<String, ValueError> {
+///     let visits = session.get::<u32>("visits")?.unwrap_or(0) + 1;
+///     session.insert("visits", visits)?;
+///     Ok(format!("You were here {visits} times."))
+/// }
+/// ```
+#[derive(Clone)]
+pub struct SessionHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    manager: Arc<SessionManager>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// The request's `Cookie:` headers.
+    cookies: Vec<u8>,
+    /// Nothing, as long as nobody has asked.
+    session: Option<Session>,
+    /// Whether the response has begun.
+    is_sent: bool,
+}
+
+impl SessionHandle {
+    /// Shares the session of these `Cookie:` headers.
+    pub(crate) fn new<'h>(
+        manager: &Arc<SessionManager>,
+        cookie_headers: impl Iterator<Item = &'h [u8]>,
+    ) -> Self {
+        let mut cookies = Vec::new();
+        for header in cookie_headers {
+            cookies.extend_from_slice(header);
+            // Two headers are one with a semicolon between, as RFC 9113, 8.2.3, has it.
+            cookies.push(b';');
+        }
+        let state = Mutex::new(State { cookies, session: None, is_sent: false });
+        Self { shared: Arc::new(Shared { manager: Arc::clone(manager), state }) }
+    }
+
+    /// Has a function read and change the session, with nobody else between.
+    ///
+    /// Others who share the session wait. Inside, use the session that the
+    /// function is given: a clone of this handle would wait for itself.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{SessionHandle, ValueError};
+    ///
+    /// async fn add_to_cart(mut session: SessionHandle) -> Result<String, ValueError> {
+    ///     session.with(|session| {
+    ///         let mut cart: Vec<String> = session.get("cart")?.unwrap_or_default();
+    ///         cart.push("pears".to_owned());
+    ///         session.insert("cart", &cart)?;
+    ///         Ok(format!("There are {} things in the cart.", cart.len()))
+    ///     })
+    /// }
+    /// ```
+    // Exclusive, so that the function cannot use the same handle.
+    pub fn with<R>(&mut self, function: impl FnOnce(&mut Session) -> R) -> R {
+        self.share(function)
+    }
+
+    /// Returns the entry's value, if there is one; see [`Session::get`].
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] if the entry does not fit `T`.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ValueError> {
+        self.share(|session| session.get(key))
+    }
+
+    /// Sets an entry; see [`Session::insert`].
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::NotFinite`] and [`ValueError::Unserializable`].
+    pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), ValueError> {
+        self.share(|session| session.insert(key, value))
+    }
+
+    /// Removes an entry and tells whether there was one.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn remove(&self, key: &str) -> bool {
+        self.share(|session| session.remove(key))
+    }
+
+    /// Removes an entry and returns its value, if there was one; see [`Session::pop`].
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] if it does not fit `T`; the entry then stays.
+    pub fn pop<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ValueError> {
+        self.share(|session| session.pop(key))
+    }
+
+    /// Tells whether there is an entry with this key.
+    #[must_use]
+    pub fn contains_key(&self, key: &str) -> bool {
+        self.share(|session| session.contains_key(key))
+    }
+
+    /// Removes all entries and ends the session: to be called at logout; see [`Session::flush`].
+    pub fn flush(&self) {
+        self.share(Session::flush);
+    }
+
+    /// Has the session written with a new stamp: to be called at login; see [`Session::cycle_key`].
+    pub fn cycle_key(&self) {
+        self.share(Session::cycle_key);
+    }
+
+    /// Sets when this session ends; see [`Session::set_expiry`].
+    pub fn set_expiry(&self, expiry: Expiry) {
+        self.share(|session| session.set_expiry(expiry));
+    }
+
+    /// Lists the headers to append to the response, which begins now, given those that it has.
+    pub(crate) fn commit<'a>(
+        &self,
+        status: u16,
+        present: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Result<Vec<(&'static str, String)>, EncodeError> {
+        let mut state = self.lock();
+        let State { cookies, session, is_sent } = &mut *state;
+        *is_sent = true;
+        let reply = match session {
+            None => self.shared.manager.commit_untouched(cookies, status),
+            Some(session) => {
+                let reply = self.shared.manager.commit(session, status);
+                session.set_saved();
+                reply
+            }
+        };
+        reply
+            .map(|reply| reply.headers(present))
+            .inspect_err(|reason| tracing::error!(%reason, "the session could not be written"))
+    }
+
+    fn share<R>(&self, function: impl FnOnce(&mut Session) -> R) -> R {
+        let mut state = self.lock();
+        let State { cookies, session, is_sent } = &mut *state;
+        let session = session.get_or_insert_with(|| {
+            let session = self.shared.manager.load([&*cookies]);
+            if let Some(reason) = session.refused() {
+                tracing::debug!(%reason, "a session cookie was refused");
+            }
+            session
+        });
+        let result = function(session);
+        if *is_sent && session.is_modified() {
+            tracing::warn!("the session was changed after its response had begun: not saved");
+        }
+        result
+    }
+
+    /// Locks the state; what a handler left that panicked is still a session.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Shows nothing: a session's data are the visitor's.
+impl fmt::Debug for SessionHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionHandle").finish_non_exhaustive()
+    }
+}
+
+/// Why a handler got no session: no session middleware is around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissingSession;
+
+impl fmt::Display for MissingSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no session middleware around this handler")
+    }
+}
+
+impl Error for MissingSession {}
+
+/// Warns, once, of secrets that are easy to guess.
+pub(crate) fn warn_of_weak_secrets(manager: &SessionManager) {
+    for (index, weakness) in manager.weaknesses() {
+        tracing::warn!(index, ?weakness, "a session secret is weak");
+    }
+}

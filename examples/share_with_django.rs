@@ -11,13 +11,9 @@
 
 use std::error::Error;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use signed_session::{CookieOptions, DecodeError, Keyring, Session, SessionCodec};
+use signed_session::{CookieOptions, DecodeError, Keyring, Session, SessionCodec, SessionManager};
 use time::OffsetDateTime;
-
-/// Django's `SESSION_COOKIE_AGE`, unless the site sets another.
-const COOKIE_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 fn main() -> ExitCode {
     match run() {
@@ -35,22 +31,22 @@ fn run() -> Result<(), Box<dyn Error>> {
     let header = std::env::args().nth(1).ok_or("the argument is a Cookie: header")?;
     let header = header.strip_prefix("Cookie:").unwrap_or(&header);
 
-    let codec = SessionCodec::new(&Keyring::new(secret)?).max_age(COOKIE_AGE);
-    let options = CookieOptions::new("sessionid")?;
+    let codec = SessionCodec::new(&Keyring::new(secret)?);
+    let manager = SessionManager::new(codec, CookieOptions::new("sessionid")?);
 
-    let token = options.find(header).last().ok_or("there is no cookie named sessionid")?;
-    let mut session = codec.decode(token).map_err(explain)?;
-    print(&session)?;
+    let mut session = manager.load([header]);
+    match session.refused() {
+        Some(reason) => return Err(explain(reason).into()),
+        None if session.signed_at().is_none() => Err("there is no cookie named sessionid")?,
+        None => print(&session)?,
+    }
 
     let visits: u64 = session.get("visits_to_rust")?.unwrap_or_default();
     session.insert("visits_to_rust", visits + 1)?;
 
-    let now = OffsetDateTime::now_utc();
-    let max_age = match session.expires_at_browser_close(false)? {
-        true => None,
-        false => Some(session.expiry_age(COOKIE_AGE, now)?),
-    };
-    println!("Set-Cookie: {}", options.cookie(&codec.encode(&session)?, max_age, now)?);
+    if let Some(cookie) = manager.commit(&session, 200)?.set_cookie {
+        println!("Set-Cookie: {cookie}");
+    }
     Ok(())
 }
 
@@ -70,7 +66,7 @@ fn print(session: &Session) -> Result<(), Box<dyn Error>> {
 }
 
 /// Says what to do about a refusal, where there is something to do.
-fn explain(error: DecodeError) -> String {
+fn explain(error: &DecodeError) -> String {
     match error {
         DecodeError::BadSignature => {
             format!(

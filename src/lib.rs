@@ -13,7 +13,8 @@
 //! [`SessionCodec`] turns a [`Session`] into a token and back. [`Signer`] and
 //! [`TimestampSigner`] do the same for any text or object. A [`Keyring`] holds
 //! the secrets, [`CookieOptions`] the cookie's attributes, and [`django`] the
-//! names under which Django signs.
+//! names under which Django signs. [`SessionManager`] reads the session from a
+//! request's cookies and says what the response must carry.
 //!
 //! The only way to learn that a token is good is to receive what was in it.
 //! Tokens are signed and not encrypted: whoever holds one can read it.
@@ -21,30 +22,30 @@
 //! # Examples
 //!
 //! ```
-//! use signed_session::{CookieOptions, Keyring, Session, SessionCodec};
+//! use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
 //!
 //! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
-//! let codec = SessionCodec::new(&ring);
-//! let options = CookieOptions::new("sessionid")?;
+//! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
 //!
-//! // A request comes in.
+//! // A request comes in, with a cookie that somebody made up.
 //! let header = "theme=dark; sessionid=forged:1r31eq:signature";
-//! let mut session = match options.find(header).last() {
-//!     Some(token) => codec.decode(token).unwrap_or_else(Session::from),
-//!     None => Session::new(),
-//! };
-//! assert!(session.refused().is_some());
+//! let mut session = manager.load([header]);
+//! assert!(session.is_empty() && session.refused().is_some());
 //!
 //! // The visitor logs in, and the response sets the cookie.
 //! session.flush();
 //! session.insert("user_id", 42)?;
-//! let now = time::OffsetDateTime::now_utc();
-//! let cookie = options.cookie(&codec.encode(&session)?, Some(time::Duration::WEEK), now)?;
-//! assert!(cookie.to_string().starts_with("sessionid=eyJ1c2VyX2lkIjo0Mn0:"));
+//! let reply = manager.commit(&session, 200)?;
+//! let cookie = reply.set_cookie.unwrap().to_string();
+//! assert!(cookie.starts_with("sessionid=eyJ1c2VyX2lkIjo0Mn0:"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # Features
+//!
+//! None by default: no framework, no asynchrony. `tower` has the layer for any
+//! tower or hyper service, `axum` (with `tower`) the extractor for its handlers,
+//! `actix` both for actix-web.
 //!
 //! `zlib`: compress with C zlib, to the very bytes that Django writes. Without
 //! it zlib is Rust's; any Django reads the result. Cargo unites features: where
@@ -104,6 +105,6 @@ pub use signer::{Algorithm, Signer};
 pub use timestamp::{Stamped, TimestampSigner};
 
 /// Has the README's examples run with the other examples.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "actix", feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -188,7 +188,7 @@ impl SessionCodec {
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         let began = session.origin().map_or(now, |origin| origin.started);
-        self.token(session.to_json(), &limits, began, now)
+        self.token(session.write(), &limits, began, now)
     }
 
     /// Returns the session of a token, if it may still be used.

@@ -77,6 +77,7 @@ mod signer;
 mod timestamp;
 mod expiry;
 mod session;
+mod unverified;
 mod codec;
 mod cookie;
 pub mod django;
@@ -103,6 +104,7 @@ pub use payload::Compress;
 pub use session::Session;
 pub use signer::{Algorithm, Signer};
 pub use timestamp::{Stamped, TimestampSigner};
+pub use unverified::Unverified;
 
 /// Has the README's examples run with the other examples.
 #[cfg(all(doctest, feature = "actix", feature = "axum"))]

@@ -143,8 +143,27 @@ impl Session {
         Ok(Self { arrived: text, entries, ..Self::default() })
     }
 
-    /// Writes all entries as one JSON object.
-    pub(crate) fn to_json(&self) -> String {
+    /// Returns all entries as one JSON object: ASCII, and what was not touched as it came.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    ///
+    /// let mut session = Session::new();
+    /// session.insert("name", "Zoë")?;
+    /// session.insert("visits", 3)?;
+    /// assert_eq!(session.to_json(), r#"{"name":"Zo\u00eb","visits":3}"#);
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        self.touch();
+        self.write()
+    }
+
+    /// Does the same and does not count as access.
+    pub(crate) fn write(&self) -> String {
         let mut out = String::with_capacity(self.arrived.len().saturating_add(64));
         out.push('{');
         for (index, entry) in self.entries.iter().enumerate() {
@@ -465,7 +484,7 @@ impl Session {
 
     /// Tells whether all entries are as they came, to the byte; does not count as access.
     pub(crate) fn is_as_it_arrived(&self) -> bool {
-        self.to_json() == self.arrived
+        self.write() == self.arrived
     }
 
     /// Lists the entries with the bytes of JSON that each takes, the largest first.

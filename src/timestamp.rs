@@ -226,10 +226,7 @@ impl TimestampSigner {
     pub(crate) fn unsign_any_age<'t>(&self, token: &'t str) -> Result<Stamped<'t>, DecodeError> {
         let (value, key_index) = self.signer.unsign_with_key(token)?;
         let (value, stamp) = self.signer.split(value).ok_or(DecodeError::BadTimestamp)?;
-        let signed_at = base62::parse(stamp)
-            .and_then(|seconds| i64::try_from(seconds).ok())
-            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok())
-            .ok_or(DecodeError::BadTimestamp)?;
+        let signed_at = moment(stamp).ok_or(DecodeError::BadTimestamp)?;
         Ok(Stamped { value, signed_at, key_index })
     }
 
@@ -255,4 +252,10 @@ impl TimestampSigner {
         base62::append(token, now.unix_timestamp().saturating_add(cut));
         self.signer.append_signature(token);
     }
+}
+
+/// Reads a stamp; nothing if it is not plain base 62 or lies past the year 9999.
+pub(crate) fn moment(stamp: &str) -> Option<OffsetDateTime> {
+    let seconds = i64::try_from(base62::parse(stamp)?).ok()?;
+    OffsetDateTime::from_unix_timestamp(seconds).ok()
 }

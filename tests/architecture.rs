@@ -17,6 +17,7 @@ const HOUSE: &[(u32, &str)] = &[
     (3, "timestamp"),
     (3, "expiry"),
     (4, "session"),
+    (4, "unverified"),
     (5, "codec"),
     (5, "cookie"),
     (6, "django"),

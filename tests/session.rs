@@ -43,6 +43,7 @@ const TABLE: &[Row] = &[
     ("contains_key", READ, |s| assert!(s.contains_key("a") && !s.contains_key("x"))),
     ("keys", READ, |s| assert_eq!(s.keys().collect::<Vec<_>>(), ["a", "b", "_session_expiry"])),
     ("iter", READ, |s| assert_eq!(s.iter().nth(1), Some(("b", "[1,2]")))),
+    ("to_json", READ, |s| assert!(s.to_json().starts_with(r#"{"a":1,"b":[1,2],"_session_ex"#))),
     ("len", READ, |s| assert_eq!(s.len(), 3)),
     ("is_empty", READ, |s| assert!(!s.is_empty())),
     ("expiry", READ, |s| assert_eq!(s.expiry(), Ok(Expiry::After(Duration::from_secs(300))))),

@@ -1,0 +1,107 @@
+//! Takes a token apart without a key, and proves nothing.
+
+use time::OffsetDateTime;
+
+use crate::error::DecodeError;
+use crate::payload;
+use crate::timestamp;
+
+/// What a token says, which anybody may have written.
+///
+/// For looking at a token without its key. Nothing in this library accepts one
+/// of these: to learn that a token is good, decode it.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::Unverified;
+///
+/// let token = "eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv1PND9KvRoXls35Yzj9bRllXH3a44cb4Ji8xw";
+/// let unverified = Unverified::new(token)?;
+/// assert_eq!(unverified.payload(), "eyJ1c2VyX2lkIjo0Mn0");
+/// assert_eq!(unverified.json(65_536)?, r#"{"user_id":42}"#);
+/// assert_eq!(unverified.signed_at()?.unix_timestamp(), 1_700_000_000);
+/// # Ok::<(), signed_session::DecodeError>(())
+/// ```
+///
+/// It is no session:
+///
+/// ```compile_fail,E0308
+/// use signed_session::{Session, Unverified};
+///
+/// fn trust(unverified: Unverified<'_>) -> Session {
+///     unverified
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Unverified<'t> {
+    payload: &'t str,
+    stamp: Option<&'t str>,
+    signature: &'t str,
+}
+
+impl<'t> Unverified<'t> {
+    /// Takes a token apart at its last two colons.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Malformed`] if there is no `:`.
+    pub fn new(token: &'t str) -> Result<Self, DecodeError> {
+        let (value, signature) = token.rsplit_once(':').ok_or(DecodeError::Malformed)?;
+        let (payload, stamp) = match value.rsplit_once(':') {
+            Some((payload, stamp)) => (payload, Some(stamp)),
+            None => (value, None),
+        };
+        Ok(Self { payload, stamp, signature })
+    }
+
+    /// Returns what stands before stamp and signature.
+    #[must_use]
+    pub fn payload(&self) -> &'t str {
+        self.payload
+    }
+
+    /// Returns the time of signing as it stands, in base 62; nothing for a token without one.
+    #[must_use]
+    pub fn stamp(&self) -> Option<&'t str> {
+        self.stamp
+    }
+
+    /// Returns what stands in the place of the signature.
+    #[must_use]
+    pub fn signature(&self) -> &'t str {
+        self.signature
+    }
+
+    /// Returns when the token says that it was signed.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::BadTimestamp`] if it does not say, or not in a way that decoding accepts.
+    pub fn signed_at(&self) -> Result<OffsetDateTime, DecodeError> {
+        self.stamp.and_then(timestamp::moment).ok_or(DecodeError::BadTimestamp)
+    }
+
+    /// Tells whether the payload says that it is compressed.
+    #[must_use]
+    pub fn is_compressed(&self) -> bool {
+        self.payload.starts_with('.')
+    }
+
+    /// Returns the payload as text, which should be JSON; at most `max_len` bytes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Base64`], [`DecodeError::Zlib`], [`DecodeError::TooLarge`],
+    /// and [`DecodeError::Json`] for bytes beyond ASCII. Whether it is JSON is not checked.
+    pub fn json(&self, max_len: usize) -> Result<String, DecodeError> {
+        payload::read(self.payload, max_len)
+    }
+}
+
+/// Shows nothing: whoever holds the token could use it.
+impl std::fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unverified").finish_non_exhaustive()
+    }
+}

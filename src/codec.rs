@@ -24,6 +24,7 @@ use crate::expiry::{Claim, EXPIRY_KEY, ExpiryRule};
 use crate::json::{self, Fault};
 use crate::key::{Keyring, Weakness};
 use crate::payload::{self, Compress};
+use crate::scratch;
 use crate::session::{Origin, Session};
 use crate::timestamp::{Stamped, TimestampSigner};
 
@@ -188,7 +189,10 @@ impl SessionCodec {
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         let began = session.origin().map_or(now, |origin| origin.started);
-        self.token(session.write(), &limits, began, now)
+        scratch::with(|json| {
+            session.write(json);
+            self.token(json, &limits, began, now)
+        })
     }
 
     /// Returns the session of a token, if it may still be used.
@@ -206,7 +210,8 @@ impl SessionCodec {
     ///
     /// Any [`DecodeError`] but `WrongType`.
     pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
-        let (stamped, json) = self.open(token, now)?;
+        let mut json = String::new();
+        let stamped = self.open(&mut json, token, now)?;
         let mut session = Session::from_json(json)?;
         let limits = self.limits(&session).ok_or(DecodeError::BadExpiry)?;
         let started = self.check_limits(&limits, stamped.signed_at, now)?;
@@ -258,12 +263,14 @@ impl SessionCodec {
         value: &T,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        let json = json::write(value)?;
-        if !is_object(&json) {
-            return Err(EncodeError::NotAnObject);
-        }
-        let limits = self.limits_of_text(&json).map_err(|_| EncodeError::BadExpiry)?;
-        self.token(json, &limits, now, now)
+        scratch::with(|json| {
+            json::append(json, value)?;
+            if !is_object(json) {
+                return Err(EncodeError::NotAnObject);
+            }
+            let limits = self.limits_of_text(json).map_err(|_| EncodeError::BadExpiry)?;
+            self.token(json, &limits, now, now)
+        })
     }
 
     /// Returns a token's session as a struct or a map, if it may still be used.
@@ -285,15 +292,17 @@ impl SessionCodec {
         token: &str,
         now: OffsetDateTime,
     ) -> Result<T, DecodeError> {
-        let (stamped, json) = self.open(token, now)?;
-        // Read first, for what is no JSON has no limits either; judged last, as for `decode_at`.
-        let value = json::read(&json);
-        if matches!(value, Err(Fault::Syntax)) {
-            return Err(DecodeError::Json);
-        }
-        let limits = self.limits_of_text(&json)?;
-        self.check_limits(&limits, stamped.signed_at, now)?;
-        Ok(value?)
+        scratch::with(|json| {
+            let stamped = self.open(json, token, now)?;
+            // Read first, for what is no JSON has no limits either; judged last, as for `decode_at`.
+            let value = json::read(json);
+            if matches!(value, Err(Fault::Syntax)) {
+                return Err(DecodeError::Json);
+            }
+            let limits = self.limits_of_text(json)?;
+            self.check_limits(&limits, stamped.signed_at, now)?;
+            Ok(value?)
+        })
     }
 
     /// Returns how long a session written at `now` lasts; nothing if until the browser is closed.
@@ -331,7 +340,7 @@ impl SessionCodec {
     /// Makes the token of a session's JSON: all steps of encoding.
     fn token(
         &self,
-        mut json: String,
+        json: &mut String,
         limits: &Limits,
         began: OffsetDateTime,
         now: OffsetDateTime,
@@ -348,7 +357,7 @@ impl SessionCodec {
         }
         // 2: the payload
         let mut token = self.signer.start(payload::max_payload_len(json.len()));
-        payload::append(&mut token, &json, self.compress);
+        payload::append(&mut token, json, self.compress);
         // 3 and 4: stamp and signature
         self.signer.append_readable_stamp(&mut token, now)?;
         // 5: the length
@@ -358,12 +367,13 @@ impl SessionCodec {
         Ok(token)
     }
 
-    /// Takes a token apart: the first six steps of decoding.
+    /// Takes a token apart, its JSON into an empty buffer: the first six steps of decoding.
     fn open<'t>(
         &self,
+        json: &mut String,
         token: &'t str,
         now: OffsetDateTime,
-    ) -> Result<(Stamped<'t>, String), DecodeError> {
+    ) -> Result<Stamped<'t>, DecodeError> {
         // 1: the length
         if token.len() > self.max_token_len {
             return Err(DecodeError::TooLong { len: token.len(), limit: self.max_token_len });
@@ -373,8 +383,8 @@ impl SessionCodec {
         // 5: the policy
         self.check_stamp(stamped.signed_at, now)?;
         // 6: the JSON
-        let json = payload::read(stamped.value, self.max_payload_len)?;
-        Ok((stamped, json))
+        payload::read(json, stamped.value, self.max_payload_len)?;
+        Ok(stamped)
     }
 
     /// Refuses a stamp outside the policy, as far as the stamp alone decides.
@@ -433,7 +443,7 @@ impl SessionCodec {
     /// Reads the same from a session's JSON, which must be an object.
     fn limits_of_text(&self, json: &str) -> Result<Limits, DecodeError> {
         // A key can be spelled with escapes; with neither, no reserved key is there.
-        if is_object(json) && !json.contains("_session") && !json.contains('\\') {
+        if is_object(json) && !json.contains("_session") && !json::has_escape(json) {
             return Ok(Limits { expiry: Claim::Nothing, started: None });
         }
         let session = Session::from_json(json.to_owned())?;

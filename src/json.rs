@@ -7,8 +7,8 @@
 
 use std::cell::Cell;
 use std::fmt::Write as _;
-use std::io;
 use std::ops::Range;
+use std::{io, mem};
 
 use serde::de::{Deserialize, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserializer as _, Serialize};
@@ -18,18 +18,26 @@ use serde_json::value::RawValue;
 use crate::error::{DecodeError, ValueError};
 use crate::finite::Finite;
 
-/// Writes a value as `json.dumps(value, separators=(",", ":"))` does.
+/// Returns a value as `json.dumps(value, separators=(",", ":"))` writes it.
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, ValueError> {
-    let mut out = Vec::with_capacity(128);
+    let mut out = String::with_capacity(32);
+    append(&mut out, value)?;
+    Ok(out)
+}
+
+/// Appends the same to an ASCII text, which is lost where that fails.
+pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, value: &T) -> Result<(), ValueError> {
+    let mut bytes = mem::take(out).into_bytes();
     let met_non_finite = Cell::new(false);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut out, PythonFloats);
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PythonFloats);
     let written = Finite::new(value, &met_non_finite).serialize(&mut serializer);
     if met_non_finite.get() {
         return Err(ValueError::NotFinite);
     }
     written.map_err(|_| ValueError::Unserializable)?;
-    let text = String::from_utf8(out).map_err(|_| ValueError::Unserializable)?;
-    Ok(to_ascii(text))
+    let text = String::from_utf8(bytes).map_err(|_| ValueError::Unserializable)?;
+    *out = to_ascii(text);
+    Ok(())
 }
 
 /// Writes a string as JSON, in quotes.
@@ -189,6 +197,12 @@ fn place(part: &RawValue, text: &str) -> Range<usize> {
     let part = part.get().as_bytes();
     let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
     start..start.saturating_add(part.len())
+}
+
+/// Tells whether a character is written as an escape.
+#[expect(clippy::needless_bitwise_bool, reason = "as in `to_ascii`: no early exit")]
+pub(crate) fn has_escape(text: &str) -> bool {
+    text.bytes().fold(false, |found, byte| found | (byte == b'\\'))
 }
 
 /// Reads a string's bytes, the quotes and escapes undone.

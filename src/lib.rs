@@ -69,6 +69,7 @@
 mod error;
 mod base62;
 mod finite;
+mod scratch;
 mod age;
 mod json;
 mod key;

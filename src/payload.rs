@@ -4,6 +4,7 @@
 //! padding; a leading `.` says that zlib came first.
 
 use std::cell::Cell;
+use std::mem;
 use std::sync::LazyLock;
 use std::thread::LocalKey;
 
@@ -33,9 +34,9 @@ pub enum Compress {
 
 // The vector engine exists for these two only; `GeneralPurpose` reads and writes the same.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-type Base64 = base64::engine::Simd;
+pub(crate) type Base64 = base64::engine::Simd;
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-type Base64 = base64::engine::GeneralPurpose;
+pub(crate) type Base64 = base64::engine::GeneralPurpose;
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn base64_engine(config: GeneralPurposeConfig) -> Base64 {
@@ -46,7 +47,8 @@ fn base64_engine(config: GeneralPurposeConfig) -> Base64 {
     Base64::new(&base64::alphabet::URL_SAFE, config)
 }
 
-static BASE64: LazyLock<Base64> = LazyLock::new(|| base64_engine(NO_PAD));
+/// Base64 in the URL-safe alphabet, without padding and in its one canonical spelling.
+pub(crate) static BASE64: LazyLock<Base64> = LazyLock::new(|| base64_engine(NO_PAD));
 
 /// Appends the JSON as a payload.
 pub(crate) fn append(out: &mut String, json: &str, compress: Compress) {
@@ -55,40 +57,33 @@ pub(crate) fn append(out: &mut String, json: &str, compress: Compress) {
         Compress::Above(len) => json.len() > len,
         Compress::Never => false,
     };
-    let shorter = if is_tried { deflate(json.as_bytes()) } else { None };
-    match shorter {
-        Some(zlib) => {
-            out.push('.');
-            BASE64.encode_string(zlib, out);
-        }
-        None => BASE64.encode_string(json, out),
+    if is_tried && append_deflated(out, json) {
+        return;
     }
+    BASE64.encode_string(json, out);
 }
 
-/// Reads the JSON from a payload.
+/// Reads the JSON from a payload into an empty buffer.
 ///
 /// # Errors
 ///
 /// `Base64`, `Zlib`, `TooLarge` for more than `max_len` bytes of JSON, and
 /// `Json` for bytes beyond ASCII, which Django would read as other characters.
-pub(crate) fn read(payload: &str, max_len: usize) -> Result<String, DecodeError> {
-    let json = match payload.strip_prefix('.') {
-        None => {
-            let json = BASE64.decode(payload).map_err(|_| DecodeError::Base64)?;
-            if json.len() > max_len {
-                return Err(DecodeError::TooLarge { limit: max_len });
-            }
-            json
+pub(crate) fn read(out: &mut String, payload: &str, max_len: usize) -> Result<(), DecodeError> {
+    let mut json = mem::take(out).into_bytes();
+    if let Some(zlib) = payload.strip_prefix('.') {
+        append_inflated(&mut json, zlib, max_len)?;
+    } else {
+        BASE64.decode_vec(payload, &mut json).map_err(|_| DecodeError::Base64)?;
+        if json.len() > max_len {
+            return Err(DecodeError::TooLarge { limit: max_len });
         }
-        Some(payload) => {
-            let zlib = BASE64.decode(payload).map_err(|_| DecodeError::Base64)?;
-            inflate(&zlib, max_len)?
-        }
-    };
+    }
     if !json.is_ascii() {
         return Err(DecodeError::Json);
     }
-    String::from_utf8(json).map_err(|_| DecodeError::Json)
+    *out = String::from_utf8(json).map_err(|_| DecodeError::Json)?;
+    Ok(())
 }
 
 /// Returns the longest payload that `max_len` bytes of JSON can have.
@@ -98,73 +93,88 @@ pub(crate) fn max_payload_len(max_len: usize) -> usize {
     base64::encoded_len(max_len, false).unwrap_or(usize::MAX)
 }
 
+/// A compressor or decompressor, and the zlib that comes out of it or goes in.
+struct Kept<T> {
+    state: T,
+    zlib: Vec<u8>,
+}
+
 // A compressor takes 380 KB to set up and a decompressor 48 KB: each thread
 // keeps one. A box in a cell, so that nothing can find it borrowed.
 thread_local! {
-    static DEFLATE: Cell<Option<Box<flate2::Compress>>> = const { Cell::new(None) };
-    static INFLATE: Cell<Option<Box<Decompress>>> = const { Cell::new(None) };
+    static DEFLATE: Cell<Option<Box<Kept<flate2::Compress>>>> = const { Cell::new(None) };
+    static INFLATE: Cell<Option<Box<Kept<Decompress>>>> = const { Cell::new(None) };
 }
 
-/// Takes what this thread keeps; nothing, the first time and while the thread ends.
-fn take<T>(kept: &'static LocalKey<Cell<Option<Box<T>>>>) -> Option<Box<T>> {
-    kept.try_with(Cell::take).ok().flatten()
-}
-
-fn keep<T>(kept: &'static LocalKey<Cell<Option<Box<T>>>>, value: Box<T>) {
+/// Has a function use what this thread keeps; something new, the first time and while it ends.
+fn with_kept<T, R>(
+    kept: &'static LocalKey<Cell<Option<Box<Kept<T>>>>>,
+    new: impl FnOnce() -> T,
+    function: impl FnOnce(&mut Kept<T>) -> R,
+) -> R {
+    let taken = kept.try_with(Cell::take).ok().flatten();
+    let mut taken = taken.unwrap_or_else(|| Box::new(Kept { state: new(), zlib: Vec::new() }));
+    taken.zlib.clear();
+    let result = function(&mut taken);
+    taken.zlib.shrink_to(DEFAULT_MAX_LEN);
     // While the thread ends there is no place left to keep it.
-    let _ = kept.try_with(|cell| cell.set(Some(value)));
-}
-
-/// Compresses, unless the result would be no shorter than the input less one byte.
-fn deflate(json: &[u8]) -> Option<Vec<u8>> {
-    let mut state = take(&DEFLATE)
-        .unwrap_or_else(|| Box::new(flate2::Compress::new(Compression::default(), true)));
-    state.reset();
-    // Django's rule is `len(zlib) < len(json) - 1`: a longer result need not be finished.
-    let mut out = vec![0; json.len().saturating_sub(2)];
-    let status = state.compress(json, &mut out, FlushCompress::Finish);
-    let written = usize::try_from(state.total_out()).ok()?;
-    keep(&DEFLATE, state);
-    match status {
-        Ok(Status::StreamEnd) => {
-            out.truncate(written);
-            Some(out)
-        }
-        _ => None,
-    }
-}
-
-/// Inflates one whole zlib stream, and stops at the limit.
-fn inflate(zlib: &[u8], max_len: usize) -> Result<Vec<u8>, DecodeError> {
-    let mut state = take(&INFLATE).unwrap_or_else(|| Box::new(Decompress::new(true)));
-    state.reset(true);
-    let result = inflate_with(&mut state, zlib, max_len);
-    keep(&INFLATE, state);
+    let _ = kept.try_with(|cell| cell.set(Some(taken)));
     result
 }
 
-fn inflate_with(
+/// Appends a dot and the JSON's zlib, unless that is no shorter than the JSON less one byte.
+fn append_deflated(out: &mut String, json: &str) -> bool {
+    let new = || flate2::Compress::new(Compression::default(), true);
+    with_kept(&DEFLATE, new, |Kept { state, zlib }| {
+        state.reset();
+        // Django's rule is `len(zlib) < len(json) - 1`: a longer result need not be finished.
+        let max_len = json.len().saturating_sub(2);
+        zlib.reserve(max_len);
+        let status = state.compress_vec(json.as_bytes(), zlib, FlushCompress::Finish);
+        let is_shorter = matches!(status, Ok(Status::StreamEnd)) && zlib.len() <= max_len;
+        if is_shorter {
+            out.push('.');
+            BASE64.encode_string(zlib, out);
+        }
+        is_shorter
+    })
+}
+
+/// Appends what is in one whole zlib stream, and stops at the limit.
+fn append_inflated(out: &mut Vec<u8>, payload: &str, max_len: usize) -> Result<(), DecodeError> {
+    with_kept(
+        &INFLATE,
+        || Decompress::new(true),
+        |Kept { state, zlib }| {
+            BASE64.decode_vec(payload, zlib).map_err(|_| DecodeError::Base64)?;
+            state.reset(true);
+            inflate(state, zlib, out, max_len)
+        },
+    )
+}
+
+fn inflate(
     state: &mut Decompress,
     zlib: &[u8],
+    out: &mut Vec<u8>,
     max_len: usize,
-) -> Result<Vec<u8>, DecodeError> {
+) -> Result<(), DecodeError> {
     // One byte more than allowed shows that there is more.
     let ceiling = max_len.saturating_add(1);
-    let mut out = Vec::new();
     let mut room = zlib.len().saturating_mul(4).clamp(256.min(ceiling), ceiling);
     loop {
         out.reserve_exact(room.saturating_sub(out.len()));
         let consumed = usize::try_from(state.total_in()).map_err(|_| DecodeError::Zlib)?;
         let rest = zlib.get(consumed..).unwrap_or_default();
         let status = state
-            .decompress_vec(rest, &mut out, FlushDecompress::Finish)
+            .decompress_vec(rest, out, FlushDecompress::Finish)
             .map_err(|_| DecodeError::Zlib)?;
         if out.len() > max_len {
             return Err(DecodeError::TooLarge { limit: max_len });
         }
         match status {
             Status::StreamEnd if usize::try_from(state.total_in()) == Ok(zlib.len()) => {
-                return Ok(out);
+                return Ok(());
             }
             Status::Ok | Status::BufError if out.len() == out.capacity() => {
                 room = out.capacity().saturating_mul(2).min(ceiling);

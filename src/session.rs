@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 use crate::error::{DecodeError, ValueError};
 use crate::expiry::{Claim, EXPIRY_KEY, Expiry};
 use crate::json::{self, Fault};
+use crate::scratch;
 
 const TEST_COOKIE_KEY: &str = "testcookie";
 const TEST_COOKIE_VALUE: &str = "worked";
@@ -101,21 +102,28 @@ impl Text {
             Self::Written(text) => text,
         }
     }
+
+    fn bytes<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
+        match self {
+            Self::Arrived(range) => arrived.as_bytes().get(range.clone()).unwrap_or_default(),
+            Self::Written(text) => text.as_bytes(),
+        }
+    }
 }
 
 impl Entry {
     fn new(key: Text, value: Text, arrived: &str) -> Self {
         let quoted = key.get(arrived);
-        let escaped = quoted.contains('\\');
-        let unescaped = escaped.then(|| json::unquote(quoted)).flatten().map(Vec::into_boxed_slice);
-        Self { key, unescaped, value }
+        let unescaped = json::has_escape(quoted).then(|| json::unquote(quoted)).flatten();
+        Self { unescaped: unescaped.map(Vec::into_boxed_slice), key, value }
     }
 
     /// Returns the key's own characters: UTF-8, but for lone surrogates.
     fn name<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
-        match &self.unescaped {
-            Some(name) => name,
-            None => self.key.get(arrived).trim_matches('"').as_bytes(),
+        match (&self.unescaped, self.key.bytes(arrived)) {
+            (Some(name), _) => name,
+            (None, [_, name @ .., _]) => name,
+            (None, _) => &[],
         }
     }
 }
@@ -159,12 +167,13 @@ impl Session {
     #[must_use]
     pub fn to_json(&self) -> String {
         self.touch();
-        self.write()
+        let mut json = String::with_capacity(self.arrived.len());
+        self.write(&mut json);
+        json
     }
 
-    /// Does the same and does not count as access.
-    pub(crate) fn write(&self) -> String {
-        let mut out = String::with_capacity(self.arrived.len().saturating_add(64));
+    /// Appends the same to a text; does not count as access.
+    pub(crate) fn write(&self, out: &mut String) {
         out.push('{');
         for (index, entry) in self.entries.iter().enumerate() {
             if index > 0 {
@@ -175,7 +184,6 @@ impl Session {
             out.push_str(entry.value.get(&self.arrived));
         }
         out.push('}');
-        out
     }
 
     /// Returns the entry's value, if there is one.
@@ -484,7 +492,10 @@ impl Session {
 
     /// Tells whether all entries are as they came, to the byte; does not count as access.
     pub(crate) fn is_as_it_arrived(&self) -> bool {
-        self.write() == self.arrived
+        scratch::with(|json| {
+            self.write(json);
+            *json == self.arrived
+        })
     }
 
     /// Lists the entries with the bytes of JSON that each takes, the largest first.

@@ -7,7 +7,6 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::digest::KeyInit as _;
 use hmac::{Hmac, Mac as _};
 use serde::Serialize;
@@ -20,6 +19,7 @@ use crate::error::{ConfigError, DecodeError, EncodeError};
 use crate::json;
 use crate::key::Keyring;
 use crate::payload::{self, Compress};
+use crate::scratch;
 
 /// Signs text, and returns text that was signed.
 ///
@@ -212,19 +212,23 @@ impl Signer {
         value: &T,
         compress: Compress,
     ) -> Result<String, EncodeError> {
-        let json = json::write(value)?;
-        if json.len() > self.max_payload_len {
-            return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
-        }
-        let mut token = self.start(payload::max_payload_len(json.len()));
-        payload::append(&mut token, &json, compress);
-        Ok(token)
+        scratch::with(|json| {
+            json::append(json, value)?;
+            if json.len() > self.max_payload_len {
+                return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
+            }
+            let mut token = self.start(payload::max_payload_len(json.len()));
+            payload::append(&mut token, json, compress);
+            Ok(token)
+        })
     }
 
     /// Reads the object from a payload whose signature has been proved.
     pub(crate) fn read_object<T: DeserializeOwned>(&self, value: &str) -> Result<T, DecodeError> {
-        let json = payload::read(value, self.max_payload_len)?;
-        Ok(json::read(&json)?)
+        scratch::with(|json| {
+            payload::read(json, value, self.max_payload_len)?;
+            Ok(json::read(json)?)
+        })
     }
 
     /// Refuses a token longer than an object within the limit can have.
@@ -252,7 +256,11 @@ impl Signer {
 
     /// Splits off what follows the last separator.
     pub(crate) fn split<'t>(&self, value: &'t str) -> Option<(&'t str, &'t str)> {
-        value.rsplit_once(self.separator.as_str())
+        // What follows is short: stepping back to it beats setting out to search.
+        let separator = self.separator.as_bytes();
+        let at = value.as_bytes().windows(separator.len()).rposition(|part| part == separator)?;
+        let (rest, last) = value.split_at_checked(at)?;
+        Some((rest, last.get(separator.len()..)?))
     }
 
     /// Returns the value and the index of the key that signed it.
@@ -368,8 +376,8 @@ struct SignatureText {
 impl SignatureText {
     fn new(signature: &[u8]) -> Self {
         let mut text = [0; 88];
-        for (to, from) in text.iter_mut().zip(signature) {
-            *to = *from;
+        if let Some(text) = text.get_mut(..signature.len()) {
+            text.copy_from_slice(signature);
         }
         Self { text, len: signature.len() }
     }
@@ -377,7 +385,7 @@ impl SignatureText {
     fn encode(mac: &[u8]) -> Self {
         let mut text = [0; 88];
         // The longest, 64 bytes, makes 86 characters; there is always room.
-        let len = URL_SAFE_NO_PAD.encode_slice(mac, &mut text).unwrap_or(0);
+        let len = payload::BASE64.encode_slice(mac, &mut text).unwrap_or(0);
         Self { text, len }
     }
 

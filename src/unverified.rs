@@ -95,7 +95,9 @@ impl<'t> Unverified<'t> {
     /// [`DecodeError::Base64`], [`DecodeError::Zlib`], [`DecodeError::TooLarge`],
     /// and [`DecodeError::Json`] for bytes beyond ASCII. Whether it is JSON is not checked.
     pub fn json(&self, max_len: usize) -> Result<String, DecodeError> {
-        payload::read(self.payload, max_len)
+        let mut json = String::new();
+        payload::read(&mut json, self.payload, max_len)?;
+        Ok(json)
     }
 }
 

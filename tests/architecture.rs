@@ -9,6 +9,7 @@ const HOUSE: &[(u32, &str)] = &[
     (0, "error"),
     (0, "base62"),
     (0, "finite"),
+    (0, "scratch"),
     (1, "age"),
     (1, "json"),
     (1, "key"),

@@ -14,7 +14,7 @@ use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
 use crate::error::{DecodeError, EncodeError};
 use crate::key::Weakness;
-use crate::session::{Held, Session};
+use crate::session::Session;
 
 /// How many cookies of the session's name are looked at.
 const MAX_COOKIES: usize = 16;
@@ -174,11 +174,11 @@ impl SessionManager {
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        let (held, tokens) = self.find(cookie_headers);
-        match held {
-            Held::Token => self.choose(&tokens, now).unwrap_or_else(Session::from),
-            Held::Nothing | Held::Remains => Session::unread(held),
+        let (has_cookie, tokens) = self.find(cookie_headers);
+        if tokens.is_empty() {
+            return Session::unread(has_cookie, false);
         }
+        self.choose(&tokens, now).unwrap_or_else(Session::from)
     }
 
     /// Says what the response to this session must carry.
@@ -209,11 +209,10 @@ impl SessionManager {
         status: u16,
         now: OffsetDateTime,
     ) -> Result<Reply, EncodeError> {
-        if session.held() == Held::Remains && session.has_no_entry() {
+        if session.has_cookie() && session.is_void() {
             return Ok(Reply { set_cookie: Some(self.options.removal()), vary_on_cookie: true });
         }
-        let is_empty = session.held() == Held::Nothing && session.has_no_entry();
-        if is_empty || status >= 500 || !self.is_due(session, now) {
+        if session.is_void() || status >= 500 || !self.is_due(session, now) {
             return Ok(Reply { set_cookie: None, vary_on_cookie: session.is_accessed() });
         }
         let cookie = self.cookie(session, now).map_err(|error| match error {
@@ -235,28 +234,27 @@ impl SessionManager {
         let session = if self.save_every_request {
             self.load([cookie_headers])
         } else {
-            Session::unread(self.find([cookie_headers]).0)
+            let (has_cookie, tokens) = self.find([cookie_headers]);
+            Session::unread(has_cookie, !tokens.is_empty())
         };
         self.commit(&session, status)
     }
 
-    /// Finds what the browser holds: the values of the cookie that may be tokens.
-    fn find<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> (Held, Vec<&'h [u8]>)
+    /// Tells whether the cookie came, and finds its values that may be tokens.
+    fn find<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> (bool, Vec<&'h [u8]>)
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        let (mut held, mut tokens) = (Held::Nothing, Vec::new());
+        let (mut has_cookie, mut tokens) = (false, Vec::new());
         for header in cookie_headers {
             for value in self.options.find_bytes(header.as_ref()) {
+                has_cookie = true;
                 if is_long_enough(value) {
-                    held = Held::Token;
                     tokens.push(value);
-                } else if held == Held::Nothing {
-                    held = Held::Remains;
                 }
             }
         }
-        (held, tokens)
+        (has_cookie, tokens)
     }
 
     /// Returns the session of the one good token.

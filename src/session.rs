@@ -53,21 +53,12 @@ pub struct Session {
     entries: Vec<Entry>,
     accessed: AtomicBool,
     modified: bool,
-    held: Held,
+    /// Whether the browser sent a cookie, be it what it may.
+    has_cookie: bool,
+    /// Whether there is a session to be kept, even an empty one: Django's `session_key`.
+    has_key: bool,
     origin: Option<Origin>,
     refused: Option<DecodeError>,
-}
-
-/// What the visitor's browser holds of a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Held {
-    /// No cookie.
-    #[default]
-    Nothing,
-    /// A token, good or not.
-    Token,
-    /// A cookie that stands for no session: it was flushed, or never was a token.
-    Remains,
 }
 
 /// Where a session comes from.
@@ -344,20 +335,20 @@ impl Session {
     /// strike it from.
     pub fn flush(&mut self) {
         self.clear();
-        if self.held == Held::Token {
-            self.held = Held::Remains;
-        }
+        self.has_key = false;
         self.origin = None;
         self.refused = None;
     }
 
     /// Has the session written with a new stamp and signature: to be called at login.
     ///
-    /// The data stay. For an anonymous visitor's data not to be carried into
-    /// the login, call [`flush`](Self::flush).
+    /// The data stay, and if there are none, an empty session is written. For an
+    /// anonymous visitor's data not to be carried into the login, call
+    /// [`flush`](Self::flush).
     pub fn cycle_key(&mut self) {
         self.touch();
         self.modified = true;
+        self.has_key = true;
     }
 
     /// Sets when this session ends, as Django's `set_expiry`.
@@ -473,21 +464,22 @@ impl Session {
 
     pub(crate) fn set_origin(&mut self, origin: Origin) {
         self.origin = Some(origin);
-        self.held = Held::Token;
+        (self.has_cookie, self.has_key) = (true, true);
     }
 
-    pub(crate) fn held(&self) -> Held {
-        self.held
+    /// Makes the session of a visitor whose cookie, if there is one, was not read.
+    pub(crate) fn unread(has_cookie: bool, has_key: bool) -> Self {
+        Self { has_cookie, has_key, ..Self::default() }
     }
 
-    /// Makes the session of a visitor whose cookies were not read.
-    pub(crate) fn unread(held: Held) -> Self {
-        Self { held, ..Self::default() }
+    /// Tells whether the browser sent a cookie, be it what it may.
+    pub(crate) fn has_cookie(&self) -> bool {
+        self.has_cookie
     }
 
-    /// Tells whether there is no entry; does not count as access.
-    pub(crate) fn has_no_entry(&self) -> bool {
-        self.entries.is_empty()
+    /// Tells whether there is nothing to be kept, as Django's `is_empty`; does not count as access.
+    pub(crate) fn is_void(&self) -> bool {
+        !self.has_key && self.entries.is_empty()
     }
 
     /// Tells whether all entries are as they came, to the byte; does not count as access.
@@ -603,7 +595,7 @@ fn has_twice<'a>(mut names: impl ExactSizeIterator<Item = &'a [u8]> + Clone) -> 
 /// ```
 impl From<DecodeError> for Session {
     fn from(reason: DecodeError) -> Self {
-        Self { held: Held::Token, refused: Some(reason), ..Self::default() }
+        Self { refused: Some(reason), ..Self::unread(true, true) }
     }
 }
 
@@ -614,7 +606,8 @@ impl Clone for Session {
             entries: self.entries.clone(),
             accessed: AtomicBool::new(self.is_accessed()),
             modified: self.modified,
-            held: self.held,
+            has_cookie: self.has_cookie,
+            has_key: self.has_key,
             origin: self.origin,
             refused: self.refused.clone(),
         }

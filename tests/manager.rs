@@ -129,7 +129,7 @@ const TABLE: &[Row] = {
             },
             [Vary, Removed, Removed, Removed],
         ),
-        ("cycles", Session::cycle_key, [Vary, Set(1), Set(0), Removed]),
+        ("cycles", Session::cycle_key, [Set(0), Set(1), Set(0), Set(0)]),
         ("sets no expiry", |s| s.set_expiry(Expiry::Default), [Vary, Vary, Set(0), Removed]),
         ("sets an expiry", |s| s.set_expiry(Expiry::After(DAY)), [Set(1), Set(2), Set(1), Set(1)]),
         ("sets a test cookie", Session::set_test_cookie, [Set(1), Set(2), Set(1), Set(1)]),

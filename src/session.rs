@@ -180,7 +180,8 @@ impl Session {
     /// Returns the entry's value, if there is one.
     ///
     /// `T` may borrow from the session: a `&serde_json::value::RawValue` is the JSON as it stands,
-    /// for what no Rust type holds. `serde_json::Value` rounds integers past 64 bits.
+    /// for what no Rust type holds. `serde_json::Value` rounds integers past 64 bits. Text is a
+    /// `String`: as `&str` it does not fit once it has an escape, as all beyond ASCII has.
     ///
     /// # Errors
     ///

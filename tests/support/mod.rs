@@ -5,3 +5,5 @@
 pub mod django;
 pub mod secret;
 pub mod tree;
+#[cfg(any(feature = "tower", feature = "actix"))]
+pub mod web;

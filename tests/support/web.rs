@@ -1,0 +1,241 @@
+//! What tests of the middlewares share: a manager, answers, what was logged, and a browser.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Once;
+use std::time::Duration;
+
+use signed_session::{CookieOptions, Keyring, Session, SessionCodec, SessionManager};
+use time::OffsetDateTime;
+use tracing::field::{Field, Visit};
+use tracing::{Event, Metadata, Subscriber, span};
+
+/// Whoever waits for longer waits for ever.
+pub const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Long and not from the documentation: nothing is to be logged of it.
+const SECRET: &str = "a passphrase of the tests of the middlewares";
+
+pub fn codec() -> SessionCodec {
+    listen();
+    SessionCodec::new(&Keyring::new(SECRET).unwrap())
+}
+
+pub fn options() -> CookieOptions {
+    CookieOptions::new("sessionid").unwrap()
+}
+
+pub fn manager() -> SessionManager {
+    SessionManager::new(codec(), options())
+}
+
+/// A token signed a minute ago, so that one written now differs from it.
+pub fn token(fill: impl FnOnce(&mut Session)) -> String {
+    let mut session = Session::new();
+    fill(&mut session);
+    codec().encode_at(&session, OffsetDateTime::now_utc() - Duration::from_secs(60)).unwrap()
+}
+
+/// The `Cookie:` header of a visitor with one entry, `user`.
+pub fn cookie(user: &str) -> String {
+    format!("sessionid={}", token(|session| session.insert("user", user).unwrap()))
+}
+
+/// What a handler answers, and what arrives.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn new(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: String::new() }
+    }
+
+    pub fn body(mut self, body: impl fmt::Display) -> Self {
+        self.body = body.to_string();
+        self
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The values of all headers of this name.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        let named = self.headers.iter().filter(|(header, _)| header.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// What it sets the session's cookie to, as a `Cookie:` header would say.
+    pub fn cookie(&self) -> Option<&str> {
+        let cookies = self.all("set-cookie");
+        let ours: Vec<_> = cookies.iter().filter(|it| it.starts_with("sessionid=")).collect();
+        assert!(ours.len() <= 1, "the cookie is set more than once: {ours:?}");
+        ours.first()?.split(';').next()
+    }
+
+    /// The session of the cookie that it sets.
+    pub fn session(&self) -> Option<Session> {
+        let token = self.cookie()?.strip_prefix("sessionid=")?;
+        Some(codec().decode(token).unwrap_or_else(|refused| panic!("{token}: {refused}")))
+    }
+
+    /// Asserts that nothing says that there are sessions.
+    pub fn assert_no_trace(&self) {
+        for name in ["set-cookie", "vary", "cache-control"] {
+            assert_eq!(self.all(name), [""; 0], "{name}");
+        }
+    }
+}
+
+// What was logged.
+
+thread_local! {
+    static LOG: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs a function and returns what the library logged on this thread meanwhile.
+pub fn logged<R>(function: impl FnOnce() -> R) -> (R, Vec<String>) {
+    listen();
+    LOG.take();
+    let result = function();
+    (result, LOG.take())
+}
+
+/// Has one subscriber listen for the whole process, before anything can be logged.
+///
+/// Those of single threads would decide for one another which lines are wanted at all.
+fn listen() {
+    static LISTEN: Once = Once::new();
+    LISTEN.call_once(|| tracing::subscriber::set_global_default(Listener).unwrap());
+}
+
+struct Listener;
+
+impl Subscriber for Listener {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("signed_session")
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        LOG.with_borrow_mut(|log| log.push(line.0));
+    }
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// `LEVEL message field=value`.
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => write!(self.0, " {value:?}").unwrap(),
+            name => write!(self.0, " {name}={value:?}").unwrap(),
+        }
+    }
+}
+
+// A browser, for servers on a real socket.
+
+/// A connection that is kept alive from one request to the next.
+pub struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    pub fn open(server: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&server, DEADLINE).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends a request with these lines, each a header, and reads the head of the answer.
+    pub fn begin(&mut self, path: &str, headers: &[&str]) -> io::Result<Answer> {
+        let mut head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
+        headers.iter().for_each(|line| writeln!(head, "{line}\r").unwrap());
+        self.send(format!("{head}\r\n").as_bytes())?;
+
+        let status = self.line()?;
+        let status = status.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let mut answer = Answer::new(status.ok_or(io::ErrorKind::UnexpectedEof)?);
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { return Ok(answer) };
+            answer = answer.header(name, value.trim());
+        }
+    }
+
+    /// Sends a request with this cookie, and reads the answer.
+    pub fn try_ask(&mut self, path: &str, cookie: Option<&str>) -> io::Result<Answer> {
+        let cookie = cookie.map(|cookie| format!("Cookie: {cookie}"));
+        let answer = self.begin(path, cookie.as_deref().as_slice())?;
+        let length = answer.all("content-length").concat().parse().unwrap();
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok(answer.body(String::from_utf8(body).unwrap()))
+    }
+
+    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Reads on until this text has come.
+    pub fn read_until(&mut self, text: &str) {
+        let mut read = Vec::new();
+        while !read.ends_with(text.as_bytes()) {
+            let mut byte = [0];
+            if let Err(error) = self.stream.read_exact(&mut byte) {
+                panic!("{error}; no {text:?} in {:?}", String::from_utf8_lossy(&read));
+            }
+            read.extend(byte);
+        }
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+/// A browser, which keeps the cookie as it was last told to.
+#[derive(Clone, Default)]
+pub struct Browser {
+    pub cookie: Option<String>,
+}
+
+impl Browser {
+    pub fn ask(&mut self, connection: &mut Connection, path: &str) -> Answer {
+        let answer = connection.try_ask(path, self.cookie.as_deref()).unwrap();
+        self.heed(&answer);
+        answer
+    }
+
+    /// Does with the cookie what the answer says.
+    pub fn heed(&mut self, answer: &Answer) {
+        if let Some(cookie) = answer.cookie() {
+            let is_removal = answer.all("set-cookie").concat().contains("Max-Age=0");
+            self.cookie = (!is_removal).then(|| cookie.to_owned());
+        }
+    }
+}

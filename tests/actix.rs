@@ -1,0 +1,204 @@
+//! Holds the middleware and the extractor for actix-web to what is theirs alone.
+
+#![cfg(feature = "actix")]
+
+use std::fmt::Debug;
+
+use actix_web::body::{self, BoxBody, MessageBody};
+use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::error::{ErrorForbidden, InternalError};
+use actix_web::http::header::COOKIE;
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{App, Error, HttpResponse, test, web};
+use signed_session::actix::SessionMiddleware;
+use signed_session::{
+    CookieOptions, Keyring, MissingSession, SessionCodec, SessionHandle, SessionManager, ValueError,
+};
+use support::web::{Answer, codec, cookie, logged, manager};
+
+mod support;
+
+const MARK: &str = "planted";
+
+/// Returns the answer to a request of a visitor whose session has one entry, and what was logged.
+fn ask<T, B>(app: App<T>, cookie: &str) -> (Result<Answer, Error>, Vec<String>)
+where
+    T: ServiceFactory<
+            ServiceRequest,
+            Config = (),
+            Response = ServiceResponse<B>,
+            Error = Error,
+            InitError = (),
+        > + 'static,
+    T::Future: 'static,
+    B: MessageBody + 'static,
+{
+    logged(|| {
+        actix_web::rt::System::new().block_on(async {
+            let service = test::init_service(app).await;
+            let request = test::TestRequest::get().append_header((COOKIE, cookie)).to_request();
+            Ok(answer(test::try_call_service(&service, request).await?.into_parts().1).await)
+        })
+    })
+}
+
+async fn answer<B: MessageBody + 'static>(response: HttpResponse<B>) -> Answer {
+    let answer = Answer::new(response.status().as_u16());
+    let answer = response.headers().iter().fold(answer, |answer, (name, value)| {
+        answer.header(name.as_str(), value.to_str().unwrap())
+    });
+    let response: HttpResponse<BoxBody> = response.map_into_boxed_body();
+    answer.body(str::from_utf8(&body::to_bytes(response.into_body()).await.unwrap()).unwrap())
+}
+
+#[test]
+fn without_a_middleware_the_answer_is_a_bare_500_and_the_log_says_why() {
+    let page = async |_: SessionHandle| "a page";
+    let (answer, log) = ask(App::new().route("/", web::get().to(page)), &cookie(MARK));
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (500, ""));
+    answer.assert_no_trace();
+    assert_eq!(log, [format!("ERROR a session could not be used reason={MissingSession}")]);
+}
+
+#[test]
+fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
+    async fn page(session: SessionHandle) -> Result<&'static str, ValueError> {
+        session.insert("late", true)?;
+        session.get::<u64>("user")?;
+        Ok("a page")
+    }
+    let app = App::new().wrap(SessionMiddleware::new(manager())).route("/", web::get().to(page));
+    let (answer, log) = ask(app, &cookie(MARK));
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (500, ""));
+    assert_eq!((answer.cookie(), answer.all("vary")), (None, vec!["Cookie"]));
+    let reason = ValueError::WrongType;
+    assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
+}
+
+#[test]
+fn a_middleware_and_the_handler_share_one_session_and_one_cookie() {
+    async fn around(
+        session: SessionHandle,
+        request: ServiceRequest,
+        next: Next<impl MessageBody + 'static>,
+    ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+        session.insert("before", true)?;
+        let response = next.call(request).await;
+        session.insert("after", session.get::<String>("page")?)?;
+        response
+    }
+    async fn page(session: SessionHandle) -> Result<String, ValueError> {
+        session.insert("page", "of the handler")?;
+        Ok(session.get::<bool>("before")?.map_or("alone", |_| "together").to_owned())
+    }
+    let app = App::new()
+        .wrap(from_fn(around))
+        .wrap(SessionMiddleware::new(manager()))
+        .route("/", web::get().to(page));
+    let (answer, log) = ask(app, &cookie(MARK));
+    let answer = answer.unwrap();
+    assert_eq!((answer.body.as_str(), log.len()), ("together", 0));
+    assert_eq!(answer.all("set-cookie").len(), 1);
+    let session = answer.session().unwrap();
+    assert_eq!(session.keys().collect::<Vec<_>>(), ["user", "before", "page", "after"]);
+    assert_eq!(session.get("after"), Ok(Some("of the handler")));
+}
+
+#[test]
+fn an_error_of_a_middleware_passes_as_it_is_and_nothing_is_written() {
+    async fn around(
+        session: SessionHandle,
+        _: ServiceRequest,
+        _: Next<impl MessageBody + 'static>,
+    ) -> Result<ServiceResponse, Error> {
+        session.insert("user", "ada")?;
+        Err(ErrorForbidden(MARK))
+    }
+    let app = App::new()
+        .wrap(from_fn(around))
+        .wrap(SessionMiddleware::new(manager()))
+        .route("/", web::get().to(HttpResponse::Ok));
+    let (answer, log) = ask(app, &cookie("eve"));
+    let error = answer.unwrap_err();
+    assert!(error.as_error::<InternalError<&str>>().is_some(), "{error:?}");
+    let response = error.error_response();
+    assert_eq!(response.status(), 403);
+    assert!(!response.headers().contains_key("set-cookie"));
+    assert_eq!(log, [""; 0]);
+}
+
+#[test]
+fn weak_secrets_are_warned_of_once_a_middleware_however_many_workers() {
+    let ring = Keyring::new("example-only-hunter2").unwrap().fallback("django-insecure-x").unwrap();
+    let options = CookieOptions::new("sessionid").unwrap();
+    let manager = SessionManager::new(SessionCodec::new(&ring), options);
+    let (middleware, log) = logged(|| SessionMiddleware::new(manager));
+    assert_eq!(
+        log,
+        [
+            "WARN a session secret is weak index=0 weakness=Short",
+            "WARN a session secret is weak index=0 weakness=Sample",
+            "WARN a session secret is weak index=1 weakness=Short",
+            "WARN a session secret is weak index=1 weakness=DjangoInsecure",
+        ]
+    );
+    for _worker in 0..3 {
+        let page = async |session: SessionHandle| session.insert("user", "ada").map(|()| "a page");
+        let app = App::new().wrap(middleware.clone()).route("/", web::get().to(page));
+        let (answer, log) = ask(app, "theme=dark");
+        assert_eq!(answer.unwrap().body, "a page");
+        assert_eq!(log, [""; 0]);
+    }
+}
+
+#[test]
+fn of_two_middlewares_the_inner_one_s_session_is_the_handler_s_and_each_writes_its_own() {
+    async fn around(
+        session: SessionHandle,
+        request: ServiceRequest,
+        next: Next<impl MessageBody + 'static>,
+    ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+        if request.headers().get(COOKIE).is_some_and(|it| it.as_bytes().starts_with(b"both")) {
+            session.insert("outer", session.get::<String>("user")?)?;
+        }
+        next.call(request).await
+    }
+    async fn page(session: SessionHandle) -> Result<&'static str, ValueError> {
+        session.insert("inner", session.get::<String>("user")?)?;
+        Ok("a page")
+    }
+    let named = |name| {
+        let options = CookieOptions::new(name).unwrap();
+        SessionMiddleware::new(SessionManager::new(codec(), options))
+    };
+    let (ada, eve) = (cookie("ada"), cookie("eve"));
+    let cookies = [ada.replace("sessionid", "outer"), eve.replace("sessionid", "inner")].join("; ");
+    for (first, names) in [("inner", &["inner"][..]), ("both", &["inner", "outer"])] {
+        let app = App::new()
+            .wrap(named("inner"))
+            .wrap(from_fn(around))
+            .wrap(named("outer"))
+            .route("/", web::get().to(page));
+        let (answer, _) = ask(app, &format!("{first}=1; {cookies}"));
+        let answer = answer.unwrap();
+        let set = answer.all("set-cookie");
+        assert_eq!(set.len(), names.len());
+        for (set, name) in set.iter().zip(names) {
+            let token = set.split(['=', ';']).collect::<Vec<_>>();
+            assert_eq!(token[0], *name);
+            let session = codec().decode(token[1]).unwrap();
+            let user = if *name == "inner" { "eve" } else { "ada" };
+            assert_eq!(session.get(name), Ok(Some(user)));
+        }
+        assert_eq!(answer.all("vary"), ["Cookie"]);
+        assert_eq!(answer.all("cache-control"), ["private"]);
+    }
+}
+
+#[test]
+fn the_types_can_go_where_those_of_actix_web_go() {
+    fn sent<T: Clone + Debug + Send + Sync + 'static>(_: &T) {}
+    sent(&SessionMiddleware::new(manager()));
+}

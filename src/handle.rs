@@ -19,7 +19,8 @@ use crate::session::Session;
 /// several steps that belong together, go through [`with`](Self::with).
 ///
 /// The session is written with the head of the response. What is changed
-/// later, while a body streams, cannot be saved; a warning is logged.
+/// later, while a body streams, cannot be saved, and if it is only then read,
+/// caches were not told of it; a warning is logged.
 ///
 /// # Examples
 ///
@@ -179,9 +180,14 @@ impl SessionHandle {
             }
             session
         });
+        let was_read = session.is_accessed();
         let result = function(session);
         if *is_sent && session.is_modified() {
             tracing::warn!("the session was changed after its response had begun: not saved");
+        } else if *is_sent && !was_read && session.is_accessed() {
+            tracing::warn!(
+                "the session was read only after its response had begun: caches may share it"
+            );
         }
         result
     }

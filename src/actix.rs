@@ -24,7 +24,7 @@ use crate::manager::SessionManager;
 /// `Cache-Control` that [`SessionManager::commit`] calls for; its body passes
 /// untouched. Where the session cannot be written the response is a bare 500,
 /// and the reason is logged with `tracing`. An error that another middleware
-/// returns in place of a response passes, and nothing is written.
+/// returns in place of a response gets the same headers.
 ///
 /// # Examples
 ///
@@ -121,24 +121,42 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(context))?;
-        Poll::Ready(match commit(this.handle, &mut response) {
-            Ok(()) => Ok(response),
-            Err(reason) => {
-                let bare = HttpResponse::InternalServerError().finish();
-                Err(InternalError::from_response(reason, bare).into())
+        Poll::Ready(match ready!(this.inner.poll(context)) {
+            Ok(mut response) => commit(this.handle, response.response_mut()).map(|_| response),
+            Err(error) => {
+                let mut response = error.error_response();
+                Err(match commit(this.handle, &mut response) {
+                    // Middlewares around this one may want the error as it is.
+                    Ok(false) => error,
+                    Ok(true) => InternalError::from_response(error, response).into(),
+                    Err(reason) => reason,
+                })
             }
         })
     }
 }
 
-fn commit<B>(handle: &SessionHandle, response: &mut ServiceResponse<B>) -> Result<(), EncodeError> {
+/// Appends what the session calls for, and tells whether that is anything.
+///
+/// # Errors
+///
+/// A bare 500 to be sent instead.
+fn commit<B>(
+    handle: &SessionHandle,
+    response: &mut HttpResponse<B>,
+) -> Result<bool, actix_web::Error> {
+    let bare_error = |reason: EncodeError| {
+        InternalError::from_response(reason, HttpResponse::InternalServerError().finish())
+    };
     let present = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    for (name, value) in handle.commit(response.status().as_u16(), present)? {
-        let value = HeaderValue::try_from(value).map_err(|_| EncodeError::CookieValue)?;
+    let headers = handle.commit(response.status().as_u16(), present).map_err(bare_error)?;
+    let is_any = !headers.is_empty();
+    for (name, value) in headers {
+        let value = HeaderValue::try_from(value);
+        let value = value.map_err(|_| bare_error(EncodeError::CookieValue))?;
         response.headers_mut().append(HeaderName::from_static(name), value);
     }
-    Ok(())
+    Ok(is_any)
 }
 
 impl FromRequest for SessionHandle {

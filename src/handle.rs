@@ -175,7 +175,7 @@ impl SessionHandle {
         let State { cookies, session, is_sent } = &mut *state;
         let session = session.get_or_insert_with(|| {
             let session = self.shared.manager.load([&*cookies]);
-            if let Some(reason) = session.refused() {
+            if let Some(reason) = session.refusal() {
                 tracing::debug!(%reason, "a session cookie was refused");
             }
             session
@@ -184,6 +184,8 @@ impl SessionHandle {
         let result = function(session);
         if *is_sent && session.is_modified() {
             tracing::warn!("the session was changed after its response had begun: not saved");
+            // Said once a change.
+            session.set_saved();
         } else if *is_sent && !was_read && session.is_accessed() {
             tracing::warn!(
                 "the session was read only after its response had begun: caches may share it"

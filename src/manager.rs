@@ -285,7 +285,7 @@ impl SessionManager {
     /// Tells whether the session is to be written, if it may be.
     fn is_due(&self, session: &Session, now: OffsetDateTime) -> bool {
         let was_read = session.is_accessed();
-        let is_due = match session.refused() {
+        let is_due = match session.refusal() {
             Some(reason) if is_worth_keeping(reason) => false,
             Some(_) => was_read || self.save_every_request,
             None => self.save_every_request || was_read && self.is_renewal_due(session, now),

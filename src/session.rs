@@ -435,7 +435,7 @@ impl Session {
         self.modified
     }
 
-    /// Tells whether anything was asked of the session's data, or changed in them.
+    /// Tells whether anything was asked of the session or its token, or changed in it.
     #[must_use]
     pub fn is_accessed(&self) -> bool {
         self.accessed.load(Ordering::Relaxed)
@@ -444,18 +444,26 @@ impl Session {
     /// Returns when the token was signed that the session came in.
     #[must_use]
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
+        self.touch();
         self.origin.map(|origin| origin.signed_at)
     }
 
     /// Returns which secret of the ring signed that token: 0 for the first.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
+        self.touch();
         self.origin.map(|origin| origin.key_index)
     }
 
     /// Returns why the token was refused that this session stands in for.
     #[must_use]
     pub fn refused(&self) -> Option<&DecodeError> {
+        self.touch();
+        self.refusal()
+    }
+
+    /// Does the same and does not count as access.
+    pub(crate) fn refusal(&self) -> Option<&DecodeError> {
         self.refused.as_ref()
     }
 

@@ -3,10 +3,12 @@
 #![cfg(feature = "actix")]
 
 use std::fmt::Debug;
+use std::future::ready;
 
 use actix_web::body::{self, BoxBody, MessageBody};
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::error::{ErrorForbidden, InternalError};
+use actix_web::http::StatusCode;
 use actix_web::http::header::COOKIE;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpResponse, test, web};
@@ -107,26 +109,39 @@ fn a_middleware_and_the_handler_share_one_session_and_one_cookie() {
 }
 
 #[test]
-fn an_error_of_a_middleware_passes_as_it_is_and_nothing_is_written() {
-    async fn around(
-        session: SessionHandle,
-        _: ServiceRequest,
-        _: Next<impl MessageBody + 'static>,
-    ) -> Result<ServiceResponse, Error> {
-        session.insert("user", "ada")?;
-        Err(ErrorForbidden(MARK))
-    }
-    let app = App::new()
-        .wrap(from_fn(around))
-        .wrap(SessionMiddleware::new(manager()))
-        .route("/", web::get().to(HttpResponse::Ok));
-    let (answer, log) = ask(app, &cookie("eve"));
-    let error = answer.unwrap_err();
+fn an_error_of_a_middleware_gets_what_the_session_calls_for_and_else_passes_as_it_is() {
+    let ask_with = |change: fn(&SessionHandle)| {
+        let around = move |session: SessionHandle, _: ServiceRequest, _: Next<BoxBody>| {
+            change(&session);
+            ready(Err::<ServiceResponse, Error>(ErrorForbidden(MARK)))
+        };
+        let app = App::new()
+            .wrap(from_fn(around))
+            .wrap(SessionMiddleware::new(manager()))
+            .route("/", web::get().to(HttpResponse::Ok));
+        let (answer, log) = ask(app, &cookie("eve"));
+        (answer.unwrap_err(), log)
+    };
+
+    let (error, log) = ask_with(|_| ());
     assert!(error.as_error::<InternalError<&str>>().is_some(), "{error:?}");
-    let response = error.error_response();
-    assert_eq!(response.status(), 403);
-    assert!(!response.headers().contains_key("set-cookie"));
+    assert!(!error.error_response().headers().contains_key("vary"));
     assert_eq!(log, [""; 0]);
+
+    let (error, _) = ask_with(|session| session.insert("user", "ada").unwrap());
+    let response = error.error_response();
+    assert_eq!((response.status(), error.to_string().as_str()), (StatusCode::FORBIDDEN, MARK));
+    assert_eq!(response.headers().get("vary").unwrap(), "Cookie");
+    let set_cookie = response.headers().get("set-cookie").unwrap().to_str().unwrap();
+    let (set_cookie, _) = set_cookie.split_once(';').unwrap();
+    let session = manager().load([set_cookie]);
+    assert_eq!(session.get("user"), Ok(Some("ada")));
+
+    let (error, log) = ask_with(|session| session.insert("user", "x".repeat(70_000)).unwrap());
+    let response = error.error_response();
+    assert_eq!(response.status(), 500);
+    assert!(!response.headers().contains_key("set-cookie"));
+    assert_eq!(log.len(), 1);
 }
 
 #[test]

@@ -11,6 +11,8 @@
 
 mod support;
 
+#[path = "live/clock.rs"]
+mod clock;
 #[path = "live/data.rs"]
 mod data;
 #[path = "live/expiry.rs"]
@@ -25,12 +27,15 @@ mod random;
 mod run;
 #[path = "live/session.rs"]
 mod session;
+#[path = "live/step.rs"]
+mod step;
 #[path = "live/worker.rs"]
 mod worker;
 
+use clock::moment;
 use data::{Described, Key, Value};
 use expiry::{Asked, Getters};
-use question::{Answer, Call, Question, With, json_of, moment};
+use question::{Answer, Call, Question, With, json_of};
 use random::Random;
 use run::{Case, on_every_django};
 use serde::{Deserialize, Serialize};
@@ -39,6 +44,9 @@ use serde_json::{Value as Json, json};
 use signed_session::{Compress, DecodeError, Session, Signer, django};
 use support::secret::Secret;
 use worker::Worker;
+
+/// How many parts share the cases.
+const PARTS: u64 = 7;
 
 #[test]
 fn django_reads_what_is_made_here_and_would_have_made_the_same() {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use signed_session::{Expiry, Session};
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::question::moment;
+use crate::clock::{microseconds, moment};
 use crate::random::Random;
 
 /// What a session is asked, with the site's settings.
@@ -62,11 +62,6 @@ impl Asked {
             at_browser_close: session.expires_at_browser_close(self.browser_close).expect(usable),
         }
     }
-}
-
-/// Rounds to what Python's times can say.
-fn microseconds(nanoseconds: i128) -> i64 {
-    i64::try_from((nanoseconds + 500).div_euclid(1000)).expect("no case is that large")
 }
 
 impl Random {

@@ -12,6 +12,7 @@ use signed_session::{
 };
 use time::OffsetDateTime;
 
+use crate::clock::moment;
 use crate::data::{self, Value};
 use crate::random::Random;
 use crate::support::secret::Secret;
@@ -240,11 +241,6 @@ impl Random {
 
 fn raw(read: Result<Box<RawValue>, DecodeError>) -> Result<String, DecodeError> {
     read.map(|json| json.get().to_owned())
-}
-
-pub fn moment(milliseconds: i64) -> OffsetDateTime {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(milliseconds) * 1_000_000)
-        .expect("within the calendar")
 }
 
 /// The JSON of a whole session, by way of a token: keys that are not Unicode are in it too.

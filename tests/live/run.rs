@@ -2,23 +2,22 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `SIGNED_SESSION_LIVE_CASES` | How many cases each Django gets, all seven parts together: 3,000 unless set. |
+//! | `SIGNED_SESSION_LIVE_CASES` | How many cases each Django gets, all parts of a program together: 3,000 unless set. |
 //! | `SIGNED_SESSION_LIVE_SEED` | The seed that all cases come from: a fixed one unless set. |
 
 use std::env;
 use std::fmt::Display;
 
 use crate::random::Random;
-use crate::support;
 use crate::worker::{About, Worker};
+use crate::{PARTS, support};
 
-const PARTS: u64 = 7;
 const BATCH: u64 = 500;
 
 /// One case: its own random numbers, and what to say when it fails.
 pub struct Case {
     pub random: Random,
-    title: String,
+    pub title: String,
 }
 
 impl Case {
@@ -43,13 +42,19 @@ impl Case {
     }
 }
 
+/// Gives every Django to `check`, one after the other.
+pub fn with_every_django(mut check: impl FnMut(&mut Worker)) {
+    for django in support::django::environments() {
+        check(&mut Worker::start(&django));
+    }
+}
+
 /// Gives the cases of a part, batch by batch, to `check`, once for every Django.
 pub fn on_every_django(part: u64, check: impl Fn(&mut Worker, &mut [Case])) {
     let seed = number("SIGNED_SESSION_LIVE_SEED").unwrap_or(20_061_226);
     let total = number("SIGNED_SESSION_LIVE_CASES").unwrap_or(3_000);
     let count = total.div_ceil(PARTS);
-    for django in support::django::environments() {
-        let mut worker = Worker::start(&django);
+    with_every_django(|worker| {
         let About { django, python, zlib, .. } = worker.about.clone();
         println!("Django {django}, Python {python}, zlib {zlib}: {count} cases of seed {seed}");
         for first in (0..count).step_by(BATCH as usize) {
@@ -61,9 +66,9 @@ pub fn on_every_django(part: u64, check: impl Fn(&mut Worker, &mut [Case])) {
                 ),
             };
             let mut cases: Vec<Case> = (first..count.min(first + BATCH)).map(case).collect();
-            check(&mut worker, &mut cases);
+            check(worker, &mut cases);
         }
-    }
+    });
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -13,18 +13,24 @@ import time
 import zlib
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
+from io import BytesIO
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import django
 from django.conf import settings
 
-settings.configure(USE_TZ=True)
+settings.configure(
+    USE_TZ=True,
+    SESSION_ENGINE="django.contrib.sessions.backends.signed_cookies",
+)
 
 from django.contrib.messages.storage.base import Message  # noqa: E402
 from django.contrib.messages.storage.cookie import CookieStorage  # noqa: E402
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore  # noqa: E402
 from django.contrib.sessions.backends.signed_cookies import SessionStore  # noqa: E402
+from django.contrib.sessions.middleware import SessionMiddleware  # noqa: E402
 from django.core import signing  # noqa: E402
+from django.core.handlers.wsgi import WSGIRequest  # noqa: E402
 from django.http import HttpRequest, HttpResponse  # noqa: E402
 from django.utils import timezone as django_timezone  # noqa: E402
 from django.utils.safestring import SafeData, mark_safe  # noqa: E402
@@ -393,10 +399,14 @@ def getters(case, token):
         date = None
     assert not store.modified, "the session must be readable"
     return {
-        "age": round(Fraction(age) * 1_000_000),
+        "age": microseconds(age),
         "date": date,
         "at_browser_close": store.get_expire_at_browser_close(),
     }
+
+
+def microseconds(age):
+    return round(Fraction(age) * 1_000_000)
 
 
 # Bookkeeping
@@ -433,21 +443,59 @@ STEPS = {
     "get": lambda store, key: store.get(key),
     "contains_key": lambda store, key: key in store,
     "keys": lambda store: list(store.keys()),
+    "len": lambda store: len(store.keys()),
     "insert": lambda store, key, value: store.__setitem__(key, value),
     "remove": delete,
+    "remove_all": lambda store: [delete(store, key) for key in list(store.keys())].count(True),
     "pop": lambda store, key: store.pop(key, None),
     "get_or_insert": lambda store, key, value: store.setdefault(key, value),
     "extend": lambda store, entries: store.update(entries),
     "clear": lambda store: store.clear(),
     "flush": lambda store: store.flush(),
     "cycle_key": lambda store: store.cycle_key(),
-    "set_expiry": lambda store, seconds: store.set_expiry(seconds),
-    "expiry_age": lambda store: store.get_expiry_age(),
+    "set_expiry": lambda store, wished: store.set_expiry(wish(wished)),
+    "expiry_age": lambda store: microseconds(store.get_expiry_age()),
+    "expiry_date": lambda store: (store.get_expiry_date() - EPOCH) // MICROSECOND,
     "at_browser_close": lambda store: store.get_expire_at_browser_close(),
     "set_test_cookie": lambda store: store.set_test_cookie(),
     "test_cookie_worked": lambda store: store.test_cookie_worked(),
     "delete_test_cookie": delete_test_cookie,
 }
+
+
+# The middleware
+
+
+def respond(case):
+    """What the real middleware adds to the response to a request."""
+    set_site(case)
+    for name, value in case["settings"].items():
+        setattr(settings, name, value)
+    environ = {"REQUEST_METHOD": "GET", "wsgi.input": BytesIO()}
+    if case["cookies"] is not None:
+        environ["HTTP_COOKIE"] = case["cookies"]
+    answers, accessed = [], []
+
+    def view(request):
+        if case["loads_first"]:
+            request.session.keys()
+        for what, *arguments in case["steps"]:
+            answers.append(dumps(STEPS[what](request.session, *arguments)))
+        accessed.append(request.session.accessed)
+        return HttpResponse(status=case["status"], headers=case["headers"])
+
+    try:
+        response = SessionMiddleware(view)(WSGIRequest(environ))
+    except (AttributeError, TypeError, ValueError) as error:
+        return {"raised": f"{type(error).__name__}: {error}"}
+    return {
+        "answers": answers,
+        "accessed": accessed[0],
+        # As WSGIHandler sends them.
+        "set_cookie": [cookie.OutputString() for cookie in response.cookies.values()],
+        "vary": response.headers.get("Vary"),
+        "cache_control": response.headers.get("Cache-Control"),
+    }
 
 
 REQUESTS = {
@@ -464,6 +512,7 @@ REQUESTS = {
     "expiry_set": expiry_set,
     "expiry_read": expiry_read,
     "story": story,
+    "respond": respond,
 }
 
 if __name__ == "__main__":

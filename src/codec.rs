@@ -188,7 +188,7 @@ impl SessionCodec {
     /// [`EncodeError::BadTimestamp`] and [`EncodeError::TooLong`].
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
-        let began = session.origin().map_or(now, |origin| origin.started);
+        let began = began(session, now);
         scratch::with(|json| {
             session.write(json);
             self.token(json, &limits, began, now)
@@ -326,8 +326,9 @@ impl SessionCodec {
         if self.expiry_rule == ExpiryRule::Shorter {
             age = age.min(signed(self.max_age));
         }
-        if let (Some(max_age), Some(origin)) = (self.absolute_max_age, session.origin()) {
-            age = age.min(signed(max_age).saturating_sub(between(origin.started, now)));
+        if let Some(max_age) = self.absolute_max_age {
+            let left = signed(max_age).saturating_sub(between(began(session, now), now));
+            age = age.min(left);
         }
         Ok(Some(age))
     }
@@ -449,6 +450,11 @@ impl SessionCodec {
         let session = Session::from_json(json.to_owned())?;
         self.limits(&session).ok_or(DecodeError::BadExpiry)
     }
+}
+
+/// Returns when a session began that is written now.
+fn began(session: &Session, now: OffsetDateTime) -> OffsetDateTime {
+    session.origin().map_or(now, |origin| origin.started)
 }
 
 /// What a session says of its own end.

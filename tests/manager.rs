@@ -431,6 +431,20 @@ fn a_session_under_a_retired_key_keeps_its_beginning() {
 }
 
 #[test]
+fn a_session_that_begins_after_a_flush_begins_anew() {
+    let codec = codec().max_age(20 * DAY).absolute_max_age(10 * DAY);
+    let manager = manager_of(codec.clone()).reissue_under_primary(true);
+    let now = NOW + 9 * DAY;
+    let mut session = manager.load_at([&header()], now);
+    session.flush();
+    assert_eq!((session.signed_at(), session.key_index()), (None, None));
+    session.insert("user", "eve").unwrap();
+    let cookie = manager.commit_at(&session, 200, now).unwrap().set_cookie.unwrap();
+    assert!(codec.decode_at(cookie.value(), now + 10 * DAY).is_ok());
+    assert_eq!(cookie.max_age(), Some((10 * DAY).try_into().unwrap()));
+}
+
+#[test]
 fn nothing_is_sent_when_no_byte_would_change() {
     let half_a_second = Duration::from_millis(500);
     let manager = manager().refresh_after(Duration::ZERO).save_every_request(true);

@@ -39,13 +39,13 @@ pub enum Difference {
     Quotes,
     /// D16: the very token that the browser holds is not sent to it again.
     SameSecond,
-    /// P12: only spaces and tabs are trimmed, not all that Unicode calls white space.
+    /// D15: only spaces and tabs are trimmed, not all that Unicode calls white space.
     OtherSpace,
-    /// A domain's leading dot, which means nothing, is not written.
+    /// D18: a domain's leading dot, which means nothing, is not written.
     LeadingDot,
-    /// A date before 1970 is written as 1970.
+    /// D18: a date before 1970 is written as 1970.
     BeforeItAll,
-    /// Django forgets that it has replaced a session if the first thing asked is to `pop` an entry.
+    /// D17: Django forgets that it has replaced a session if the first thing asked is to `pop` an entry.
     ForgottenByPop,
     /// Before 5.2.14 and 6.0.5 Django sent a cookie that nobody had asked for without `Vary`.
     VaryForgotten,

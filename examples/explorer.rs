@@ -1,0 +1,419 @@
+//! Shows you your own session cookie, and what the server makes of it when you change or break it.
+//!
+//! ```sh
+//! cargo run --features axum --example explorer         # any free port
+//! cargo run --features axum --example explorer 8000
+//! ```
+//!
+//! axum only carries the requests. The session takes two functions, in any
+//! framework: `SessionManager::load` before the answer is made, `commit` after.
+//! Most programs have the `SessionLayer` call them; here the keys change while
+//! the server runs, and an error of `commit` is to be shown on the page.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::io::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::header::{
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, COOKIE, HOST, LOCATION, ORIGIN, VARY,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::get;
+use axum::{Form, Router};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use signed_session::{
+    CookieOptions, Expiry, Keyring, Session, SessionCodec, SessionManager, TimestampSigner, django,
+};
+use time::OffsetDateTime;
+use time::PrimitiveDateTime;
+use time::macros::format_description;
+use tokio::net::TcpListener;
+
+// The path, for cargo would take `examples/page.rs` for an example of its own.
+#[path = "explorer/page.rs"]
+mod page;
+
+/// Cookies are shared by all ports of a host: Django's own name, `sessionid`, may be in use there.
+const COOKIE_NAME: &str = "explorer_session";
+
+/// How long a session lasts unless it says otherwise.
+const COOKIE_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// How many keys are kept: the one that signs, and its predecessors.
+const MAX_KEYS: usize = 4;
+
+/// How many notes wait for the page that shows them.
+const MAX_NOTES: usize = 64;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), Failure> {
+    let port = match std::env::args().nth(1) {
+        Some(port) => port.parse().map_err(|_| "the argument is a port, such as 8000")?,
+        None => 0,
+    };
+    let explorer = Arc::new(Mutex::new(Explorer::new()?));
+    let app = Router::new()
+        .route("/", get(show).post(act))
+        .route("/style.css", get(|| asset("text/css", include_str!("explorer/style.css"))))
+        .route("/tick.js", get(|| asset("text/javascript", include_str!("explorer/tick.js"))))
+        .with_state(explorer);
+
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    println!("the signing key was made just now from the system's random source");
+    println!("listening on http://{}", listener.local_addr()?);
+    std::io::stdout().flush()?;
+    Ok(axum::serve(listener, app).await?)
+}
+
+async fn asset(media_type: &'static str, text: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, media_type)], text)
+}
+
+/// What the server remembers: its keys, and nothing of its visitors but notes on their way.
+struct Explorer {
+    keys: Vec<Key>,
+    options: CookieOptions,
+    manager: SessionManager,
+    notes: VecDeque<(String, Note)>,
+}
+
+type Shared = State<Arc<Mutex<Explorer>>>;
+
+/// A key, and since when it exists.
+struct Key {
+    secret: [u8; 32],
+    made_at: OffsetDateTime,
+}
+
+/// What the next page tells of the form that was sent.
+///
+/// The next page is another request, and a `Set-Cookie` line is too large for a
+/// second cookie: so the note waits here, under a name that nobody can guess.
+struct Note {
+    text: String,
+    is_error: bool,
+    headers: Headers,
+}
+
+/// What an answer carries on behalf of the session.
+type Headers = Vec<(&'static str, String)>;
+
+impl Explorer {
+    fn new() -> Result<Self, Failure> {
+        // Not `Secure`: there is no https on loopback, and curl and some browsers insist.
+        let options = CookieOptions::new(COOKIE_NAME)?.secure(false);
+        let keys = vec![Key::random()?];
+        let manager = manager(&keys, &options)?;
+        Ok(Self { keys, options, manager, notes: VecDeque::new() })
+    }
+
+    /// Puts a new key in front. The former ones still verify what they signed.
+    fn rotate(&mut self) -> Result<(), Failure> {
+        self.keys.insert(0, Key::random()?);
+        self.keys.truncate(MAX_KEYS);
+        self.manager = manager(&self.keys, &self.options)?;
+        Ok(())
+    }
+
+    /// Forgets all keys but the first, and with them every session that they signed.
+    fn drop_fallbacks(&mut self) -> Result<(), Failure> {
+        self.keys.truncate(1);
+        self.manager = manager(&self.keys, &self.options)?;
+        Ok(())
+    }
+
+    /// Finds the token in the request, to show it as it came.
+    fn token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+        texts.flat_map(|header| self.options.find(header)).last()
+    }
+
+    /// Returns the JSON in a token that one of the keys signed, as it stands there.
+    fn json(&self, token: &str) -> Option<Box<RawValue>> {
+        let signer = TimestampSigner::new(&ring(&self.keys).ok()?, django::SESSION_SALT);
+        signer.unsign_object(token, None).ok()
+    }
+
+    fn keep(&mut self, note: Note) -> Result<String, Failure> {
+        let name = hex(&random::<16>()?);
+        self.notes.push_back((name.clone(), note));
+        if self.notes.len() > MAX_NOTES {
+            self.notes.pop_front();
+        }
+        Ok(name)
+    }
+
+    fn take(&mut self, name: &str) -> Option<Note> {
+        let index = self.notes.iter().position(|(kept, _)| kept == name)?;
+        self.notes.remove(index).map(|(_, note)| note)
+    }
+}
+
+impl Key {
+    fn random() -> Result<Self, Failure> {
+        Ok(Self { secret: random()?, made_at: OffsetDateTime::now_utc() })
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Makes the ring: the first key signs, all verify.
+fn ring(keys: &[Key]) -> Result<Keyring, Failure> {
+    let (first, rest) = keys.split_first().ok_or("there is always a key")?;
+    let ring = Keyring::new(first.secret)?;
+    Ok(rest.iter().try_fold(ring, |ring, key| ring.fallback(key.secret))?)
+}
+
+fn manager(keys: &[Key], options: &CookieOptions) -> Result<SessionManager, Failure> {
+    let codec = SessionCodec::new(&ring(keys)?).max_age(COOKIE_AGE);
+    Ok(SessionManager::new(codec, options.clone()))
+}
+
+/// `GET /`: reads the session and shows it. The note's name, if any, is the query.
+async fn show(State(explorer): Shared, uri: Uri, headers: HeaderMap) -> Result<Response, Oops> {
+    let mut explorer = explorer.lock().unwrap_or_else(PoisonError::into_inner);
+    let note = uri.query().and_then(|name| explorer.take(name));
+
+    let session = explorer.manager.load(headers.get_all(COOKIE));
+    let token = explorer.token(&headers);
+    let view = page::View {
+        token,
+        json: token.and_then(|token| explorer.json(token)).filter(|_| session.refused().is_none()),
+        session: &session,
+        keys: &explorer.keys,
+        note,
+        // The page shows entries and expiry, so it depends on them: touched before the commit.
+        entries: session.iter().collect(),
+        now: OffsetDateTime::now_utc(),
+    };
+    // Even this can set a cookie: one that was refused is replaced by an empty session.
+    let answer = explorer.manager.commit(&session, 200).map(|reply| reply.headers([]));
+    let body = Html(page::render(&view, &answer).into_string());
+    let mut response = (StatusCode::OK, body).into_response();
+    append(response.headers_mut(), answer.unwrap_or_default())?;
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; style-src 'self'; script-src 'self'; img-src data:; \
+             form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        ),
+    );
+    Ok(response)
+}
+
+/// What a form asks for: its button is named `do`, its fields as here.
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+enum Action {
+    Set { key: String, value: String },
+    Remove { key: String },
+    EndAfter { seconds: String, keep: Option<String> },
+    EndAt { at: String },
+    EndWithBrowser,
+    EndByDefault,
+    LogIn { user: String },
+    LogOut,
+    Cycle,
+    Flush,
+    Tamper,
+    Rotate,
+    DropFallbacks,
+}
+
+/// `POST /`: does what a form asks for, and sends the browser back to the page.
+async fn act(
+    State(explorer): Shared,
+    headers: HeaderMap,
+    Form(action): Form<Action>,
+) -> Result<Response, Oops> {
+    if is_from_elsewhere(&headers) {
+        return Ok((StatusCode::FORBIDDEN, "This form was sent by another site.").into_response());
+    }
+    let mut explorer = explorer.lock().unwrap_or_else(PoisonError::into_inner);
+    let note = match action {
+        Action::Tamper => tamper(&explorer, explorer.token(&headers))?,
+        Action::Rotate => {
+            explorer.rotate()?;
+            note("A new key signs from now on. Your cookie was not touched.", vec![])
+        }
+        Action::DropFallbacks => {
+            explorer.drop_fallbacks()?;
+            note("All keys but the first are forgotten. Your cookie was not touched.", vec![])
+        }
+        action => {
+            let mut session = explorer.manager.load(headers.get_all(COOKIE));
+            let outlives = matches!(&action, Action::EndAfter { keep: Some(_), .. });
+            change(&mut session, action)
+                .and_then(|text| save(&explorer.manager, &session, text, outlives))
+                .unwrap_or_else(|error| Note {
+                    text: format!("Nothing was saved, and you keep what you had: {error}."),
+                    is_error: true,
+                    headers: vec![],
+                })
+        }
+    };
+    let mut response = StatusCode::SEE_OTHER.into_response();
+    append(response.headers_mut(), note.headers.clone())?;
+    let location = format!("/?{}", explorer.keep(note)?);
+    response.headers_mut().insert(LOCATION, location.try_into()?);
+    Ok(response)
+}
+
+/// Changes the session as asked, and says what was done.
+fn change(session: &mut Session, action: Action) -> Result<String, Failure> {
+    Ok(match action {
+        Action::Set { key, value } => match serde_json::from_str::<&RawValue>(&value) {
+            Ok(json) => {
+                session.insert(&key, json)?;
+                format!("“{key}” is set, as the JSON that you typed.")
+            }
+            Err(_) => {
+                session.insert(&key, &value)?;
+                format!("“{key}” is set, as text: what you typed is not JSON.")
+            }
+        },
+        Action::Remove { key } => {
+            let was_there = session.remove(&key);
+            format!("“{key}” {}.", if was_there { "is removed" } else { "was not there" })
+        }
+        Action::EndAfter { seconds, .. } => {
+            let seconds = seconds.trim().parse().map_err(|_| "that is no number of seconds")?;
+            session.set_expiry(Expiry::After(Duration::from_secs(seconds)));
+            format!("The session ends {seconds} seconds after it was last written.")
+        }
+        Action::EndAt { at } => {
+            let format = format_description!("[year]-[month]-[day]T[hour]:[minute]");
+            let at = PrimitiveDateTime::parse(&at, &format)
+                .map_err(|_| "that is no date and time")?
+                .assume_utc();
+            session.set_expiry(Expiry::At(at));
+            format!("The session ends at {}.", page::moment(at))
+        }
+        Action::EndWithBrowser => {
+            session.set_expiry(Expiry::AtBrowserClose);
+            "The session ends when the browser is closed.".to_owned()
+        }
+        Action::EndByDefault => {
+            session.set_expiry(Expiry::Default);
+            "The session ends when all do: two weeks after it was last written.".to_owned()
+        }
+        Action::LogIn { user } => {
+            // What an anonymous visitor, or somebody for them, had put in stays behind.
+            session.flush();
+            session.insert("user", &user)?;
+            format!("{user} is logged in, with a session that holds nothing from before.")
+        }
+        Action::LogOut => {
+            session.flush();
+            "You are logged out.".to_owned()
+        }
+        Action::Cycle => {
+            session.cycle_key();
+            "The session is to be written anew.".to_owned()
+        }
+        Action::Flush => {
+            session.flush();
+            "The session is flushed.".to_owned()
+        }
+        Action::Tamper | Action::Rotate | Action::DropFallbacks => {
+            return Err("this does not change the session".into());
+        }
+    })
+}
+
+/// Writes the session, if it is due, and adds to the text what becomes of the cookie.
+fn save(
+    manager: &SessionManager,
+    session: &Session,
+    text: String,
+    outlives: bool,
+) -> Result<Note, Failure> {
+    let mut reply = manager.commit(session, StatusCode::SEE_OTHER.as_u16())?;
+    let fate = match &mut reply.set_cookie {
+        None => "No cookie was sent: it would say what the browser already has.",
+        Some(cookie) if cookie.value().is_empty() => "The browser was told to delete the cookie.",
+        Some(cookie) if outlives => {
+            // The browser would drop the cookie in time. Somebody who copied it would not.
+            cookie.set_max_age(None);
+            cookie.unset_expires();
+            "The browser got a new cookie and was not told when it ends."
+        }
+        Some(_) => "The browser got a new cookie.",
+    };
+    Ok(note(format!("{text} {fate}"), reply.headers([])))
+}
+
+/// Sends the visitor's own token back with one character of the payload changed.
+fn tamper(explorer: &Explorer, token: Option<&str>) -> Result<Note, Failure> {
+    let Some(token) = token else {
+        return Ok(note("There is no cookie to change: add an entry first.", vec![]));
+    };
+    let (payload, _, _) = page::parts(token);
+    let middle = payload.len() / 2;
+    let swap = |(at, character)| match character {
+        _ if at != middle => character,
+        'A' => 'B',
+        _ => 'A',
+    };
+    let forged: String = token.char_indices().map(swap).collect();
+    let cookie = explorer.options.cookie(&forged, None, OffsetDateTime::now_utc())?;
+    let text = format!("Character {} of your cookie's payload was changed.", middle + 1);
+    Ok(note(text, vec![("set-cookie", cookie.to_string()), (VARY.as_str(), "Cookie".to_owned())]))
+}
+
+fn note(text: impl Into<String>, headers: Headers) -> Note {
+    Note { text: text.into(), is_error: false, headers }
+}
+
+fn append(to: &mut HeaderMap, headers: Headers) -> Result<(), Failure> {
+    for (name, value) in headers {
+        to.append(HeaderName::from_static(name), value.try_into()?);
+    }
+    Ok(())
+}
+
+/// Tells whether a form came from another site, which must not act for the visitor.
+///
+/// The cookie is `SameSite=Lax`, but to a browser every port of this host is
+/// the same site; and keys can be changed without a cookie.
+fn is_from_elsewhere(headers: &HeaderMap) -> bool {
+    if let Some(site) = headers.get("sec-fetch-site") {
+        return site != "same-origin";
+    }
+    // An older browser names the page's origin; curl, which acts for nobody, does not.
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    headers.get(ORIGIN).is_some_and(|origin| origin != format!("http://{host}").as_str())
+}
+
+/// What should not happen: a 500, with the reason on the console.
+struct Oops(Failure);
+
+impl<E: Into<Failure>> From<E> for Oops {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Oops {
+    fn into_response(self) -> Response {
+        eprintln!("error: {}", self.0);
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

@@ -1,0 +1,429 @@
+//! Turns a session, and what the server made of it, into a page. maud escapes all text.
+
+use maud::{DOCTYPE, Markup, html};
+use signed_session::{EncodeError, Session};
+use time::OffsetDateTime;
+
+use crate::{COOKIE_AGE, COOKIE_NAME, Headers, Key, Note};
+
+/// The most that browsers keep of a cookie: bytes of name and value together.
+const MAX_COOKIE_LEN: usize = 4096;
+
+/// All that the page shows, but for what this very answer carries.
+pub struct View<'a> {
+    pub token: Option<&'a str>,
+    /// Only of a token that was accepted.
+    pub json: Option<Box<serde_json::value::RawValue>>,
+    pub session: &'a Session,
+    pub entries: Vec<(&'a str, &'a str)>,
+    pub keys: &'a [Key],
+    pub note: Option<Note>,
+    pub now: OffsetDateTime,
+}
+
+pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { "Session explorer" }
+                link rel="icon" href="data:,";
+                link rel="stylesheet" href="/style.css";
+                script src="/tick.js" defer {}
+            }
+            body {
+                a.skip href="#change" { "Skip to the forms" }
+                header {
+                    h1 { "Session explorer" }
+                    p {
+                        "Your session is in no database. It is this cookie, which your browser "
+                        "holds and the server signs. Change it, break it, and see what happens."
+                    }
+                }
+                main {
+                    // Focused, so that it is read out and the next Tab starts here.
+                    div #notice role="status" aria-live="polite" {
+                        @if let Some(note) = &view.note {
+                            p.error[note.is_error] tabindex="-1" autofocus { (note.text) }
+                        }
+                    }
+                    div.columns {
+                        div { (cookie(view)) (entries(view)) (answers(view, answer)) }
+                        div #change tabindex="-1" { (forms(view)) (breakage()) (keys(view)) }
+                    }
+                }
+                footer {
+                    p {
+                        "No key was configured. The first was made from the system's random "
+                        "source when this program started, and all keys end with it."
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Splits a token into payload, stamp and signature; what is missing is empty.
+pub fn parts(token: &str) -> (&str, &str, &str) {
+    let (rest, signature) = token.rsplit_once(':').unwrap_or((token, ""));
+    let (payload, stamp) = rest.rsplit_once(':').unwrap_or((rest, ""));
+    (payload, stamp, signature)
+}
+
+fn cookie(view: &View<'_>) -> Markup {
+    html! {
+        section aria-labelledby="cookie-title" {
+            h2 #cookie-title { "Your cookie" }
+            @if let Some(token) = view.token {
+                @let (payload, stamp, signature) = parts(token);
+                (verdict(view.session))
+                p.token #token.refused[view.session.refused().is_some()] {
+                    span.name { (COOKIE_NAME) "=" }
+                    span.payload { (payload) } ":" span.stamp { (stamp) } ":"
+                    span.signature { (signature) }
+                }
+                dl.parts {
+                    div.payload { dt { "Payload" } dd { (about_payload(view, payload)) } }
+                    div.stamp { dt { "Stamp" } dd { (about_stamp(view.session)) } }
+                    div.signature { dt { "Signature" } dd { (about_signature(signature)) } }
+                }
+                (size(COOKIE_NAME.len() + token.len()))
+                (time_left(view))
+            } @else {
+                p.verdict #verdict {
+                    strong { "No cookie." } " Your browser sent none, so your session is empty. "
+                    "Add an entry, and the answer sets one."
+                }
+            }
+        }
+    }
+}
+
+fn verdict(session: &Session) -> Markup {
+    if let Some(reason) = session.refused() {
+        return html! {
+            p.verdict.bad #verdict {
+                strong { "Refused: " (reason) "." } " "
+                @if reason.is_authentic() {
+                    "It was authentic: one of the keys did sign it."
+                } @else {
+                    "It was not authentic: anybody can have made it, and nothing of its payload "
+                    "was read."
+                }
+                " An empty session stands in for it."
+            }
+        };
+    }
+    match session.key_index() {
+        Some(0) => html! {
+            p.verdict.good #verdict {
+                strong { "Verified by key 0." } " That is the key that signs."
+            }
+        },
+        Some(index) => html! {
+            p.verdict.late #verdict {
+                strong { "Verified by fallback key " (index) ";" }
+                " will be signed by the new key when it is next written."
+            }
+        },
+        None => html! {
+            p.verdict #verdict {
+                strong { "Too short to be a session." } " It counts as none."
+            }
+        },
+    }
+}
+
+fn about_payload(view: &View<'_>, payload: &str) -> Markup {
+    html! {
+        @match &view.json {
+            None => "The data. They were not read.",
+            Some(json) if payload.starts_with('.') => {
+                "The data: " (grouped(json.get().len())) " bytes of JSON, "
+                strong { "compressed" } " by zlib (the dot says so), in base64: "
+                (grouped(payload.len())) " characters."
+            }
+            Some(json) => {
+                "The data: " (grouped(json.get().len())) " bytes of JSON, "
+                strong { "not compressed" } " (that would not make it shorter), in base64: "
+                (grouped(payload.len())) " characters."
+            }
+        }
+        " Anybody can read this: it is signed and not encrypted."
+    }
+}
+
+fn about_stamp(session: &Session) -> Markup {
+    html! {
+        @match session.signed_at() {
+            Some(at) => {
+                "When it was signed, in base 62: " (at.unix_timestamp()) " in Unix seconds, "
+                span.nowrap { (moment(at)) } "."
+            }
+            None => "When it was signed, in base 62.",
+        }
+    }
+}
+
+fn about_signature(signature: &str) -> Markup {
+    html! {
+        (signature.len()) " characters of HMAC-SHA256 over all that stands before. Only the holder "
+        "of a key can make it."
+    }
+}
+
+fn size(len: usize) -> Markup {
+    html! {
+        div.size {
+            label for="meter" { "Size" }
+            meter #meter min="0" max=(MAX_COOKIE_LEN) high="3500" optimum="0" value=(len) {}
+            span #size {
+                (grouped(len)) " of " (grouped(MAX_COOKIE_LEN)) " bytes of name and value"
+            }
+        }
+    }
+}
+
+fn time_left(view: &View<'_>) -> Markup {
+    let Some(signed_at) = view.session.signed_at() else { return html! {} };
+    let ends = view.session.expiry_date(COOKIE_AGE, signed_at);
+    let at_close = view.session.expires_at_browser_close(false) == Ok(true);
+    html! {
+        @if let Ok(ends) = ends {
+            @let left = (ends - view.now).whole_seconds().max(0);
+            p.left {
+                "Time left: "
+                strong #left role="timer" data-seconds=(left) { (countdown(left)) }
+                @if at_close { ", or until the browser is closed" }
+                ". It ends at " span.nowrap { (moment(ends)) } "."
+            }
+        }
+    }
+}
+
+fn entries(view: &View<'_>) -> Markup {
+    html! {
+        section aria-labelledby="entries-title" {
+            h2 #entries-title { "What is in it" }
+            @if view.entries.is_empty() {
+                p #entries { "Nothing." }
+            } @else {
+                table #entries {
+                    thead {
+                        tr {
+                            th scope="col" { "Key" }
+                            th scope="col" { "Value" }
+                            th scope="col" { span.unseen { "Remove" } }
+                        }
+                    }
+                    tbody {
+                        @for (key, json) in &view.entries {
+                            tr {
+                                th scope="row" { (key) }
+                                td { span.value { (readable(json)) } " " small { (kind(key, json)) } }
+                                td {
+                                    form method="post" action="/" {
+                                        input type="hidden" name="key" value=(key);
+                                        button.small name="do" value="remove"
+                                            aria-label={ "Remove " (key) } { "Remove" }
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+            @if let Some(json) = &view.json {
+                h3 #json-title { "As JSON, byte for byte" }
+                pre #json tabindex="0" aria-labelledby="json-title" { (json.get()) }
+            }
+        }
+    }
+}
+
+/// Shows text without its quotes and escapes, and all else as the JSON it is.
+fn readable(json: &str) -> String {
+    serde_json::from_str(json).unwrap_or_else(|_| json.to_owned())
+}
+
+fn kind(key: &str, json: &str) -> &'static str {
+    match json.as_bytes().first() {
+        // The reserved entries are the library's or Django's.
+        _ if key.starts_with('_') => "reserved",
+        Some(b'"') => "text",
+        Some(b'{') => "object",
+        Some(b'[') => "list",
+        Some(b't' | b'f') => "yes or no",
+        Some(b'n') => "nothing",
+        _ => "number",
+    }
+}
+
+fn answers(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup {
+    html! {
+        section aria-labelledby="answer-title" {
+            h2 #answer-title { "What the server answered" }
+            @if let Some(note) = &view.note {
+                h3 #form-title { "To your form" }
+                pre #form-answer tabindex="0" aria-labelledby="form-title" {
+                    "303 See Other\n" (lines(&note.headers))
+                }
+            }
+            h3 #page-title { "To the request for this page" }
+            pre #page-answer tabindex="0" aria-labelledby="page-title" {
+                "200 OK\n"
+                @match answer {
+                    Ok(headers) => (lines(headers)),
+                    Err(error) => { "nothing was saved: " (error) }
+                }
+            }
+        }
+    }
+}
+
+fn lines(headers: &Headers) -> Markup {
+    html! {
+        @for (name, value) in headers { b { (name) ":" } " " (value) "\n" }
+        @if headers.is_empty() { i { "nothing about the session" } }
+    }
+}
+
+fn forms(view: &View<'_>) -> Markup {
+    let user = view.session.get::<String>("user").ok().flatten();
+    html! {
+        section aria-labelledby="change-title" {
+            h2 #change-title { "Change it" }
+            form method="post" action="/" {
+                div.row {
+                    div.field {
+                        label for="key" { "Key" }
+                        input #key name="key" required autocomplete="off" autocapitalize="none";
+                    }
+                    div.field.wide {
+                        label for="value" { "Value, as JSON or text" }
+                        input #value name="value" autocomplete="off" autocapitalize="none";
+                    }
+                }
+                button.main name="do" value="set" { "Set entry" }
+            }
+            h3 { "Who is it?" }
+            @if let Some(user) = user {
+                form.line method="post" action="/" {
+                    p #user { strong { (user) } " is logged in." }
+                    button name="do" value="log_out" { "Log out" }
+                }
+            } @else {
+                form.line method="post" action="/" {
+                    div.field {
+                        label for="name" { "User name" }
+                        input #name name="user" required autocomplete="off" autocapitalize="none";
+                    }
+                    button name="do" value="log_in" { "Log in" }
+                }
+            }
+            h3 { "When does it end?" }
+            form method="post" action="/" {
+                div.line {
+                    div.field {
+                        label for="seconds" { "Seconds from its last writing" }
+                        input #seconds type="number" name="seconds" min="1" required;
+                    }
+                    button name="do" value="end_after" { "End after seconds" }
+                }
+                label.check {
+                    input type="checkbox" name="keep";
+                    span {
+                        "Have the browser keep the cookie past its end, as a thief of it would"
+                    }
+                }
+            }
+            form.line method="post" action="/" {
+                div.field {
+                    label for="at" { "Date and time, UTC" }
+                    input #at type="datetime-local" name="at" required;
+                }
+                button name="do" value="end_at" { "End at date" }
+            }
+            form.buttons method="post" action="/" {
+                button name="do" value="end_with_browser" { "End with the browser" }
+                button name="do" value="end_by_default" { "End by default" }
+            }
+            h3 { "The whole of it" }
+            form.buttons method="post" action="/" {
+                button name="do" value="cycle" aria-describedby="cycle-is" { "Cycle" }
+                button name="do" value="flush" aria-describedby="flush-is" { "Flush" }
+            }
+            p.hint {
+                span #cycle-is { "Cycle writes it anew, with another stamp." } " "
+                span #flush-is { "Flush empties it and has the cookie deleted." }
+            }
+        }
+    }
+}
+
+fn breakage() -> Markup {
+    html! {
+        section aria-labelledby="break-title" {
+            h2 #break-title { "Break it" }
+            form method="post" action="/" {
+                p { "Changes one character of the payload in your browser's cookie." }
+                button.danger name="do" value="tamper" { "Tamper with the cookie" }
+            }
+        }
+    }
+}
+
+fn keys(view: &View<'_>) -> Markup {
+    html! {
+        section aria-labelledby="keys-title" {
+            h2 #keys-title { "The server's keys" }
+            ol #keys start="0" {
+                @for (index, key) in view.keys.iter().enumerate() {
+                    li.used[view.session.key_index() == Some(index)] {
+                        span {
+                            "Key " (index) ": "
+                            @if index == 0 { "signs and verifies" } @else { "fallback, verifies" }
+                            @if view.session.key_index() == Some(index) {
+                                " " strong { "your cookie" }
+                            }
+                        }
+                        " " small { "made " (moment(key.made_at)) }
+                    }
+                }
+            }
+            form.buttons method="post" action="/" {
+                button name="do" value="rotate" { "Rotate the key" }
+                button.danger name="do" value="drop_fallbacks" { "Drop the fallbacks" }
+            }
+            p.hint { "The keys are the same for all visitors." }
+        }
+    }
+}
+
+/// Writes a moment as `2030-01-02 03:04:05 UTC`.
+pub fn moment(at: OffsetDateTime) -> String {
+    let (hour, minute, second) = at.to_hms();
+    format!("{} {hour:02}:{minute:02}:{second:02} UTC", at.date())
+}
+
+/// Writes a number of seconds as `13 days 23:59:58`, as `tick.js` does.
+fn countdown(seconds: i64) -> String {
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    let clock = format!("{:02}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
+    match days {
+        0 => clock,
+        1 => format!("1 day {clock}"),
+        _ => format!("{days} days {clock}"),
+    }
+}
+
+/// Writes 4096 as `4,096`.
+fn grouped(number: usize) -> String {
+    match (number / 1000, number % 1000) {
+        (0, small) => small.to_string(),
+        (thousands, rest) => format!("{},{rest:03}", grouped(thousands)),
+    }
+}

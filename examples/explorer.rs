@@ -30,9 +30,8 @@ use serde_json::value::RawValue;
 use signed_session::{
     CookieOptions, Expiry, Keyring, Session, SessionCodec, SessionManager, TimestampSigner, django,
 };
-use time::OffsetDateTime;
-use time::PrimitiveDateTime;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio::net::TcpListener;
 
 // The path, for cargo would take `examples/page.rs` for an example of its own.
@@ -108,7 +107,7 @@ type Headers = Vec<(&'static str, String)>;
 
 impl Explorer {
     fn new() -> Result<Self, Failure> {
-        // Not `Secure`: there is no https on loopback, and curl and some browsers insist.
+        // Not every browser keeps a `Secure` cookie that came over http, even from its own machine.
         let options = CookieOptions::new(COOKIE_NAME)?.secure(false);
         let keys = vec![Key::random()?];
         let manager = manager(&keys, &options)?;
@@ -194,7 +193,7 @@ async fn show(State(explorer): Shared, uri: Uri, headers: HeaderMap) -> Result<R
     let token = explorer.token(&headers);
     let view = page::View {
         token,
-        json: token.and_then(|token| explorer.json(token)).filter(|_| session.refused().is_none()),
+        json: token.filter(|_| session.refused().is_none()).and_then(|token| explorer.json(token)),
         session: &session,
         keys: &explorer.keys,
         note,
@@ -220,8 +219,16 @@ async fn show(State(explorer): Shared, uri: Uri, headers: HeaderMap) -> Result<R
 
 /// What a form asks for: its button is named `do`, its fields as here.
 #[derive(Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case")]
+#[serde(untagged)]
 enum Action {
+    Session(Change),
+    Server(Trick),
+}
+
+/// What can be done to one's session.
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+enum Change {
     Set { key: String, value: String },
     Remove { key: String },
     EndAfter { seconds: String, keep: Option<String> },
@@ -232,6 +239,12 @@ enum Action {
     LogOut,
     Cycle,
     Flush,
+}
+
+/// What can be done behind its back.
+#[derive(Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+enum Trick {
     Tamper,
     Rotate,
     DropFallbacks,
@@ -248,25 +261,22 @@ async fn act(
     }
     let mut explorer = explorer.lock().unwrap_or_else(PoisonError::into_inner);
     let note = match action {
-        Action::Tamper => tamper(&explorer, explorer.token(&headers))?,
-        Action::Rotate => {
+        Action::Session(change) => {
+            let session = explorer.manager.load(headers.get_all(COOKIE));
+            apply(change, session, &explorer.manager).unwrap_or_else(|error| Note {
+                text: format!("Nothing was saved, and you keep what you had: {error}."),
+                is_error: true,
+                headers: vec![],
+            })
+        }
+        Action::Server(Trick::Tamper) => tamper(&explorer, explorer.token(&headers))?,
+        Action::Server(Trick::Rotate) => {
             explorer.rotate()?;
             note("A new key signs from now on. Your cookie was not touched.", vec![])
         }
-        Action::DropFallbacks => {
+        Action::Server(Trick::DropFallbacks) => {
             explorer.drop_fallbacks()?;
             note("All keys but the first are forgotten. Your cookie was not touched.", vec![])
-        }
-        action => {
-            let mut session = explorer.manager.load(headers.get_all(COOKIE));
-            let outlives = matches!(&action, Action::EndAfter { keep: Some(_), .. });
-            change(&mut session, action)
-                .and_then(|text| save(&explorer.manager, &session, text, outlives))
-                .unwrap_or_else(|error| Note {
-                    text: format!("Nothing was saved, and you keep what you had: {error}."),
-                    is_error: true,
-                    headers: vec![],
-                })
         }
     };
     let mut response = StatusCode::SEE_OTHER.into_response();
@@ -276,76 +286,11 @@ async fn act(
     Ok(response)
 }
 
-/// Changes the session as asked, and says what was done.
-fn change(session: &mut Session, action: Action) -> Result<String, Failure> {
-    Ok(match action {
-        Action::Set { key, value } => match serde_json::from_str::<&RawValue>(&value) {
-            Ok(json) => {
-                session.insert(&key, json)?;
-                format!("“{key}” is set, as the JSON that you typed.")
-            }
-            Err(_) => {
-                session.insert(&key, &value)?;
-                format!("“{key}” is set, as text: what you typed is not JSON.")
-            }
-        },
-        Action::Remove { key } => {
-            let was_there = session.remove(&key);
-            format!("“{key}” {}.", if was_there { "is removed" } else { "was not there" })
-        }
-        Action::EndAfter { seconds, .. } => {
-            let seconds = seconds.trim().parse().map_err(|_| "that is no number of seconds")?;
-            session.set_expiry(Expiry::After(Duration::from_secs(seconds)));
-            format!("The session ends {seconds} seconds after it was last written.")
-        }
-        Action::EndAt { at } => {
-            let format = format_description!("[year]-[month]-[day]T[hour]:[minute]");
-            let at = PrimitiveDateTime::parse(&at, &format)
-                .map_err(|_| "that is no date and time")?
-                .assume_utc();
-            session.set_expiry(Expiry::At(at));
-            format!("The session ends at {}.", page::moment(at))
-        }
-        Action::EndWithBrowser => {
-            session.set_expiry(Expiry::AtBrowserClose);
-            "The session ends when the browser is closed.".to_owned()
-        }
-        Action::EndByDefault => {
-            session.set_expiry(Expiry::Default);
-            "The session ends when all do: two weeks after it was last written.".to_owned()
-        }
-        Action::LogIn { user } => {
-            // What an anonymous visitor, or somebody for them, had put in stays behind.
-            session.flush();
-            session.insert("user", &user)?;
-            format!("{user} is logged in, with a session that holds nothing from before.")
-        }
-        Action::LogOut => {
-            session.flush();
-            "You are logged out.".to_owned()
-        }
-        Action::Cycle => {
-            session.cycle_key();
-            "The session is to be written anew.".to_owned()
-        }
-        Action::Flush => {
-            session.flush();
-            "The session is flushed.".to_owned()
-        }
-        Action::Tamper | Action::Rotate | Action::DropFallbacks => {
-            return Err("this does not change the session".into());
-        }
-    })
-}
-
-/// Writes the session, if it is due, and adds to the text what becomes of the cookie.
-fn save(
-    manager: &SessionManager,
-    session: &Session,
-    text: String,
-    outlives: bool,
-) -> Result<Note, Failure> {
-    let mut reply = manager.commit(session, StatusCode::SEE_OTHER.as_u16())?;
+/// Changes the session, has it written if that is due, and says what became of the cookie.
+fn apply(change: Change, mut session: Session, manager: &SessionManager) -> Result<Note, Failure> {
+    let outlives = matches!(change, Change::EndAfter { keep: Some(_), .. });
+    let text = perform(change, &mut session)?;
+    let mut reply = manager.commit(&session, StatusCode::SEE_OTHER.as_u16())?;
     let fate = match &mut reply.set_cookie {
         None => "No cookie was sent: it would say what the browser already has.",
         Some(cookie) if cookie.value().is_empty() => "The browser was told to delete the cookie.",
@@ -358,6 +303,65 @@ fn save(
         Some(_) => "The browser got a new cookie.",
     };
     Ok(note(format!("{text} {fate}"), reply.headers([])))
+}
+
+/// Changes the session, and says what was done.
+fn perform(change: Change, session: &mut Session) -> Result<String, Failure> {
+    Ok(match change {
+        Change::Set { key, value } => match serde_json::from_str::<&RawValue>(&value) {
+            Ok(json) => {
+                session.insert(&key, json)?;
+                format!("“{key}” is set, as the JSON that you typed.")
+            }
+            Err(_) => {
+                session.insert(&key, &value)?;
+                format!("“{key}” is set, as text: what you typed is not JSON.")
+            }
+        },
+        Change::Remove { key } => {
+            let was_there = session.remove(&key);
+            format!("“{key}” {}.", if was_there { "is removed" } else { "was not there" })
+        }
+        Change::EndAfter { seconds, .. } => {
+            let seconds = seconds.trim().parse().map_err(|_| "that is no number of seconds")?;
+            session.set_expiry(Expiry::After(Duration::from_secs(seconds)));
+            format!("The session ends {seconds} seconds after it was last written.")
+        }
+        Change::EndAt { at } => {
+            let format = format_description!("[year]-[month]-[day]T[hour]:[minute]");
+            let at = PrimitiveDateTime::parse(&at, &format)
+                .map_err(|_| "that is no date and time")?
+                .assume_utc();
+            session.set_expiry(Expiry::At(at));
+            format!("The session ends at {}.", page::moment(at))
+        }
+        Change::EndWithBrowser => {
+            session.set_expiry(Expiry::AtBrowserClose);
+            "The session ends when the browser is closed.".to_owned()
+        }
+        Change::EndByDefault => {
+            session.set_expiry(Expiry::Default);
+            "The session ends when all do: two weeks after it was last written.".to_owned()
+        }
+        Change::LogIn { user } => {
+            // What an anonymous visitor, or somebody for them, had put in stays behind.
+            session.flush();
+            session.insert("user", &user)?;
+            format!("{user} is logged in, with a session that holds nothing from before.")
+        }
+        Change::LogOut => {
+            session.flush();
+            "You are logged out.".to_owned()
+        }
+        Change::Cycle => {
+            session.cycle_key();
+            "The session is to be written anew.".to_owned()
+        }
+        Change::Flush => {
+            session.flush();
+            "The session is flushed.".to_owned()
+        }
+    })
 }
 
 /// Sends the visitor's own token back with one character of the payload changed.

@@ -336,7 +336,7 @@ fn forms(view: &View<'_>) -> Markup {
                 label.check {
                     input type="checkbox" name="keep";
                     span {
-                        "Have the browser keep the cookie past its end, as a thief of it would"
+                        "Let the browser keep the cookie past its end, as a thief would"
                     }
                 }
             }

@@ -1,0 +1,531 @@
+//! Holds that the explorer shows a visitor their session, and what becomes of it, in a real browser.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+use signed_session_browser_tests::{Chromium, Site, Visitor, build_example, serve, until};
+
+/// Starts an explorer with keys of its own: tests rotate them.
+fn explorer() -> Site {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| build_example("explorer", "axum"));
+    Site::start(&mut Command::new(program))
+}
+
+/// Has somebody visit the explorer, and sees to it that the page was quiet.
+fn visit(person: impl FnOnce(&Visitor, &Site)) {
+    let (site, chromium) = (explorer(), Chromium::start());
+    let visitor = chromium.visitor();
+    visitor.open(&site.url("/"));
+    person(&visitor, &site);
+    check_quiet(&visitor, &site);
+}
+
+/// A page that is in order complains of nothing and asks nothing of other sites.
+fn check_quiet(visitor: &Visitor, site: &Site) {
+    assert_eq!(visitor.complaints(), [""; 0]);
+    let requests = visitor.requests();
+    assert!(requests.contains(&site.url("/style.css")), "requests are noticed: {requests:?}");
+    for url in requests {
+        assert!(url.starts_with(&site.url("/")) || url.starts_with("data:"), "{url}");
+    }
+}
+
+#[track_caller]
+fn check_says(visitor: &Visitor, selector: &str, what: &str) {
+    let text = visitor.text(selector);
+    assert!(text.contains(what), "{selector} says {text:?}, and not {what:?}");
+}
+
+fn set(visitor: &Visitor, key: &str, value: &str) {
+    visitor.fill("Key", key);
+    visitor.fill("Value, as JSON or text", value);
+    visitor.click("Set entry");
+}
+
+/// Returns the stamp, which changes from one second to the next.
+fn stamp(visitor: &Visitor) -> String {
+    visitor.text("#token .stamp")
+}
+
+// The instruments.
+
+#[test]
+fn a_page_that_complains_or_asks_elsewhere_is_noticed() {
+    let chromium = Chromium::start();
+    let visitor = chromium.visitor();
+    visitor.open(
+        "data:text/html,<script>console.log('hello'); null.length</script>\
+         <img src='http://127.0.0.1:9/elsewhere'>",
+    );
+    until("three complaints", || (visitor.complaints().len() >= 3).then_some(()));
+    let complaints = visitor.complaints().join("\n");
+    for complaint in ["hello", "TypeError", "127.0.0.1:9"] {
+        assert!(complaints.contains(complaint), "{complaint} is not in {complaints}");
+    }
+    assert!(visitor.requests().contains(&"http://127.0.0.1:9/elsewhere".to_owned()));
+}
+
+// Entries.
+
+#[test]
+fn an_entry_is_set_changed_and_removed() {
+    visit(|visitor, _| {
+        check_says(visitor, "#verdict", "No cookie. Your browser sent none");
+        check_says(visitor, "#entries", "Nothing.");
+        check_says(visitor, "#page-answer", "vary: Cookie");
+
+        set(visitor, "name", "Zoë & <b>co</b>");
+        check_says(visitor, "#notice", "“name” is set, as text");
+        check_says(visitor, "#verdict", "Verified by key 0.");
+        check_says(visitor, "#entries", "Zoë & <b>co</b>");
+        check_says(visitor, "#json", r#"{"name":"Zo\u00eb & <b>co</b>"}"#);
+        check_says(visitor, "#form-answer", "set-cookie: explorer_session=");
+        check_says(visitor, "#form-answer", "HttpOnly; SameSite=Lax; Path=/; Max-Age=1209600");
+        check_says(visitor, "#form-answer", "vary: Cookie");
+        check_says(visitor, "#form-answer", "cache-control: private");
+        check_says(visitor, "#page-answer", "vary: Cookie");
+        assert!(!visitor.text("#page-answer").contains("set-cookie"));
+
+        // What was sent is what came back.
+        let token = visitor.text("#token");
+        check_says(visitor, "#form-answer", &format!("set-cookie: {token}; "));
+
+        set(visitor, "total", "12345678901234567890123");
+        check_says(visitor, "#notice", "as the JSON that you typed");
+        set(visitor, "name", r#"{"first": "Ada"}"#);
+        check_says(
+            visitor,
+            "#json",
+            r#"{"name":{"first": "Ada"},"total":12345678901234567890123}"#,
+        );
+
+        visitor.click("Remove name");
+        check_says(visitor, "#notice", "“name” is removed.");
+        check_says(visitor, "#json", r#"{"total":12345678901234567890123}"#);
+        visitor.click("Remove total");
+        check_says(visitor, "#entries", "Nothing.");
+        check_says(visitor, "#json", "{}");
+        // Emptied, it is still a session.
+        check_says(visitor, "#verdict", "Verified by key 0.");
+    });
+}
+
+#[test]
+fn the_size_is_shown_and_so_is_what_compression_does() {
+    visit(|visitor, _| {
+        set(visitor, "short", "text");
+        check_says(visitor, ".parts .payload", "not compressed");
+        let token = visitor.text("#token").len() - "=".len();
+        check_says(visitor, "#size", &format!("{token} of 4,096 bytes"));
+        assert_eq!(visitor.read("`${document.querySelector('meter').value}`"), token.to_string());
+
+        visitor.fill("Key", "long");
+        visitor.paste("Value, as JSON or text", &"long ".repeat(400));
+        visitor.click("Set entry");
+        check_says(visitor, ".parts .payload", "2,");
+        check_says(visitor, ".parts .payload", "bytes of JSON, compressed");
+        assert!(visitor.text("#token .payload").starts_with('.'));
+    });
+}
+
+#[test]
+fn an_entry_too_large_for_a_cookie_is_refused_in_words_and_the_session_stays() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        let token = visitor.text("#token");
+        // Digits that do not repeat, so that compressing them helps little.
+        let digits = (0_u64..1500).map(|n| (n * n * n * 2_654_435_761 % 99_991).to_string());
+        visitor.fill("Key", "novel");
+        visitor.paste("Value, as JSON or text", &digits.collect::<String>());
+        visitor.click("Set entry");
+        check_says(visitor, "#notice", "Nothing was saved, and you keep what you had");
+        check_says(visitor, "#notice", "more than the limit of 4096");
+        check_says(visitor, "#notice", "novel takes");
+        check_says(visitor, "#form-answer", "nothing about the session");
+        assert_eq!(visitor.text("#token"), token);
+        check_says(visitor, "#json", r#"{"cart":[1]}"#);
+    });
+}
+
+// Who it is.
+
+#[test]
+fn logging_in_starts_a_fresh_session_and_logging_out_deletes_the_cookie() {
+    visit(|visitor, _| {
+        set(visitor, "before", "1");
+        visitor.fill("User name", "ada");
+        visitor.click("Log in");
+        check_says(visitor, "#notice", "ada is logged in, with a session that holds nothing");
+        check_says(visitor, "#user", "ada is logged in.");
+        check_says(visitor, "#json", r#"{"user":"ada"}"#);
+
+        visitor.click("Log out");
+        check_says(visitor, "#notice", "You are logged out. The browser was told to delete");
+        check_says(visitor, "#form-answer", "set-cookie: explorer_session=; ");
+        check_says(visitor, "#form-answer", "Max-Age=0");
+        check_says(visitor, "#verdict", "No cookie.");
+    });
+}
+
+#[test]
+fn a_session_is_cycled_with_another_stamp_and_flushed_away() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        let first = stamp(visitor);
+        until("another stamp", || {
+            visitor.click("Cycle");
+            (stamp(visitor) != first).then_some(())
+        });
+        check_says(visitor, "#notice", "The browser got a new cookie.");
+        check_says(visitor, "#json", r#"{"cart":[1]}"#);
+
+        visitor.click("Flush");
+        check_says(visitor, "#notice", "The session is flushed. The browser was told to delete");
+        check_says(visitor, "#verdict", "No cookie.");
+        visitor.click("Flush");
+        check_says(visitor, "#notice", "No cookie was sent");
+        check_says(visitor, "#form-answer", "vary: Cookie");
+    });
+}
+
+// When it ends.
+
+#[test]
+fn a_session_ends_when_it_is_told_to() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        check_says(visitor, "#left", "13 days 23:");
+
+        visitor.fill("Seconds from its last writing", "300");
+        visitor.click("End after seconds");
+        check_says(visitor, "#notice", "ends 300 seconds after it was last written");
+        check_says(visitor, "#json", r#""_session_expiry":300"#);
+        check_says(visitor, "#form-answer", "Max-Age=300");
+        check_says(visitor, "#left", "00:0");
+
+        visitor.click("End with the browser");
+        check_says(visitor, "#json", r#""_session_expiry":0"#);
+        check_says(visitor, ".left", "or until the browser is closed");
+        assert!(!visitor.text("#form-answer").contains("Max-Age"));
+
+        visitor.fill("Date and time, UTC", "01022999");
+        visitor.press_tab();
+        visitor.type_text("0304AM");
+        visitor.click("End at date");
+        check_says(visitor, "#notice", "ends at 2999-01-02 03:04:00 UTC");
+        check_says(visitor, "#json", r#""_session_expiry":"2999-01-02T03:04:00+00:00""#);
+        check_says(visitor, ".left", "It ends at 2999-01-02 03:04:00 UTC.");
+
+        visitor.click("End by default");
+        check_says(visitor, "#json", r#"{"cart":[1]}"#);
+        check_says(visitor, "#form-answer", "Max-Age=1209600");
+    });
+}
+
+#[test]
+fn the_time_left_is_counted_down_in_the_page() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        let first = visitor.text("#left");
+        let left = until("a tick", || Some(visitor.text("#left")).filter(|left| *left != first));
+        assert!(left.starts_with("13 days 23:"), "{left}");
+
+        // Its own end, in the page that is open.
+        visitor.fill("Seconds from its last writing", "2");
+        visitor.tick("Let the browser keep the cookie past its end, as a thief would");
+        visitor.click("End after seconds");
+        until("the end", || (visitor.text("#left") == "00:00:00 (reload the page)").then_some(()));
+    });
+}
+
+#[test]
+fn a_browser_drops_a_cookie_when_its_time_is_over() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        visitor.fill("Seconds from its last writing", "2");
+        visitor.click("End after seconds");
+        check_says(visitor, "#form-answer", "Max-Age=2");
+        // Until then the page is left alone: the server may call it over a little earlier.
+        until("the end", || (!visitor.holds_a_cookie()).then_some(()));
+        visitor.reload();
+        check_says(visitor, "#verdict", "No cookie.");
+    });
+}
+
+#[test]
+fn a_cookie_that_was_kept_past_its_time_is_refused_although_it_is_genuine() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        visitor.fill("Seconds from its last writing", "2");
+        visitor.tick("Let the browser keep the cookie past its end, as a thief would");
+        visitor.click("End after seconds");
+        assert!(!visitor.text("#form-answer").contains("Max-Age"));
+        check_says(visitor, "#verdict", "Verified by key 0.");
+        let verdict = until("the refusal", || {
+            visitor.reload();
+            Some(visitor.text("#verdict")).filter(|verdict| verdict.starts_with("Refused"))
+        });
+        assert!(verdict.contains("the token has expired: it was signed"), "{verdict}");
+        assert!(verdict.contains("It was authentic"), "{verdict}");
+        check_says(visitor, "#entries", "Nothing.");
+        // The very answer that says so replaces it.
+        check_says(visitor, "#page-answer", "set-cookie: explorer_session=e30:");
+        visitor.reload();
+        check_says(visitor, "#verdict", "Verified by key 0.");
+        check_says(visitor, "#json", "{}");
+    });
+}
+
+// What is wrong with it.
+
+#[test]
+fn a_cookie_that_was_tampered_with_is_refused_and_the_page_says_why() {
+    visit(|visitor, _| {
+        visitor.click("Tamper with the cookie");
+        check_says(visitor, "#notice", "There is no cookie to change");
+
+        set(visitor, "admin", "false");
+        let payload = visitor.text("#token .payload");
+        visitor.click("Tamper with the cookie");
+        check_says(visitor, "#notice", "of your cookie's payload was changed");
+        check_says(visitor, "#verdict", "Refused: the signature matches no key.");
+        check_says(visitor, "#verdict", "It was not authentic");
+        check_says(visitor, "#entries", "Nothing.");
+        assert!(!visitor.sees("#json"), "nothing of what is refused is shown as data");
+        let forged = visitor.text("#token .payload");
+        let differs = payload.chars().zip(forged.chars()).filter(|(was, is)| was != is).count();
+        assert_eq!((differs, forged.len()), (1, payload.len()));
+        // As in Django, it is replaced by an empty session as soon as it was read.
+        check_says(visitor, "#page-answer", "set-cookie: explorer_session=e30:");
+        visitor.reload();
+        check_says(visitor, "#verdict", "Verified by key 0.");
+        check_says(visitor, "#json", "{}");
+    });
+}
+
+#[test]
+fn a_retired_key_verifies_until_it_is_dropped() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        check_says(visitor, "#keys", "Key 0: signs and verifies your cookie");
+
+        visitor.click("Rotate the key");
+        check_says(visitor, "#notice", "A new key signs from now on.");
+        check_says(visitor, "#verdict", "Verified by fallback key 1;");
+        check_says(visitor, "#verdict", "will be signed by the new key when it is next written");
+        check_says(visitor, "#keys", "Key 1: fallback, verifies your cookie");
+        check_says(visitor, "#json", r#"{"cart":[1]}"#);
+        visitor.click("Rotate the key");
+        check_says(visitor, "#verdict", "Verified by fallback key 2;");
+
+        set(visitor, "cart", "[2]");
+        check_says(visitor, "#verdict", "Verified by key 0.");
+        check_says(visitor, "#json", r#"{"cart":[2]}"#);
+
+        // What the first key signed is not harmed when the others go.
+        visitor.click("Drop the fallbacks");
+        check_says(visitor, "#verdict", "Verified by key 0.");
+        assert!(!visitor.text("#keys").contains("fallback"));
+
+        visitor.click("Rotate the key");
+        visitor.click("Drop the fallbacks");
+        check_says(visitor, "#notice", "All keys but the first are forgotten.");
+        check_says(visitor, "#verdict", "Refused: the signature matches no key.");
+        check_says(visitor, "#verdict", "It was not authentic");
+        check_says(visitor, "#entries", "Nothing.");
+    });
+}
+
+#[test]
+fn only_the_last_four_keys_are_kept() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        for index in 1..4 {
+            visitor.click("Rotate the key");
+            check_says(visitor, "#verdict", &format!("Verified by fallback key {index};"));
+        }
+        visitor.click("Rotate the key");
+        check_says(visitor, "#verdict", "Refused: the signature matches no key.");
+    });
+}
+
+// Who uses it, and how.
+
+#[test]
+fn all_of_it_works_without_javascript() {
+    let (site, chromium) = (explorer(), Chromium::start());
+    let visitor = chromium.visitor();
+    visitor.forbid_javascript();
+    visitor.open(&site.url("/"));
+    set(&visitor, "cart", "[1]");
+    check_says(&visitor, "#json", r#"{"cart":[1]}"#);
+    check_says(&visitor, "#left", "13 days 23:59:5");
+    visitor.click("Rotate the key");
+    check_says(&visitor, "#verdict", "Verified by fallback key 1;");
+    visitor.click("Remove cart");
+    check_says(&visitor, "#verdict", "Verified by key 0.");
+    visitor.fill("User name", "ada");
+    visitor.click("Log in");
+    visitor.fill("Seconds from its last writing", "300");
+    visitor.click("End after seconds");
+    check_says(&visitor, "#json", r#"{"user":"ada","_session_expiry":300}"#);
+    visitor.click("Tamper with the cookie");
+    check_says(&visitor, "#verdict", "Refused: the signature matches no key.");
+    visitor.click("Drop the fallbacks");
+    visitor.click("Flush");
+    check_says(&visitor, "#verdict", "No cookie.");
+    assert!(!visitor.requests().contains(&site.url("/tick.js")), "JavaScript is off");
+    check_quiet(&visitor, &site);
+}
+
+#[test]
+fn all_of_it_can_be_done_from_the_keyboard() {
+    visit(|visitor, _| {
+        visitor.press_tab();
+        assert_eq!(visitor.focused(), "Skip to the forms");
+        visitor.press_enter();
+        visitor.press_tab();
+        assert_eq!(visitor.focused(), "Key");
+        visitor.type_text("cart");
+        visitor.press_tab();
+        assert_eq!(visitor.focused(), "Value, as JSON or text");
+        visitor.type_text("[1]");
+        visitor.enter();
+        check_says(visitor, "#json", r#"{"cart":[1]}"#);
+        // The notice has the focus, so that it is read out first.
+        assert_eq!(visitor.focused(), visitor.text("#notice"));
+
+        visitor.tab_to("User name");
+        visitor.type_text("ada");
+        visitor.tab_to("Log in");
+        visitor.enter();
+        check_says(visitor, "#user", "ada is logged in.");
+
+        visitor.tab_to("Seconds from its last writing");
+        visitor.type_text("300");
+        visitor.tab_to("Let the browser keep the cookie past its end, as a thief would");
+        visitor.press_space();
+        visitor.tab_to("Seconds from its last writing");
+        visitor.enter();
+        check_says(visitor, "#json", r#"{"user":"ada","_session_expiry":300}"#);
+        check_says(visitor, "#notice", "was not told when it ends");
+
+        visitor.tab_to("Remove _session_expiry");
+        visitor.enter();
+        check_says(visitor, "#json", r#"{"user":"ada"}"#);
+        for button in ["End with the browser", "End by default", "Cycle", "Rotate the key"] {
+            visitor.tab_to(button);
+            visitor.enter();
+        }
+        check_says(visitor, "#verdict", "Verified by fallback key 1;");
+        visitor.tab_to("Drop the fallbacks");
+        visitor.enter();
+        check_says(visitor, "#verdict", "Refused");
+        visitor.tab_to("Tamper with the cookie");
+        visitor.enter();
+        check_says(visitor, "#verdict", "Refused");
+        visitor.tab_to("Flush");
+        visitor.enter();
+        check_says(visitor, "#verdict", "No cookie.");
+    });
+}
+
+#[test]
+fn what_has_the_focus_can_be_seen() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        visitor.open(&visitor.read("location.origin"));
+        let mut seen = Vec::new();
+        visitor.tab_to("Skip to the forms");
+        while seen.last().is_none_or(|last| last != "Drop the fallbacks") {
+            let outline = visitor.read("getComputedStyle(document.activeElement).outlineStyle");
+            let focused = visitor.focused();
+            assert_eq!(outline, "solid", "around {focused}");
+            seen.push(focused);
+            assert!(seen.len() < 60, "Tab leads to {seen:?}");
+            visitor.press_tab();
+        }
+        for passed in ["Remove cart", "Key", "Log in", "Cycle", "Tamper with the cookie"] {
+            assert!(seen.iter().any(|name| name == passed), "{passed} is not in {seen:?}");
+        }
+    });
+}
+
+#[test]
+fn two_visitors_see_each_their_own_session() {
+    let (site, chromium) = (explorer(), Chromium::start());
+    let (ada, grace) = (chromium.visitor(), chromium.visitor());
+    ada.open(&site.url("/"));
+    set(&ada, "user", "ada");
+    grace.open(&site.url("/"));
+    check_says(&grace, "#verdict", "No cookie.");
+    set(&grace, "user", "grace");
+    ada.reload();
+    check_says(&ada, "#json", r#"{"user":"ada"}"#);
+    check_says(&grace, "#json", r#"{"user":"grace"}"#);
+    // Nor is the one told what was answered to the other.
+    assert!(!ada.sees("#form-answer"));
+    ada.click("Flush");
+    grace.reload();
+    check_says(&grace, "#json", r#"{"user":"grace"}"#);
+    check_quiet(&ada, &site);
+    check_quiet(&grace, &site);
+}
+
+#[test]
+fn a_form_on_another_site_changes_nothing() {
+    let (site, chromium) = (explorer(), Chromium::start());
+    let visitor = chromium.visitor();
+    visitor.open(&site.url("/"));
+    set(&visitor, "cart", "[1]");
+    // Another port is another origin but the same site: the cookie comes along.
+    let other = serve(format!(
+        "<form method=post action='{0}'><button name=do value=flush>Win</button></form>\
+         <form method=post action='{0}'><button name=do value=rotate>Turn</button></form>",
+        site.url("/")
+    ));
+    for button in ["Win", "Turn"] {
+        visitor.open(&other);
+        assert!(visitor.holds_a_cookie());
+        visitor.click(button);
+        check_says(&visitor, "body", "This form was sent by another site.");
+    }
+    visitor.open(&site.url("/"));
+    check_says(&visitor, "#json", r#"{"cart":[1]}"#);
+    check_says(&visitor, "#verdict", "Verified by key 0.");
+}
+
+#[test]
+fn the_page_fits_a_narrow_screen() {
+    visit(|visitor, _| {
+        visitor.resize(380, 700);
+        set(visitor, "a_key_that_is_rather_long_and_has_no_spaces_at_all", &"x1y2z3".repeat(60));
+        visitor.click("Rotate the key");
+        check_fits(visitor);
+        visitor.click("Tamper with the cookie");
+        check_fits(visitor);
+    });
+}
+
+/// Nothing is wider than the window, so that nobody has to scroll sideways.
+fn check_fits(visitor: &Visitor) {
+    assert_eq!(visitor.read("`${innerWidth}`"), "380");
+    let widest = visitor.read(
+        "(page => page.scrollWidth <= page.clientWidth ? 'fits' : `${page.scrollWidth} wide`)\
+         (document.documentElement)",
+    );
+    assert_eq!(widest, "fits");
+}
+
+#[test]
+fn the_page_follows_the_visitors_colours() {
+    visit(|visitor, _| {
+        let colours =
+            "(style => style.color + style.backgroundColor)(getComputedStyle(document.body))";
+        let light = visitor.read(colours);
+        visitor.prefer_dark();
+        assert_ne!(visitor.read(colours), light);
+    });
+}

@@ -194,15 +194,17 @@ impl Visitor {
 
     // How it is done.
 
-    /// Acts, and waits until another document is there, as a whole.
+    /// Acts, and waits until another page is there, as a whole and on the screen.
+    ///
+    /// Before it is painted Chromium drops clicks on it: nobody can have aimed at anything.
     fn leave<T>(&self, act: impl FnOnce() -> T) {
-        let document = || {
-            let identity = "document.readyState === 'complete' ? `${performance.timeOrigin}` : ''";
-            self.try_read(identity).filter(|identity| !identity.is_empty())
-        };
-        let former = until("a page", document);
+        let former = self.read("`${performance.timeOrigin}`");
         act();
-        until("another page", || document().filter(|present| *present != former));
+        let is_another = format!(
+            "`${{performance.timeOrigin != {former} && document.readyState == 'complete'
+                && performance.getEntriesByName('first-contentful-paint').length == 1}}`"
+        );
+        until("another page", || (self.try_read(&is_another)? == "true").then_some(()));
     }
 
     /// Clicks in the middle of what an XPath finds first, if nothing lies over it.

@@ -56,7 +56,7 @@ fn a_page_that_complains_or_asks_elsewhere_is_noticed() {
     let chromium = Chromium::start();
     let visitor = chromium.visitor();
     visitor.open(
-        "data:text/html,<script>console.log('hello'); null.length</script>\
+        "data:text/html,A page<script>console.log('hello'); null.length</script>\
          <img src='http://127.0.0.1:9/elsewhere'>",
     );
     until("three complaints", || (visitor.complaints().len() >= 3).then_some(()));

@@ -27,9 +27,7 @@ use axum::routing::get;
 use axum::{Form, Router};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use signed_session::{
-    CookieOptions, Expiry, Keyring, Session, SessionCodec, SessionManager, TimestampSigner, django,
-};
+use signed_session::{CookieOptions, Expiry, Keyring, Session, SessionCodec, SessionManager};
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio::net::TcpListener;
@@ -135,12 +133,6 @@ impl Explorer {
         texts.flat_map(|header| self.options.find(header)).last()
     }
 
-    /// Returns the JSON in a token that one of the keys signed, as it stands there.
-    fn json(&self, token: &str) -> Option<Box<RawValue>> {
-        let signer = TimestampSigner::new(&ring(&self.keys).ok()?, django::SESSION_SALT);
-        signer.unsign_object(token, None).ok()
-    }
-
     fn keep(&mut self, note: Note) -> Result<String, Failure> {
         let name = hex(&random::<16>()?);
         self.notes.push_back((name.clone(), note));
@@ -193,7 +185,6 @@ async fn show(State(explorer): Shared, uri: Uri, headers: HeaderMap) -> Result<R
     let token = explorer.token(&headers);
     let view = page::View {
         token,
-        json: token.filter(|_| session.refused().is_none()).and_then(|token| explorer.json(token)),
         session: &session,
         keys: &explorer.keys,
         note,

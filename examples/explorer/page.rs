@@ -1,7 +1,7 @@
 //! Turns a session, and what the server made of it, into a page. maud escapes all text.
 
 use maud::{DOCTYPE, Markup, html};
-use signed_session::{EncodeError, Session};
+use signed_session::{EncodeError, Session, Unverified};
 use time::OffsetDateTime;
 
 use crate::{COOKIE_AGE, COOKIE_NAME, Headers, Key, Note};
@@ -12,8 +12,6 @@ const MAX_COOKIE_LEN: usize = 4096;
 /// All that the page shows, but for what this very answer carries.
 pub struct View<'a> {
     pub token: Option<&'a str>,
-    /// Only of a token that was accepted.
-    pub json: Option<Box<serde_json::value::RawValue>>,
     pub session: &'a Session,
     pub entries: Vec<(&'a str, &'a str)>,
     pub keys: &'a [Key],
@@ -68,9 +66,10 @@ pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup 
 
 /// Splits a token into payload, stamp and signature; what is missing is empty.
 pub fn parts(token: &str) -> (&str, &str, &str) {
-    let (rest, signature) = token.rsplit_once(':').unwrap_or((token, ""));
-    let (payload, stamp) = rest.rsplit_once(':').unwrap_or((rest, ""));
-    (payload, stamp, signature)
+    match Unverified::new(token) {
+        Ok(parts) => (parts.payload(), parts.stamp().unwrap_or_default(), parts.signature()),
+        Err(_) => (token, "", ""),
+    }
 }
 
 fn cookie(view: &View<'_>) -> Markup {
@@ -86,7 +85,7 @@ fn cookie(view: &View<'_>) -> Markup {
                     span.signature { (signature) }
                 }
                 dl.parts {
-                    div.payload { dt { "Payload" } dd { (about_payload(view, payload)) } }
+                    div.payload { dt { "Payload" } dd { (about_payload(view.session, payload)) } }
                     div.stamp { dt { "Stamp" } dd { (about_stamp(view.session)) } }
                     div.signature { dt { "Signature" } dd { (about_signature(signature)) } }
                 }
@@ -137,17 +136,22 @@ fn verdict(session: &Session) -> Markup {
     }
 }
 
-fn about_payload(view: &View<'_>, payload: &str) -> Markup {
+/// The data of a session whose token was accepted.
+fn json(session: &Session) -> Option<String> {
+    session.signed_at().map(|_| session.to_json())
+}
+
+fn about_payload(session: &Session, payload: &str) -> Markup {
     html! {
-        @match &view.json {
+        @match json(session) {
             None => "The data. They were not read.",
             Some(json) if payload.starts_with('.') => {
-                "The data: " (grouped(json.get().len())) " bytes of JSON, "
+                "The data: " (grouped(json.len())) " bytes of JSON, "
                 strong { "compressed" } " by zlib (the dot says so), in base64: "
                 (grouped(payload.len())) " characters."
             }
             Some(json) => {
-                "The data: " (grouped(json.get().len())) " bytes of JSON, "
+                "The data: " (grouped(json.len())) " bytes of JSON, "
                 strong { "not compressed" } " (that would not make it shorter), in base64: "
                 (grouped(payload.len())) " characters."
             }
@@ -236,9 +240,9 @@ fn entries(view: &View<'_>) -> Markup {
                     }
                 }
             }
-            @if let Some(json) = &view.json {
+            @if let Some(json) = json(view.session) {
                 h3 #json-title { "As JSON, byte for byte" }
-                pre #json tabindex="0" aria-labelledby="json-title" { (json.get()) }
+                pre #json tabindex="0" aria-labelledby="json-title" { (json) }
             }
         }
     }

@@ -1,0 +1,192 @@
+//! Turns verdicts into what is printed, and counts them into an exit status.
+
+use std::fmt::Write as _;
+
+use time::OffsetDateTime;
+
+use crate::cli::form::{Holder, Shape};
+use crate::cli::json;
+use crate::cli::moment;
+use crate::cli::say;
+use crate::cli::verify::{Payload, Status, Verdict};
+
+/// How verdicts are printed.
+#[derive(Clone, Copy)]
+pub(crate) struct Style {
+    pub(crate) layout: Layout,
+    /// What is numbered in messages, if anything is: `line` or `token`.
+    pub(crate) unit: Option<&'static str>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Layout {
+    /// The payload as one line of JSON.
+    Json,
+    /// The payload as several lines of JSON.
+    Pretty,
+    /// An object for each token, good or not.
+    Records,
+    /// The text as it was signed.
+    Text,
+    /// The text for a terminal.
+    EscapedText,
+}
+
+/// What is to be printed for some tokens, and their numbers.
+#[derive(Default)]
+pub(crate) struct Answers {
+    pub(crate) out: String,
+    pub(crate) err: String,
+    pub(crate) tally: Tally,
+}
+
+impl Answers {
+    pub(crate) fn add(
+        &mut self,
+        style: Style,
+        number: u64,
+        verdict: &Verdict,
+        shape: Shape,
+        now: OffsetDateTime,
+    ) {
+        self.tally.add(verdict.status(), shape);
+        if style.layout == Layout::Records {
+            self.add_record(number, verdict, now);
+            return;
+        }
+        let place = style.unit.map_or(String::new(), |unit| format!("{unit} {number}: "));
+        if !shape.is_bare() {
+            self.err.push_str(&say::line("note", format_args!("{place}found {shape}")));
+        }
+        match &verdict.result {
+            Ok(payload) => self.add_payload(style.layout, payload),
+            Err(refusal) => {
+                self.err.push_str(&say::line("error", format_args!("{place}{refusal}")));
+            }
+        }
+    }
+
+    fn add_payload(&mut self, layout: Layout, payload: &Payload) {
+        match (payload, layout) {
+            (Payload::Json(text), Layout::Pretty) => self.out.push_str(&json::pretty(text)),
+            (Payload::Json(text), _) => json::append(&mut self.out, text),
+            (Payload::Text(text), Layout::Text) => self.out.push_str(text),
+            (Payload::Text(text), Layout::EscapedText) => self.out.push_str(&say::escape(text)),
+            (Payload::Text(text), _) => self.out.push_str(&json::string(text)),
+        }
+        self.out.push('\n');
+    }
+
+    fn add_record(&mut self, number: u64, verdict: &Verdict, now: OffsetDateTime) {
+        let status = verdict.status().name();
+        // Writing to a String cannot fail.
+        let _ = write!(self.out, r#"{{"line":{number},"status":"{status}","signed_at":"#);
+        let _ = match verdict.signed_at {
+            Some(moment) => write!(
+                self.out,
+                r#""{}","signed_at_unix":{},"age":{}"#,
+                moment::rfc3339(moment),
+                moment.unix_timestamp(),
+                moment::seconds(moment, now),
+            ),
+            None => self.out.write_str(r#"null,"signed_at_unix":null,"age":null"#),
+        };
+        let _ = match verdict.key_index {
+            Some(index) => write!(self.out, r#","key_index":{index},"payload":"#),
+            None => self.out.write_str(r#","key_index":null,"payload":"#),
+        };
+        match &verdict.result {
+            Ok(Payload::Json(text)) => json::append(&mut self.out, text),
+            Ok(Payload::Text(text)) => self.out.push_str(&json::string(text)),
+            Err(_) => self.out.push_str("null"),
+        }
+        self.out.push_str("}\n");
+    }
+}
+
+/// How many tokens there were, by status and by form.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tally {
+    statuses: [u64; Status::ALL.len()],
+    in_cookies: u64,
+    spaced: u64,
+    quoted: u64,
+    encoded: u64,
+}
+
+impl Tally {
+    pub(crate) fn of(verdict: &Verdict) -> Self {
+        let mut tally = Self::default();
+        tally.add(verdict.status(), Shape::default());
+        tally
+    }
+
+    fn add(&mut self, status: Status, shape: Shape) {
+        for (count, counted) in self.statuses.iter_mut().zip(Status::ALL) {
+            *count = count.saturating_add(u64::from(status == counted));
+        }
+        for (count, found) in [
+            (&mut self.in_cookies, shape.holder != Holder::None),
+            (&mut self.spaced, shape.spaced),
+            (&mut self.quoted, shape.quoted),
+            (&mut self.encoded, shape.encoded),
+        ] {
+            *count = count.saturating_add(u64::from(found));
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (count, more) in self.statuses.iter_mut().zip(other.statuses) {
+            *count = count.saturating_add(more);
+        }
+        for (count, more) in [
+            (&mut self.in_cookies, other.in_cookies),
+            (&mut self.spaced, other.spaced),
+            (&mut self.quoted, other.quoted),
+            (&mut self.encoded, other.encoded),
+        ] {
+            *count = count.saturating_add(more);
+        }
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.statuses.iter().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    fn count(&self, status: Status) -> u64 {
+        let counted = self.statuses.iter().zip(Status::ALL).find(|(_, other)| *other == status);
+        counted.map_or(0, |(count, _)| *count)
+    }
+
+    /// Returns the exit status: 0 all good, 3 nothing worse than expired, 1 refused.
+    pub(crate) fn exit_status(&self) -> u8 {
+        let expired = self.count(Status::Expired);
+        let refused = self.total().saturating_sub(self.count(Status::Ok));
+        match refused {
+            0 => 0,
+            _ if refused == expired => 3,
+            _ => 1,
+        }
+    }
+
+    /// `3 ok, 1 expired`
+    pub(crate) fn by_status(&self) -> String {
+        let counts = Status::ALL.iter().zip(self.statuses);
+        let named = counts.filter(|(_, count)| *count > 0);
+        let named = named.map(|(status, count)| format!("{count} {}", status.name()));
+        named.collect::<Vec<_>>().join(", ")
+    }
+
+    /// `2 in cookies, 1 in quotes`; nothing if all came bare.
+    pub(crate) fn by_form(&self) -> Option<String> {
+        let counts = [
+            (self.in_cookies, "in cookies"),
+            (self.spaced, "between spaces"),
+            (self.quoted, "in quotes"),
+            (self.encoded, "percent-encoded"),
+        ];
+        let named = counts.iter().filter(|(count, _)| *count > 0);
+        let named: Vec<_> = named.map(|(count, form)| format!("{count} {form}")).collect();
+        (!named.is_empty()).then(|| named.join(", "))
+    }
+}

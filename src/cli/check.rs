@@ -1,0 +1,136 @@
+//! Runs `decode` and `unsign`: tokens from arguments or standard input, verified and printed.
+
+use std::fs::File;
+use std::io::{self, IsTerminal as _, Seek as _};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use crate::cli::answer::{Answers, Layout, Style, Tally};
+use crate::cli::args::{Bulk, Decode, Format, TextFormat, Unsign};
+use crate::cli::bulk::{self, Job};
+use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
+use crate::cli::output::Output;
+use crate::cli::say;
+use crate::cli::verify::Verifier;
+
+pub(crate) fn decode(args: &Decode) -> Result<ExitCode, Failure> {
+    let keys = Keys::read(&args.rules.keys)?;
+    let verifier = Verifier::new(&args.rules, &keys.ring)?;
+    let layout = match args.format {
+        Format::Json => Layout::Json,
+        Format::Jsonl => Layout::Records,
+        Format::Pretty => Layout::Pretty,
+    };
+    check(verifier, layout, &args.tokens, &args.bulk)
+}
+
+pub(crate) fn unsign(args: &Unsign) -> Result<ExitCode, Failure> {
+    let keys = Keys::read(&args.keys)?;
+    let verifier = Verifier::of_text(args, &keys)?;
+    let layout = match args.format {
+        TextFormat::Json => Layout::Json,
+        TextFormat::Jsonl => Layout::Records,
+        TextFormat::Text if io::stdout().is_terminal() => Layout::EscapedText,
+        TextFormat::Text => Layout::Text,
+    };
+    check(verifier, layout, &args.tokens, &args.bulk)
+}
+
+fn check(
+    verifier: Verifier,
+    layout: Layout,
+    tokens: &[String],
+    bulk: &Bulk,
+) -> Result<ExitCode, Failure> {
+    let output = Arc::new(Output::new(bulk.summary, layout != Layout::Records));
+    match tokens {
+        [] => check_input(verifier, layout, bulk, &output)?,
+        [token] if token == "-" => check_input(verifier, layout, bulk, &output)?,
+        tokens => check_arguments(&verifier, layout, tokens, &output)?,
+    }
+    let tally = output.finish();
+    if tally.total() == 0 {
+        return Err(Failure::new("there was no token on standard input"));
+    }
+    give_hint(layout, &tally);
+    Ok(ExitCode::from(tally.exit_status()))
+}
+
+fn check_arguments(
+    verifier: &Verifier,
+    layout: Layout,
+    tokens: &[String],
+    output: &Output,
+) -> Result<(), Failure> {
+    let style = Style { layout, unit: (tokens.len() > 1).then_some("token") };
+    let now = verifier.clock.now();
+    for (token, number) in tokens.iter().zip(1..) {
+        let mut answers = Answers::default();
+        let (verdict, shape) = verifier.check_line(token.as_bytes(), now);
+        answers.add(style, number, &verdict, shape, now);
+        output.print(&answers)?;
+    }
+    Ok(())
+}
+
+fn check_input(
+    verifier: Verifier,
+    layout: Layout,
+    bulk: &Bulk,
+    output: &Arc<Output>,
+) -> Result<(), Failure> {
+    let on_interrupt = Arc::clone(output);
+    ctrlc::set_handler(move || on_interrupt.interrupt())
+        .map_err(|error| Failure::new(format_args!("Ctrl-C cannot be watched for: {error}")))?;
+    if let Some(len) = input_len() {
+        output.show_progress(len);
+    }
+    if io::stdin().is_terminal() {
+        say::note("reading tokens from the terminal, one a line");
+    }
+    let job = Job { verifier, style: Style { layout, unit: Some("line") } };
+    bulk::run(io::stdin(), job, output, bulk.threads)
+}
+
+/// Returns what is left of standard input, if it is a file.
+#[cfg(unix)]
+fn input_len() -> Option<u64> {
+    use std::os::fd::AsFd as _;
+
+    let mut file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    Some(metadata.len().saturating_sub(file.stream_position().ok()?))
+}
+
+#[cfg(not(unix))]
+fn input_len() -> Option<u64> {
+    None
+}
+
+/// Points to `explain`, where messages are for people and it can help.
+fn give_hint(layout: Layout, tally: &Tally) {
+    if layout != Layout::Records && tally.exit_status() == 1 {
+        say::hint("signed-session explain looks for the cause");
+    }
+}
+
+/// Reads one text: the argument or, for `-` or none, standard input without its last newline.
+pub(crate) fn text(argument: Option<String>, max_len: usize) -> Result<Vec<u8>, Failure> {
+    use std::io::Read as _;
+
+    if let Some(text) = argument.filter(|text| text != "-") {
+        return Ok(text.into_bytes());
+    }
+    let limit = u64::try_from(max_len).unwrap_or(u64::MAX);
+    let mut text = Vec::new();
+    let mut input = io::stdin().take(limit.saturating_add(2));
+    input.read_to_end(&mut text).map_err(|error| Failure::of_input(&error))?;
+    if text.ends_with(b"\n") {
+        text.pop();
+        if text.ends_with(b"\r") {
+            text.pop();
+        }
+    }
+    Ok(text)
+}

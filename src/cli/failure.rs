@@ -1,0 +1,60 @@
+//! Says why a command could not do its work, and ends with the status for that.
+
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+use crate::cli::say;
+
+/// What ends a command before it has a verdict.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The usage, a file or a key is wrong.
+    Wrong { message: String, hint: Option<String> },
+    /// Nobody reads the output any more.
+    BrokenPipe,
+}
+
+/// As shells report a program that the signal of a broken pipe has ended: not 0, for not every
+/// token was answered.
+const BROKEN_PIPE: u8 = 141;
+
+impl Failure {
+    pub(crate) fn new(message: impl Display) -> Self {
+        Self::Wrong { message: message.to_string(), hint: None }
+    }
+
+    pub(crate) fn hint(self, hint: impl Display) -> Self {
+        match self {
+            Self::Wrong { message, .. } => Self::Wrong { message, hint: Some(hint.to_string()) },
+            Self::BrokenPipe => self,
+        }
+    }
+
+    /// Explains a fault of standard output.
+    pub(crate) fn of_output(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::BrokenPipe,
+            _ => Self::new(format_args!("standard output cannot be written: {error}")),
+        }
+    }
+
+    /// Explains a fault of standard input.
+    pub(crate) fn of_input(error: &io::Error) -> Self {
+        Self::new(format_args!("standard input cannot be read: {error}"))
+    }
+
+    /// Tells the user, and returns the exit status.
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            Self::Wrong { message, hint } => {
+                say::error(message);
+                if let Some(hint) = hint {
+                    say::hint(hint);
+                }
+                ExitCode::from(2)
+            }
+            Self::BrokenPipe => ExitCode::from(BROKEN_PIPE),
+        }
+    }
+}

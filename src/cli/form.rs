@@ -1,0 +1,184 @@
+//! Turns a line as people have it into the tokens in it: bare, in a cookie header, quoted, encoded.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use signed_session::CookieOptions;
+
+use crate::cli::args::From;
+
+/// How many cookies of the name are looked at, as the library does.
+pub(crate) const MAX_COOKIES: usize = 16;
+
+/// What a line was recognised as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) holder: Holder,
+    pub(crate) spaced: bool,
+    pub(crate) quoted: bool,
+    pub(crate) encoded: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Holder {
+    #[default]
+    None,
+    Pair,
+    Cookie,
+    SetCookie,
+}
+
+impl Shape {
+    pub(crate) fn is_bare(self) -> bool {
+        self == Self::default()
+    }
+}
+
+/// `in a Cookie header, in quotes`
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [
+            (self.holder == Holder::Pair, "in name=value"),
+            (self.holder == Holder::Cookie, "in a Cookie header"),
+            (self.holder == Holder::SetCookie, "in a Set-Cookie header"),
+            (self.spaced, "between spaces"),
+            (self.quoted, "in quotes"),
+            (self.encoded, "percent-encoded"),
+        ];
+        let parts: Vec<&str> = parts.iter().filter(|part| part.0).map(|part| part.1).collect();
+        f.write_str(&parts.join(", "))
+    }
+}
+
+/// What a line holds.
+pub(crate) enum Found<'t> {
+    Token(Cow<'t, str>),
+    /// Several cookies of the name, which differ.
+    Tokens(Vec<Cow<'t, str>>),
+    NoCookie,
+}
+
+/// Finds the tokens of a line.
+///
+/// Genuine tokens of objects and sessions hold no space, quote, `%` or `=`, so
+/// that nothing here can make a good token of another. Text can hold them all:
+/// it is to be read with [`From::Token`].
+pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Found<'t>, Shape) {
+    let mut shape = Shape::default();
+    let is_plain = |byte: u8| byte > b' ' && !matches!(byte, b'=' | b'"' | b'%');
+    // A fold, not `all`: without an early exit the compiler uses vector instructions.
+    let is_bare = from == From::Auto && line.bytes().fold(true, |all, byte| all & is_plain(byte));
+    if from == From::Token || is_bare {
+        return (Found::Token(Cow::Borrowed(line)), shape);
+    }
+    let trimmed = line.trim_matches([' ', '\t']);
+    let (holder, cookies) = split_header(trimmed);
+    shape.holder = holder;
+    if holder == Holder::None && from == From::Auto && !is_pair(trimmed) {
+        shape.spaced = trimmed.len() < line.len();
+        return (Found::Token(undo(trimmed, &mut shape)), shape);
+    }
+    if holder == Holder::None {
+        shape.holder = Holder::Pair;
+    }
+    let mut tokens: Vec<Cow<'_, str>> = Vec::new();
+    for value in cookie.find(cookies) {
+        let token = undo(value, &mut shape);
+        if !tokens.contains(&token) {
+            tokens.push(token);
+        }
+        if tokens.len() > MAX_COOKIES {
+            break;
+        }
+    }
+    let found = match (tokens.len(), tokens.pop()) {
+        (_, None) => Found::NoCookie,
+        (1, Some(token)) => Found::Token(token),
+        (_, Some(last)) => {
+            tokens.push(last);
+            Found::Tokens(tokens)
+        }
+    };
+    (found, shape)
+}
+
+/// Splits off the header's name; of a `Set-Cookie` only the cookie itself is left.
+fn split_header(line: &str) -> (Holder, &str) {
+    let Some((name, cookies)) = line.split_once(':') else { return (Holder::None, line) };
+    if name.eq_ignore_ascii_case("cookie") {
+        (Holder::Cookie, cookies)
+    } else if name.eq_ignore_ascii_case("set-cookie") {
+        (Holder::SetCookie, cookies.split(';').next().unwrap_or(cookies))
+    } else {
+        (Holder::None, line)
+    }
+}
+
+/// Tells `name=value` from a token with the padding of base64.
+fn is_pair(line: &str) -> bool {
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~".contains(&byte);
+    line.split_once('=').is_some_and(|(name, value)| {
+        !name.is_empty()
+            && name.bytes().all(is_name)
+            && !value.starts_with(['=', ':'])
+            && !value.is_empty()
+    })
+}
+
+/// Takes off quotes and percent-encoding.
+fn undo<'t>(value: &'t str, shape: &mut Shape) -> Cow<'t, str> {
+    let mut token = Cow::Borrowed(value);
+    if let Some(unquoted) = unquote(&token) {
+        shape.quoted = true;
+        token = Cow::Owned(unquoted);
+    }
+    if let Some(decoded) = percent_decode(&token) {
+        shape.encoded = true;
+        token = Cow::Owned(decoded);
+        if let Some(unquoted) = unquote(&token) {
+            shape.quoted = true;
+            token = Cow::Owned(unquoted);
+        }
+    }
+    token
+}
+
+/// Takes off double quotes and, as Python's `http.cookies`, what they escape.
+pub(crate) fn unquote(text: &str) -> Option<String> {
+    let inner = text.strip_prefix('"')?.strip_suffix('"')?;
+    let mut out = String::with_capacity(inner.len());
+    let mut rest = inner.chars();
+    while let Some(character) = rest.next() {
+        if character != '\\' {
+            out.push(character);
+            continue;
+        }
+        let after = rest.as_str();
+        let octal = after.get(..3).filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()));
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => {
+                out.push(char::from(byte));
+                rest = after.get(3..).unwrap_or_default().chars();
+            }
+            None => out.extend(rest.next()),
+        }
+    }
+    Some(out)
+}
+
+/// Undoes percent-encoding; nothing if there is none, or none that is whole.
+pub(crate) fn percent_decode(text: &str) -> Option<String> {
+    if !text.contains('%') {
+        return None;
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('%') {
+        bytes.extend_from_slice(before.as_bytes());
+        let digits = after.get(..2).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        bytes.push(u8::from_str_radix(digits?, 16).ok()?);
+        rest = after.get(2..)?;
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    String::from_utf8(bytes).ok()
+}

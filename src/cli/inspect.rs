@@ -1,0 +1,126 @@
+//! Runs `inspect`: what a token says, which proves nothing.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use serde_json::value::RawValue;
+use signed_session::{DecodeError, Unverified};
+use time::OffsetDateTime;
+
+use crate::cli::args::{Inspect, ReportFormat};
+use crate::cli::check::text;
+use crate::cli::failure::Failure;
+use crate::cli::form::{self, Found};
+use crate::cli::json;
+use crate::cli::make::print;
+use crate::cli::moment;
+use crate::cli::say;
+use crate::cli::verify::cookie;
+
+pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
+    let max_len = args.limits.max_token_len;
+    let text = text(args.token, max_len.saturating_mul(3).saturating_add(64 * 1024))?;
+    let line = String::from_utf8(text).map_err(|_| Failure::new("the token is not text"))?;
+    let cookie = cookie(&args.form.cookie.cookie_name)?;
+    let (found, shape) = form::find(&line, args.form.from, &cookie);
+    if !shape.is_bare() {
+        say::note(format_args!("found {shape}"));
+    }
+    let token = match found {
+        Found::Token(token) => token,
+        Found::Tokens(_) => return Ok(refuse("there are several cookies of this name")),
+        Found::NoCookie => return Ok(refuse("there is no cookie of the name asked for")),
+    };
+    if token.len() > max_len {
+        return Ok(refuse(DecodeError::TooLong { len: token.len(), limit: max_len }));
+    }
+    let parts = match Unverified::new(&token) {
+        Ok(parts) => parts,
+        Err(error) => return Ok(refuse(error)),
+    };
+    let payload = parts.json(args.limits.max_payload_len).and_then(|text| {
+        let json: &RawValue = serde_json::from_str(&text).map_err(|_| DecodeError::Json)?;
+        Ok(json.get().to_owned())
+    });
+    let now = args.clock.clock().now();
+    print(
+        match args.format {
+            ReportFormat::Text => for_people(&parts, &payload, token.len(), now),
+            ReportFormat::Json => as_object(&parts, &payload, token.len(), now),
+        }
+        .trim_end(),
+    )
+}
+
+fn refuse(reason: impl std::fmt::Display) -> ExitCode {
+    say::error(reason);
+    ExitCode::from(1)
+}
+
+type Json = Result<String, DecodeError>;
+
+fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTime) -> String {
+    let mut out = String::from("unverified: anybody may have written this\n");
+    let mut line = |name: &str, text: &str| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "{name:<11}{}", say::escape(text));
+    };
+    line("token", &format!("{len} bytes"));
+    let packed = if parts.is_compressed() { "compressed" } else { "not compressed" };
+    line("payload", &format!("{} bytes, {packed}", parts.payload().len()));
+    match (parts.stamp(), parts.signed_at()) {
+        (None, _) => line("signed at", "it does not say"),
+        (Some(stamp), Err(_)) => line("signed at", &format!("unreadable: {stamp}")),
+        (Some(stamp), Ok(moment)) => {
+            let age = moment::ago(moment, now);
+            line("signed at", &format!("{}, {age}, stamp {stamp}", moment::both(moment)));
+        }
+    }
+    let signature = parts.signature();
+    let kind = kind(signature).map_or("no known length", |(_, name)| name);
+    line("signature", &format!("{} bytes, {kind}", signature.len()));
+    match json {
+        Ok(json) => {
+            line("JSON", &format!("{} bytes, unverified:", json.len()));
+            out.push_str(&json::pretty(json));
+        }
+        Err(error) => {
+            line("JSON", &format!("none: {error}"));
+            line("text", parts.payload());
+        }
+    }
+    out
+}
+
+fn as_object(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTime) -> String {
+    let moment = parts.signed_at().ok();
+    let number = |value: Option<i64>| value.map_or("null".to_owned(), |value| value.to_string());
+    let string = |value: Option<&str>| value.map_or("null".to_owned(), json::string);
+    let (payload, fault) = match json {
+        Ok(json) => (json::compact(json), None),
+        Err(error) => ("null".to_owned(), Some(error.to_string())),
+    };
+    format!(
+        r#"{{"verified":false,"token_len":{len},"payload_len":{},"compressed":{},"stamp":{},"signed_at":{},"signed_at_unix":{},"age":{},"signature_len":{},"signature_kind":{},"payload":{payload},"payload_error":{}}}"#,
+        parts.payload().len(),
+        parts.is_compressed(),
+        string(parts.stamp()),
+        string(moment.map(moment::rfc3339).as_deref()),
+        number(moment.map(OffsetDateTime::unix_timestamp)),
+        number(moment.map(|moment| moment::seconds(moment, now))),
+        parts.signature().len(),
+        string(kind(parts.signature()).map(|(name, _)| name)),
+        string(fault.as_deref()),
+    )
+}
+
+/// Tells what a signature of this length can be.
+pub(crate) fn kind(signature: &str) -> Option<(&'static str, &'static str)> {
+    match signature.len() {
+        27 => Some(("sha1", "as long as SHA-1's, of Django 3.0 and older")),
+        43 => Some(("sha256", "as long as SHA-256's")),
+        64 => Some(("sha384", "as long as SHA-384's")),
+        86 => Some(("sha512", "as long as SHA-512's")),
+        _ => None,
+    }
+}

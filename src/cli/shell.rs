@@ -1,0 +1,70 @@
+//! Prints help, manual pages and completions, all made of the one definition of the commands.
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::CommandFactory as _;
+use clap::error::ErrorKind;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use crate::cli::args::Cli;
+use crate::cli::failure::Failure;
+
+/// Prints the help or the version that was asked for, or says what is wrong with the usage.
+pub(crate) fn usage(error: &clap::Error) -> Result<ExitCode, Failure> {
+    let text = error.render().to_string();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return print(text.as_bytes()),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            return Err(Failure::new("there is no command").hint("try signed-session --help"));
+        }
+        _ => {}
+    }
+    // The message proper comes first, then perhaps tips, and the usage.
+    let mut parts = text.split("\n\n");
+    let message = parts.next().unwrap_or_default();
+    let words: Vec<&str> = message.split_whitespace().collect();
+    let message = words.join(" ");
+    let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
+    let usage = parts.find_map(|part| part.trim().strip_prefix("Usage: ")).unwrap_or_default();
+    let command = usage.split(' ').take_while(|word| !word.starts_with(['<', '[', '-']));
+    let command: Vec<&str> = command.collect();
+    Err(Failure::new(message).hint(format_args!("try {} --help", command.join(" "))))
+}
+
+pub(crate) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "signed-session", &mut text);
+    print(&text)
+}
+
+pub(crate) fn man(name: Option<&str>) -> Result<ExitCode, Failure> {
+    let mut cli = Cli::command();
+    // Gives the commands their full names.
+    cli.build();
+    let command = match name {
+        None => cli,
+        Some(name) => cli
+            .find_subcommand(name)
+            .cloned()
+            .map(|command| command.display_name(format!("signed-session-{name}")))
+            .ok_or_else(|| {
+                let message = format_args!("there is no command {name}").to_string();
+                Failure::new(message).hint("signed-session --help lists the commands")
+            })?,
+    };
+    let mut text = Vec::new();
+    // Writing to memory cannot fail.
+    let _ = Man::new(command).render(&mut text);
+    print(&text)
+}
+
+fn print(text: &[u8]) -> Result<ExitCode, Failure> {
+    let mut stdout = io::stdout().lock();
+    stdout
+        .write_all(text)
+        .and_then(|()| stdout.flush())
+        .map(|()| ExitCode::SUCCESS)
+        .map_err(|error| Failure::of_output(&error))
+}

@@ -1,7 +1,5 @@
 //! Turns verdicts into what is printed, and counts them into an exit status.
 
-use std::fmt::Write as _;
-
 use time::OffsetDateTime;
 
 use crate::cli::form::{Holder, Shape};
@@ -78,29 +76,33 @@ impl Answers {
     }
 
     fn add_record(&mut self, number: u64, verdict: &Verdict, now: OffsetDateTime) {
-        let status = verdict.status().name();
-        // Writing to a String cannot fail.
-        let _ = write!(self.out, r#"{{"line":{number},"status":"{status}","signed_at":"#);
-        let _ = match verdict.signed_at {
-            Some(moment) => write!(
-                self.out,
-                r#""{}","signed_at_unix":{},"age":{}"#,
-                moment::rfc3339(moment),
-                moment.unix_timestamp(),
-                moment::seconds(moment, now),
-            ),
-            None => self.out.write_str(r#"null,"signed_at_unix":null,"age":null"#),
-        };
-        let _ = match verdict.key_index {
-            Some(index) => write!(self.out, r#","key_index":{index},"payload":"#),
-            None => self.out.write_str(r#","key_index":null,"payload":"#),
-        };
-        match &verdict.result {
-            Ok(Payload::Json(text)) => json::append(&mut self.out, text),
-            Ok(Payload::Text(text)) => self.out.push_str(&json::string(text)),
-            Err(_) => self.out.push_str("null"),
+        let out = &mut self.out;
+        out.push_str(r#"{"line":"#);
+        moment::append_number(out, i64::try_from(number).unwrap_or(i64::MAX));
+        out.push_str(r#","status":""#);
+        out.push_str(verdict.status().name());
+        if let Some(moment) = verdict.signed_at {
+            out.push_str(r#"","signed_at":""#);
+            moment::append_rfc3339(out, moment);
+            out.push_str(r#"","signed_at_unix":"#);
+            moment::append_number(out, moment.unix_timestamp());
+            out.push_str(r#","age":"#);
+            moment::append_number(out, moment::seconds(moment, now));
+        } else {
+            out.push_str(r#"","signed_at":null,"signed_at_unix":null,"age":null"#);
         }
-        self.out.push_str("}\n");
+        out.push_str(r#","key_index":"#);
+        match verdict.key_index.map(i64::try_from) {
+            Some(Ok(index)) => moment::append_number(out, index),
+            _ => out.push_str("null"),
+        }
+        out.push_str(r#","payload":"#);
+        match &verdict.result {
+            Ok(Payload::Json(text)) => json::append(out, text),
+            Ok(Payload::Text(text)) => out.push_str(&json::string(text)),
+            Err(_) => out.push_str("null"),
+        }
+        out.push_str("}\n");
     }
 }
 

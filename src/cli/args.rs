@@ -116,10 +116,11 @@ pub(crate) struct Encode {
 /// are passed over.
 #[derive(Args)]
 #[command(after_help = "\
-With --format jsonl there is an object for each token, in order, good or not, with line, status,
-signed_at (RFC 3339), signed_at_unix, age (seconds), key_index (0 is the key that signs) and payload;
-what is not known is null. status is one of ok, expired, not_yet_valid, revoked, bad_signature,
-malformed, too_long, bad_payload. The other formats say on standard error what was refused.
+With --format jsonl there is an object for each token, in order, good or not: line, status,
+signed_at (RFC 3339), signed_at_unix, age (in seconds), key_index (0 is the key that signs) and
+payload; what is not known is null. status is one of ok, expired, not_yet_valid, revoked,
+bad_signature, malformed, too_long, bad_payload. The other formats say on standard error what
+was refused.
 
 Exit status: 0 all good, 1 refused, 2 usage, files or keys, 3 genuine but expired.
 
@@ -167,8 +168,8 @@ pub(crate) struct Sign {
 /// Text may look like a cookie or hold quotes: it is taken as it stands, unless --from says otherwise.
 #[derive(Args)]
 #[command(after_help = "\
-On a terminal, characters that could steer it are shown as escapes; elsewhere the text is printed as
-it was signed. --format json and jsonl are as for decode, the payload a JSON string.
+On a terminal, characters that could steer it are shown as escapes; elsewhere the text is printed
+as it was signed. --format json and jsonl are as for decode, the payload a JSON string.
 
 Exit status: 0 all good, 1 refused, 2 usage, files or keys, 3 genuine but expired.
 

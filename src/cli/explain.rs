@@ -141,7 +141,7 @@ pub(crate) fn inside(
         DecodeError::NotAnObject => {
             let says = "it is genuine, but holds no object, as a session is";
             Cause::new("not_an_object", says, "to read it as a session")
-                .hint("--object, with its salt, reads any JSON")
+                .hint("under a salt of your own --object reads any JSON")
         }
         DecodeError::BadExpiry => {
             let says = "it is genuine, but its _session_expiry says nothing usable";
@@ -167,7 +167,8 @@ fn for_people(verdict: &Verdict, shape: Shape, findings: &Findings, now: OffsetD
         Err(refusal) => line("refused", &format!("{}, {refusal}", verdict.status().name())),
     }
     if !shape.is_bare() {
-        line("note", &format!("found {shape}: as it stands it is refused"));
+        let only = if verdict.result.is_ok() { "; as it stands it is refused" } else { "" };
+        line("found", &format!("{shape}{only}"));
     }
     for cause in &findings.causes {
         line("cause", &format!("{}: {}", cause.name, cause.says));

@@ -65,10 +65,7 @@ pub(crate) enum Found<'t> {
 /// it is to be read with [`From::Token`].
 pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Found<'t>, Shape) {
     let mut shape = Shape::default();
-    let is_plain = |byte: u8| byte > b' ' && !matches!(byte, b'=' | b'"' | b'%');
-    // A fold, not `all`: without an early exit the compiler uses vector instructions.
-    let is_bare = from == From::Auto && line.bytes().fold(true, |all, byte| all & is_plain(byte));
-    if from == From::Token || is_bare {
+    if from == From::Token || from == From::Auto && is_bare(line) {
         return (Found::Token(Cow::Borrowed(line)), shape);
     }
     let trimmed = line.trim_matches([' ', '\t']);
@@ -92,7 +89,7 @@ pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Fo
         }
     }
     let found = match (tokens.len(), tokens.pop()) {
-        (_, None) => Found::NoCookie,
+        (_, None) => return (Found::NoCookie, Shape::default()),
         (1, Some(token)) => Found::Token(token),
         (_, Some(last)) => {
             tokens.push(last);
@@ -100,6 +97,18 @@ pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Fo
         }
     };
     (found, shape)
+}
+
+/// Tells whether a line holds none of what stands around tokens.
+fn is_bare(line: &str) -> bool {
+    // Sums, and no early exit: the compiler makes vector instructions of them.
+    let odd = line.bytes().fold(0, |odd, byte| {
+        odd | u8::from(byte <= b' ')
+            | u8::from(byte == b'=')
+            | u8::from(byte == b'"')
+            | u8::from(byte == b'%')
+    });
+    odd == 0
 }
 
 /// Splits off the header's name; of a `Set-Cookie` only the cookie itself is left.

@@ -15,7 +15,7 @@ use crate::cli::json;
 use crate::cli::make::print;
 use crate::cli::moment;
 use crate::cli::say;
-use crate::cli::verify::cookie;
+use crate::cli::verify::{Refusal, cookie};
 
 pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
     let max_len = args.limits.max_token_len;
@@ -29,7 +29,7 @@ pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
     let token = match found {
         Found::Token(token) => token,
         Found::Tokens(_) => return Ok(refuse("there are several cookies of this name")),
-        Found::NoCookie => return Ok(refuse("there is no cookie of the name asked for")),
+        Found::NoCookie => return Ok(refuse(Refusal::NoCookie)),
     };
     if token.len() > max_len {
         return Ok(refuse(DecodeError::TooLong { len: token.len(), limit: max_len }));
@@ -65,9 +65,10 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{name:<11}{}", say::escape(text));
     };
-    line("token", &format!("{len} bytes"));
+    let bytes = |len: usize| format!("{len} {}", if len == 1 { "byte" } else { "bytes" });
+    line("token", &bytes(len));
     let packed = if parts.is_compressed() { "compressed" } else { "not compressed" };
-    line("payload", &format!("{} bytes, {packed}", parts.payload().len()));
+    line("payload", &format!("{}, {packed}", bytes(parts.payload().len())));
     match (parts.stamp(), parts.signed_at()) {
         (None, _) => line("signed at", "it does not say"),
         (Some(stamp), Err(_)) => line("signed at", &format!("unreadable: {stamp}")),
@@ -78,10 +79,10 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
     }
     let signature = parts.signature();
     let kind = kind(signature).map_or("no known length", |(_, name)| name);
-    line("signature", &format!("{} bytes, {kind}", signature.len()));
+    line("signature", &format!("{}, {kind}", bytes(signature.len())));
     match json {
         Ok(json) => {
-            line("JSON", &format!("{} bytes, unverified:", json.len()));
+            line("JSON", &format!("{}, unverified:", bytes(json.len())));
             out.push_str(&json::pretty(json));
         }
         Err(error) => {

@@ -72,8 +72,10 @@ impl<R: Read> Blocks<R> {
             }
             let mut fresh = bytes.get(start..).unwrap_or_default();
             if self.dropping {
-                let dropped = fresh.iter().position(|byte| *byte == b'\n').unwrap_or(fresh.len());
-                self.dropping = dropped == fresh.len();
+                // Reading from memory cannot fail.
+                let skipped = (&mut &*fresh).skip_until(b'\n').unwrap_or(fresh.len());
+                self.dropping = !fresh.get(..skipped).unwrap_or_default().ends_with(b"\n");
+                let dropped = skipped.saturating_sub(usize::from(!self.dropping));
                 bytes.drain(start..start.saturating_add(dropped));
                 fresh = bytes.get(start..).unwrap_or_default();
             }

@@ -83,8 +83,55 @@ pub(crate) fn both(moment: OffsetDateTime) -> String {
 
 /// Writes a moment as RFC 3339 in UTC.
 pub(crate) fn rfc3339(moment: OffsetDateTime) -> String {
-    // Stamps lie between 1970 and 9999, which this form can say.
-    moment.format(&Rfc3339).unwrap_or_default()
+    let mut out = String::with_capacity(20);
+    append_rfc3339(&mut out, moment);
+    out
+}
+
+/// Does the same at the end of a text, many times faster than the general formats of `time`.
+///
+/// Whole seconds count, as in a stamp.
+pub(crate) fn append_rfc3339(out: &mut String, moment: OffsetDateTime) {
+    let utc = moment.checked_to_offset(UtcOffset::UTC).unwrap_or(moment);
+    let (year, month, day) = utc.to_calendar_date();
+    let (hour, minute, second) = utc.to_hms();
+    let year = year.unsigned_abs();
+    // Stamps lie between 1970 and 9999.
+    let high = u8::try_from(year.checked_div(100).unwrap_or(0)).unwrap_or(99);
+    let low = u8::try_from(year.checked_rem(100).unwrap_or(0)).unwrap_or(0);
+    for (number, after) in [
+        (high, ""),
+        (low, "-"),
+        (u8::from(month), "-"),
+        (day, "T"),
+        (hour, ":"),
+        (minute, ":"),
+        (second, "Z"),
+    ] {
+        for digit in [number.checked_div(10), number.checked_rem(10)] {
+            out.push(char::from(b'0'.saturating_add(digit.unwrap_or(0))));
+        }
+        out.push_str(after);
+    }
+}
+
+/// Writes a number at the end of a text.
+pub(crate) fn append_number(out: &mut String, number: i64) {
+    if number < 0 {
+        out.push('-');
+    }
+    let mut rest = number.unsigned_abs();
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len();
+    for (place, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or(0));
+        rest /= 10;
+        first = place;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.push_str(digits.get(first..).and_then(|text| str::from_utf8(text).ok()).unwrap_or("0"));
 }
 
 /// Returns the whole seconds from one moment to another, negative if that one came first.

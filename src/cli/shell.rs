@@ -27,7 +27,8 @@ pub(crate) fn usage(error: &clap::Error) -> Result<ExitCode, Failure> {
     let words: Vec<&str> = message.split_whitespace().collect();
     let message = words.join(" ");
     let message = message.strip_prefix("error: ").unwrap_or(&message).to_owned();
-    let usage = parts.find_map(|part| part.trim().strip_prefix("Usage: ")).unwrap_or_default();
+    let usage = parts.find_map(|part| part.trim().strip_prefix("Usage: "));
+    let usage = usage.unwrap_or("signed-session");
     let command = usage.split(' ').take_while(|word| !word.starts_with(['<', '[', '-']));
     let command: Vec<&str> = command.collect();
     Err(Failure::new(message).hint(format_args!("try {} --help", command.join(" "))))

@@ -91,14 +91,12 @@ impl<'a> Search<'a> {
 
     pub(crate) fn run(&self, line: &str, refusal: &Refusal) -> Findings {
         let mut findings = Findings::default();
-        if let Some(cause) = too_long(refusal) {
-            findings.causes.push(cause);
-        }
-        if line.len() > self.verifier.max_line_len() {
+        if refusal.status() == Status::TooLong {
+            findings.causes.push(self.too_long(line, refusal));
             return findings;
         }
-        for (name, token) in self.tokens(line) {
-            self.examine(&token, name.as_deref(), &mut findings);
+        for (place, token) in self.tokens(line) {
+            self.examine(&token, place, &mut findings);
             if !findings.causes.is_empty() {
                 return findings;
             }
@@ -113,20 +111,27 @@ impl<'a> Search<'a> {
         findings
     }
 
-    /// Lists what in a line may be a token, with the name of its cookie if that is another.
-    fn tokens(&self, line: &str) -> Vec<(Option<String>, String)> {
+    /// Lists what in a line may be a token, and what is odd about its place.
+    fn tokens(&self, line: &str) -> Vec<(Option<Cause>, String)> {
         let Ok(cookie) = CookieOptions::new(self.verifier.cookie_name()) else { return Vec::new() };
         let mut tokens = vec![(None, line.to_owned())];
-        match form::find(line, From::Auto, &cookie).0 {
-            Found::Token(token) => tokens.push((None, token.into_owned())),
+        let (found, shape) = form::find(line, From::Auto, &cookie);
+        let place = || {
+            let cause = Cause::new("form", format_args!("it stands {shape}"), "each form of token");
+            Some(cause.hint("--from auto finds it there"))
+        };
+        match found {
+            Found::Token(token) => tokens.push((place(), token.into_owned())),
             Found::Tokens(found) => {
-                tokens.extend(found.into_iter().map(|token| (None, token.into_owned())));
+                tokens.extend(found.into_iter().map(|token| (place(), token.into_owned())));
             }
             Found::NoCookie => {
                 let pairs = line.split(';').filter_map(|pair| pair.split_once('='));
                 let named = pairs.map(|(name, value)| {
                     let name = name.rsplit(':').next().unwrap_or(name).trim();
-                    (Some(name.to_owned()), value.to_owned())
+                    let says = format!("it stands in the cookie {name}");
+                    let cause = Cause::new("cookie_name", says, "each cookie of the header");
+                    (Some(cause.hint(format_args!("--cookie-name {name}"))), value.to_owned())
                 });
                 tokens.extend(named.take(form::MAX_COOKIES));
             }
@@ -134,8 +139,18 @@ impl<'a> Search<'a> {
         tokens
     }
 
+    fn too_long(&self, line: &str, refusal: &Refusal) -> Cause {
+        let is_whole = line.len() <= self.verifier.max_line_len();
+        let is_genuine = is_whole && self.suspects.iter().any(|suspect| suspect.signed(line));
+        let also =
+            if is_genuine { "; apart from that it is genuine" } else { "; nor does a key match" };
+        let tried = "its length against the limits, and the keys";
+        Cause::new("too_long", format_args!("{refusal}{also}"), tried)
+            .hint("--max-token-len BYTES, if it is to be read")
+    }
+
     /// Repairs a token step by step until a key matches the whole of it, or at least a part.
-    fn examine<'s>(&'s self, token: &str, cookie: Option<&str>, findings: &mut Findings) {
+    fn examine<'s>(&'s self, token: &str, place: Option<Cause>, findings: &mut Findings) {
         let mut text = token.to_owned();
         let mut repaired: Vec<Repair> = Vec::new();
         let mut stages = vec![(text.clone(), repaired.clone())];
@@ -149,13 +164,13 @@ impl<'a> Search<'a> {
         }
         for (text, repaired) in &stages {
             if let Some(suspect) = self.suspects.iter().find(|suspect| suspect.signed(text)) {
-                return self.conclude(text, cookie, repaired, suspect, None, findings);
+                return self.conclude(text, place, repaired, suspect, None, findings);
             }
         }
         for (text, repaired) in &stages {
             let part = |suspect: &'s Suspect| Some((suspect, suspect.signed_part_of(text)?));
             if let Some((suspect, damage)) = self.suspects.iter().find_map(part) {
-                return self.conclude(text, cookie, repaired, suspect, Some(damage), findings);
+                return self.conclude(text, place, repaired, suspect, Some(damage), findings);
             }
         }
     }
@@ -164,19 +179,16 @@ impl<'a> Search<'a> {
     fn conclude(
         &self,
         text: &str,
-        cookie: Option<&str>,
+        place: Option<Cause>,
         repaired: &[Repair],
         suspect: &Suspect,
         damage: Option<(&str, String)>,
         findings: &mut Findings,
     ) {
-        if let Some(name) = cookie {
-            let says = format!("it stands in the cookie {name}");
-            let cause = Cause::new("cookie_name", says, "each cookie of the header");
-            findings.causes.push(cause.hint(format_args!("--cookie-name {name}")));
-        }
+        findings.causes.extend(place);
         if !repaired.is_empty() {
-            let names: Vec<&str> = repaired.iter().map(|repair| repair.0).collect();
+            let mut names: Vec<&str> = repaired.iter().map(|repair| repair.0).collect();
+            names.dedup();
             let says: Vec<&str> = repaired.iter().map(|repair| repair.1).collect();
             let says = format!("it is genuine without {}", says.join(", and "));
             findings.causes.push(Cause::new(
@@ -303,16 +315,6 @@ fn spellings(secret: &[u8]) -> Vec<(Option<&'static str>, zeroize::Zeroizing<Vec
         }
     }
     spellings.into_iter().map(|(says, bytes)| (says, zeroize::Zeroizing::new(bytes))).collect()
-}
-
-fn too_long(refusal: &Refusal) -> Option<Cause> {
-    match refusal.status() {
-        Status::TooLong => {
-            let cause = Cause::new("too_long", refusal, "its length against the limits");
-            Some(cause.hint("--max-token-len BYTES, if it is to be read"))
-        }
-        _ => None,
-    }
 }
 
 /// Says what a token that nothing verifies looks like; last of all, that it is forged.

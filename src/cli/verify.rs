@@ -146,7 +146,9 @@ impl fmt::Display for Refusal {
             Self::Token(error) => error.fmt(f),
             Self::LongLine => f.write_str("the line is longer than any token within the limit"),
             Self::NotText => f.write_str("the token is not text"),
-            Self::NoCookie => f.write_str("there is no cookie of the name asked for"),
+            Self::NoCookie => {
+                f.write_str("there is no cookie of the name asked for with --cookie-name")
+            }
         }
     }
 }

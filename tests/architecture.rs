@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Every room with its floor, from the ground up. `lib.rs` lists the rooms in this order.
 const HOUSE: &[(u32, &str)] = &[
@@ -29,15 +29,45 @@ const HOUSE: &[(u32, &str)] = &[
     (9, "axum"),
 ];
 
+/// The rooms of the command line, which is a crate of its own, in the same way. `cli/mod.rs` lists them.
+const CLI: &[(u32, &str)] = &[
+    (0, "say"),
+    (0, "moment"),
+    (0, "json"),
+    (0, "salt"),
+    (0, "lines"),
+    (1, "failure"),
+    (1, "args"),
+    (2, "keys"),
+    (2, "form"),
+    (2, "pipe"),
+    (3, "verify"),
+    (4, "answer"),
+    (4, "causes"),
+    (5, "output"),
+    (5, "suspects"),
+    (6, "bulk"),
+    (6, "make"),
+    (6, "inspect"),
+    (6, "explain"),
+    (6, "shell"),
+    (7, "check"),
+];
+
 /// Rooms that a line of code names, as `crate::room` or in braces behind `crate::`.
 fn rooms_named(code: &str) -> Vec<String> {
+    named_behind("crate::", code)
+}
+
+/// What a line of code names behind a path, by itself or in braces.
+fn named_behind(path: &str, code: &str) -> Vec<String> {
     let word = |text: &str| {
         let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         text[..end.unwrap_or(text.len())].to_owned()
     };
     let mut named = Vec::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
+    for (at, _) in code.match_indices(path) {
+        let rest = &code[at + path.len()..];
         match rest.strip_prefix('{') {
             // A group of rooms: each item begins with one, outside of inner braces.
             Some(group) => {
@@ -85,8 +115,12 @@ fn faults(room: &str, source: &str, floors: &BTreeMap<&str, u32>) -> Vec<String>
     faults
 }
 
+fn path(file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
+}
+
 fn source(file: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
+    let path = path("src").join(file.trim_start_matches('/'));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -140,16 +174,80 @@ fn the_library_lists_its_rooms_in_floor_order() {
 
 #[test]
 fn every_file_is_a_room_and_opens_with_one_sentence() {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = 0;
-    for entry in fs::read_dir(directory).unwrap() {
-        let name = entry.unwrap().file_name().into_string().unwrap();
-        let room = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{name} is no Rust file"));
-        assert!(room == "lib" || floors().contains_key(room), "{name} is not in the plan");
-        let source = source(&name);
-        let first = source.lines().next().unwrap_or_default();
-        assert!(first.starts_with("//! ") && first.ends_with('.'), "{name} opens with {first:?}");
-        files += 1;
+    for (directory, rooms, others) in [("", HOUSE, &["lib", "main"][..]), ("cli", CLI, &["mod"])] {
+        let mut files = 0;
+        for entry in fs::read_dir(path("src").join(directory)).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            if entry.file_type().unwrap().is_dir() {
+                assert_eq!((directory, name.as_str()), ("", "cli"));
+                continue;
+            }
+            let room = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{name} is no Rust file"));
+            let is_room = rooms.iter().any(|(_, known)| *known == room);
+            assert!(is_room || others.contains(&room), "{name} is not in the plan");
+            let source = source(&format!("{directory}/{name}"));
+            let first = source.lines().next().unwrap_or_default();
+            let is_sentence = first.starts_with("//! ") && first.ends_with('.');
+            assert!(is_sentence, "{name} opens with {first:?}");
+            files += 1;
+        }
+        assert_eq!(files, rooms.len() + others.len());
     }
-    assert_eq!(files, HOUSE.len() + 1);
+}
+
+/// What is wrong with the imports of one room of the command line.
+fn faults_of_cli(room: &str, source: &str) -> Vec<String> {
+    let floor = |name: &str| CLI.iter().find(|(_, room)| *room == name).map(|(floor, _)| *floor);
+    let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+    let mut faults = Vec::new();
+    for (way, what) in [
+        ("#[path", "a room by its path"),
+        ("include!", "a file"),
+        ("super::", "a relative path"),
+        ("extern crate", "a crate"),
+    ] {
+        if code.contains(way) {
+            faults.push(format!("{room} names {what}"));
+        }
+    }
+    // From the crate only the command line itself can be named: the library is `signed_session`.
+    let rooms = rooms_named(&code);
+    faults.extend(
+        rooms.iter().filter(|named| *named != "cli").map(|named| format!("{room}: {named}")),
+    );
+    for named in named_behind("crate::cli::", &code) {
+        match floor(&named) {
+            Some(lower) if floor(room).is_none_or(|floor| lower < floor) => {}
+            _ => faults.push(format!("{room} imports {named}")),
+        }
+    }
+    faults
+}
+
+#[test]
+fn the_command_line_stands_on_the_public_library_alone_and_its_imports_point_down() {
+    let faults: Vec<String> = CLI
+        .iter()
+        .flat_map(|(_, room)| faults_of_cli(room, &source(&format!("cli/{room}.rs"))))
+        .chain(faults_of_cli("mod", &source("cli/mod.rs")))
+        .chain(faults_of_cli("main", &source("main.rs")))
+        .collect();
+    assert!(faults.is_empty(), "{faults:#?}");
+    for (room, code) in [
+        ("say", "use crate::cli::failure::Failure;"),
+        ("suspects", "use crate::cli::explain::explain;"),
+        ("salt", "use crate::codec::SESSION_SALT;"),
+        ("salt", "#[path = \"../codec.rs\"]"),
+        ("salt", "include!(\"../codec.rs\");"),
+        ("check", "use super::bulk;"),
+    ] {
+        assert_eq!(faults_of_cli(room, code).len(), 1, "{room}: {code}");
+    }
+    let listed: Vec<String> = source("cli/mod.rs")
+        .lines()
+        .filter_map(|line| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned()))
+        .collect();
+    assert_eq!(listed, CLI.iter().map(|(_, room)| *room).collect::<Vec<_>>());
+    assert!(CLI.is_sorted_by_key(|(floor, _)| *floor));
 }

@@ -114,23 +114,3 @@ fn give_hint(layout: Layout, tally: &Tally) {
         say::hint("signed-session explain looks for the cause");
     }
 }
-
-/// Reads one text: the argument or, for `-` or none, standard input without its last newline.
-pub(crate) fn text(argument: Option<String>, max_len: usize) -> Result<Vec<u8>, Failure> {
-    use std::io::Read as _;
-
-    if let Some(text) = argument.filter(|text| text != "-") {
-        return Ok(text.into_bytes());
-    }
-    let limit = u64::try_from(max_len).unwrap_or(u64::MAX);
-    let mut text = Vec::new();
-    let mut input = io::stdin().take(limit.saturating_add(2));
-    input.read_to_end(&mut text).map_err(|error| Failure::of_input(&error))?;
-    if text.ends_with(b"\n") {
-        text.pop();
-        if text.ends_with(b"\r") {
-            text.pop();
-        }
-    }
-    Ok(text)
-}

@@ -191,3 +191,14 @@ pub(crate) fn percent_decode(text: &str) -> Option<String> {
     bytes.extend_from_slice(rest.as_bytes());
     String::from_utf8(bytes).ok()
 }
+
+/// Tells what a signature of this length can be.
+pub(crate) fn kind(signature: &str) -> Option<(&'static str, &'static str)> {
+    match signature.len() {
+        27 => Some(("sha1", "as long as SHA-1's, of Django 3.0 and older")),
+        43 => Some(("sha256", "as long as SHA-256's")),
+        64 => Some(("sha384", "as long as SHA-384's")),
+        86 => Some(("sha512", "as long as SHA-512's")),
+        _ => None,
+    }
+}

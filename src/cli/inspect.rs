@@ -8,12 +8,11 @@ use signed_session::{DecodeError, Unverified};
 use time::OffsetDateTime;
 
 use crate::cli::args::{Inspect, ReportFormat};
-use crate::cli::check::text;
 use crate::cli::failure::Failure;
-use crate::cli::form::{self, Found};
+use crate::cli::form::{self, Found, kind};
 use crate::cli::json;
-use crate::cli::make::print;
 use crate::cli::moment;
+use crate::cli::pipe::{print, text};
 use crate::cli::say;
 use crate::cli::verify::{Refusal, cookie};
 
@@ -113,15 +112,4 @@ fn as_object(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTim
         string(kind(parts.signature()).map(|(name, _)| name)),
         string(fault.as_deref()),
     )
-}
-
-/// Tells what a signature of this length can be.
-pub(crate) fn kind(signature: &str) -> Option<(&'static str, &'static str)> {
-    match signature.len() {
-        27 => Some(("sha1", "as long as SHA-1's, of Django 3.0 and older")),
-        43 => Some(("sha256", "as long as SHA-256's")),
-        64 => Some(("sha384", "as long as SHA-384's")),
-        86 => Some(("sha512", "as long as SHA-512's")),
-        _ => None,
-    }
 }

@@ -1,6 +1,5 @@
 //! Runs `encode`, `sign` and `keygen`: what was given, made into a token or a secret and printed.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use base64::Engine as _;
@@ -10,10 +9,10 @@ use signed_session::{Compress, EncodeError, SessionCodec, Signer};
 use zeroize::Zeroizing;
 
 use crate::cli::args::{Encode, Sign};
-use crate::cli::check::text;
 use crate::cli::failure::Failure;
 use crate::cli::json;
 use crate::cli::keys::Keys;
+use crate::cli::pipe::{print, text};
 use crate::cli::verify::{default_text_salt, is_object, undated_salt};
 
 /// The longest text on standard input, in bytes.
@@ -78,13 +77,4 @@ fn input(argument: Option<String>) -> Result<String, Failure> {
         return Err(Failure::new(format_args!("the input has more than {MAX_INPUT_LEN} bytes")));
     }
     String::from_utf8(bytes).map_err(|_| Failure::new("the input is not UTF-8"))
-}
-
-/// Prints a line.
-pub(crate) fn print(text: &str) -> Result<ExitCode, Failure> {
-    let mut stdout = io::stdout().lock();
-    writeln!(stdout, "{text}")
-        .and_then(|()| stdout.flush())
-        .map(|()| ExitCode::SUCCESS)
-        .map_err(|error| Failure::of_output(&error))
 }

@@ -1,24 +1,27 @@
 //! Turns a command into what it prints and its exit status, on the library's public API alone.
 
+// One line a room, in the order of the floors: imports point up this list only.
 mod say;
-mod failure;
 mod moment;
 mod json;
 mod salt;
+mod lines;
+mod failure;
 mod args;
 mod keys;
 mod form;
+mod pipe;
 mod verify;
 mod answer;
-mod lines;
+mod causes;
 mod output;
+mod suspects;
 mod bulk;
 mod make;
-mod check;
 mod inspect;
 mod explain;
-mod suspects;
 mod shell;
+mod check;
 
 use std::process::ExitCode;
 

@@ -1,6 +1,5 @@
 //! Prints help, manual pages and completions, all made of the one definition of the commands.
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -10,12 +9,13 @@ use clap_mangen::Man;
 
 use crate::cli::args::Cli;
 use crate::cli::failure::Failure;
+use crate::cli::pipe::print_bytes;
 
 /// Prints the help or the version that was asked for, or says what is wrong with the usage.
 pub(crate) fn usage(error: &clap::Error) -> Result<ExitCode, Failure> {
     let text = error.render().to_string();
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return print(text.as_bytes()),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => return print_bytes(text.as_bytes()),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             return Err(Failure::new("there is no command").hint("try signed-session --help"));
         }
@@ -37,7 +37,7 @@ pub(crate) fn usage(error: &clap::Error) -> Result<ExitCode, Failure> {
 pub(crate) fn completions(shell: Shell) -> Result<ExitCode, Failure> {
     let mut text = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "signed-session", &mut text);
-    print(&text)
+    print_bytes(&text)
 }
 
 pub(crate) fn man(name: Option<&str>) -> Result<ExitCode, Failure> {
@@ -58,14 +58,5 @@ pub(crate) fn man(name: Option<&str>) -> Result<ExitCode, Failure> {
     let mut text = Vec::new();
     // Writing to memory cannot fail.
     let _ = Man::new(command).render(&mut text);
-    print(&text)
-}
-
-fn print(text: &[u8]) -> Result<ExitCode, Failure> {
-    let mut stdout = io::stdout().lock();
-    stdout
-        .write_all(text)
-        .and_then(|()| stdout.flush())
-        .map(|()| ExitCode::SUCCESS)
-        .map_err(|error| Failure::of_output(&error))
+    print_bytes(&text)
 }

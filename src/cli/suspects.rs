@@ -4,9 +4,8 @@ use signed_session::{Algorithm, CookieOptions, Keyring, TimestampSigner, Unverif
 use time::OffsetDateTime;
 
 use crate::cli::args::{From, Rules};
-use crate::cli::explain::{Cause, Findings, inside};
-use crate::cli::form::{self, Found};
-use crate::cli::inspect::kind;
+use crate::cli::causes::{Cause, Findings, inside};
+use crate::cli::form::{self, Found, kind};
 use crate::cli::keys::Keys;
 use crate::cli::salt::Salt;
 use crate::cli::verify::{Refusal, Status, Verifier};

@@ -264,13 +264,17 @@ fn what_could_steer_a_terminal_is_printed_as_escapes() {
     }
 }
 
-/// What python3 prints of a run on a terminal of its own: standard error, and output if asked for.
-fn on_a_terminal(output_too: bool, arguments: &[&str], input: &Path) -> String {
+/// What a run shows on a terminal of its own, which python3 makes: standard error; the output
+/// too for `both`; with the input `typed`, not read from the file.
+fn on_a_terminal(how: &str, arguments: &[&str], input: &Path) -> String {
     let script = "
 import os, pty, subprocess, sys
 ours, theirs = pty.openpty()
 out = theirs if sys.argv[1] == 'both' else subprocess.DEVNULL
 with open(sys.argv[2], 'rb') as input:
+    if sys.argv[1] == 'typed':
+        os.write(ours, input.read() + b'\x04')
+        input = theirs
     child = subprocess.Popen(sys.argv[3:], stdin=input, stdout=out, stderr=theirs)
 os.close(theirs)
 shown = b''
@@ -286,7 +290,7 @@ child.wait()
 sys.stdout.buffer.write(shown)
 ";
     let output = Command::new("python3")
-        .args(["-c", script, if output_too { "both" } else { "stderr" }])
+        .args(["-c", script, how])
         .arg(input)
         .arg(env!("CARGO_BIN_EXE_signed-session"))
         .args(arguments)
@@ -305,17 +309,19 @@ fn on_a_terminal_text_is_escaped_and_a_file_has_a_progress_bar() {
     let ring = Keyring::new(SECRET).unwrap();
     let signed = Signer::new(&ring, django::SIGNER_SALT).sign("a\u{1b}[2J");
     fs::write(&text, format!("{signed}\n")).unwrap();
-    let shown = on_a_terminal(true, &["unsign", "--no-timestamp"], &text);
+    let shown = on_a_terminal("both", &["unsign", "--no-timestamp"], &text);
     assert_eq!(shown, "a\\u{1b}[2J\r\n");
     let piped = run(&["unsign", "--no-timestamp"], signed.as_bytes());
     assert_eq!(piped.stdout, b"a\x1b[2J\n");
 
     let tokens = scratch.0.join("tokens");
     fs::write(&tokens, format!("{}\n", token(1)).repeat(20_000)).unwrap();
-    let shown = on_a_terminal(false, &BULK, &tokens);
+    let shown = on_a_terminal("stderr", &BULK, &tokens);
     assert!(shown.contains("tokens a second, ") && shown.contains(" left"), "{shown:?}");
-    let both = on_a_terminal(true, &BULK, &text);
+    let both = on_a_terminal("both", &BULK, &text);
     assert!(!both.contains("tokens a second"), "{both:?}");
+    let typed = on_a_terminal("typed", &BULK, &text);
+    assert!(typed.contains("note: reading tokens from the terminal, one a line\r\n"), "{typed:?}");
 }
 
 /// Lines of every kind, and what the library says of each as a token.
@@ -580,8 +586,8 @@ fn completions_are_what_bash_reads() {
     bash.stdin.take().unwrap().write_all(&output.stdout).unwrap();
     assert!(bash.wait().unwrap().success());
     let text = String::from_utf8(output.stdout).unwrap();
-    for word in ["--expiry-rule", "--key-file", "explain", "db-session"] {
-        assert!(text.contains(word) || word == "db-session", "{word}");
+    for word in ["--expiry-rule", "--key-file", "explain", "jsonl"] {
+        assert!(text.contains(word), "{word}");
     }
 }
 

@@ -1,7 +1,6 @@
 //! Runs `decode` and `unsign`: tokens from arguments or standard input, verified and printed.
 
-use std::fs::File;
-use std::io::{self, IsTerminal as _, Seek as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -96,10 +95,12 @@ fn check_input(
 /// Returns what is left of standard input, if it is a file.
 #[cfg(unix)]
 fn input_len() -> Option<u64> {
+    use std::fs::{File, Metadata};
+    use std::io::Seek as _;
     use std::os::fd::AsFd as _;
 
     let mut file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
-    let metadata = file.metadata().ok().filter(std::fs::Metadata::is_file)?;
+    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
     Some(metadata.len().saturating_sub(file.stream_position().ok()?))
 }
 

@@ -602,7 +602,8 @@ fn the_manual_pages_hold_the_whole_help() {
             assert!(page.contains(section), "{command:?} lacks {section}");
         }
         // Every line is text or a request that roff knows.
-        let known = [".TH", ".SH", ".TP", ".RS", ".RE", ".br", ".ie", ".el", ".PP", ".IP"];
+        let known =
+            [".TH", ".SH", ".TP", ".RS", ".RE", ".br", ".ie", ".el", ".PP", ".IP", ".nf", ".fi"];
         for line in page.lines().filter(|line| line.starts_with('.')) {
             assert!(known.iter().any(|request| line.starts_with(request)), "{line}");
         }

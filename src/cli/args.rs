@@ -25,16 +25,21 @@ pub(crate) struct Cli {
 
 const PAGE: &str = "\
 Keys:
-  Never in an argument, which every user of the machine can see. --key-file PATH, given more than
-  once, names the files: the first signs, the others hold retired secrets that are still accepted.
-  Of each file exactly one newline at its end (LF or CR LF) is dropped; all else is the secret,
-  newlines, commas and any bytes included. Without --key-file the environment is read:
+  Never in an argument, which every user of the machine can see. --key-file
+  PATH, given more than once, names the files: the first signs, the others
+  hold retired secrets that are still accepted. Of each file exactly one
+  newline at its end (LF or CR LF) is dropped; all else is the secret,
+  newlines, commas and any bytes included. Without --key-file the
+  environment is read:
+
   SIGNED_SESSION_KEY            the secret, taken as it stands
-  SIGNED_SESSION_FALLBACK_KEYS  retired secrets, one a line (one that holds a newline needs a file)
+  SIGNED_SESSION_FALLBACK_KEYS  retired secrets, one a line (a secret that
+                                holds a newline needs a file)
 
 Salts:
-  A token is good for one purpose, its salt. --salt takes one of these names or any other text;
-  text:session is the text `session`.
+  A token is good for one purpose, its salt. --salt takes one of these
+  names, or any other text; text:session is the text `session`.
+
   session     sessions in a cookie (signed_cookies); expire after two weeks
   db-session  session_data of the database, cache and file backends
   dumps       signing.dumps: any JSON
@@ -55,8 +60,9 @@ Examples:
   signed-session decode --key-file site.key --format jsonl --summary < tokens.txt
   signed-session explain --key-file site.key -- \"$TOKEN\"
 
-Write -- before a token that comes from others: it may look like an option.
-Messages are lines on standard error: error, hint, warning, note.";
+Notes:
+  Write -- before a token that comes from others: it may look like an option.
+  Messages are lines on standard error: error, hint, warning, note.";
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -93,7 +99,7 @@ pub(crate) enum Command {
 #[command(after_help = "\
 Examples:
   signed-session encode --key-file site.key '{\"user_id\": 42}'
-  signed-session encode --key-file site.key --salt dumps --at 2026-01-01T00:00:00Z '[1, 2]'")]
+  signed-session encode --key-file site.key --salt dumps '[1, 2]'")]
 pub(crate) struct Encode {
     /// The JSON; for - or none, standard input
     pub(crate) json: Option<String>,
@@ -116,19 +122,24 @@ pub(crate) struct Encode {
 /// are passed over.
 #[derive(Args)]
 #[command(after_help = "\
-With --format jsonl there is an object for each token, in order, good or not: line, status,
-signed_at (RFC 3339), signed_at_unix, age (in seconds), key_index (0 is the key that signs) and
-payload; what is not known is null. status is one of ok, expired, not_yet_valid, revoked,
-bad_signature, malformed, too_long, bad_payload. The other formats say on standard error what
-was refused.
+With --format jsonl there is an object for each token, in order, good or not,
+with line, status, signed_at (RFC 3339), signed_at_unix, age (in seconds),
+key_index (0 is the key that signs) and payload; what is not known is null.
+status is one of ok, expired, not_yet_valid, revoked, bad_signature,
+malformed, too_long, bad_payload. The other formats say on standard error
+what was refused.
 
-Exit status: 0 all good, 1 refused, 2 usage, files or keys, 3 genuine but expired.
+Exit status:
+  0  all good
+  1  refused
+  2  usage, files or keys
+  3  genuine but expired
 
 Examples:
   signed-session decode --key-file site.key -- \"$TOKEN\"
   signed-session decode --key-file site.key --max-age none --format pretty < token.txt
   signed-session decode --key-file site.key --from cookie -- \"Cookie: sessionid=$TOKEN\"
-  signed-session decode --key-file site.key --format jsonl --summary < tokens.txt > answers.jsonl")]
+  signed-session decode --key-file site.key --format jsonl < tokens.txt")]
 pub(crate) struct Decode {
     /// The tokens; for - or none, standard input, one a line
     pub(crate) tokens: Vec<String>,
@@ -150,7 +161,7 @@ pub(crate) struct Decode {
 Of standard input one newline at the end is dropped.
 
 Examples:
-  signed-session sign --key-file site.key --salt password-reset ada
+  signed-session sign --key-file site.key --salt reset ada
   signed-session sign --key-file site.key --no-timestamp < text.txt")]
 pub(crate) struct Sign {
     /// The text; for - or none, standard input
@@ -168,13 +179,18 @@ pub(crate) struct Sign {
 /// Text may look like a cookie or hold quotes: it is taken as it stands, unless --from says otherwise.
 #[derive(Args)]
 #[command(after_help = "\
-On a terminal, characters that could steer it are shown as escapes; elsewhere the text is printed
-as it was signed. --format json and jsonl are as for decode, the payload a JSON string.
+On a terminal, characters that could steer it are shown as escapes; elsewhere
+the text is printed as it was signed. --format json and jsonl are as for
+decode, the payload a JSON string.
 
-Exit status: 0 all good, 1 refused, 2 usage, files or keys, 3 genuine but expired.
+Exit status:
+  0  all good
+  1  refused
+  2  usage, files or keys
+  3  genuine but expired
 
 Example:
-  signed-session unsign --key-file site.key --salt password-reset --max-age 1h -- \"$TOKEN\"")]
+  signed-session unsign --key-file site.key --salt reset --max-age 1h -- \"$TOKEN\"")]
 pub(crate) struct Unsign {
     /// The tokens; for - or none, standard input, one a line
     pub(crate) tokens: Vec<String>,
@@ -232,7 +248,8 @@ pub(crate) struct Inspect {
 /// percent-encoding, padding, white space, cut off, older Django, clocks. Options are as for decode.
 #[derive(Args)]
 #[command(after_help = "\
-Exit status: as decode.
+Exit status:
+  as decode
 
 Example:
   signed-session explain --key-file site.key -- \"$TOKEN\"")]

@@ -1,5 +1,6 @@
 //! Prints help, manual pages and completions, all made of the one definition of the commands.
 
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::CommandFactory as _;
@@ -57,6 +58,31 @@ pub(crate) fn man(name: Option<&str>) -> Result<ExitCode, Failure> {
     };
     let mut text = Vec::new();
     // Writing to memory cannot fail.
-    let _ = Man::new(command).render(&mut text);
+    let _ = page(&command, &mut text);
     print_bytes(&text)
+}
+
+/// Writes a manual page, where what stands below the help has sections and keeps its lines.
+fn page(command: &clap::Command, out: &mut Vec<u8>) -> io::Result<()> {
+    let man = Man::new(command.clone());
+    man.render_title(out)?;
+    man.render_name_section(out)?;
+    man.render_synopsis_section(out)?;
+    man.render_description_section(out)?;
+    man.render_options_section(out)?;
+    if command.has_subcommands() {
+        man.render_subcommands_section(out)?;
+    }
+    let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    if !below.lines().next().is_none_or(|line| line.ends_with(':')) {
+        writeln!(out, ".SH NOTES\n.nf")?;
+    }
+    for line in below.lines() {
+        match line.strip_suffix(':').filter(|heading| !heading.starts_with(' ')) {
+            Some(heading) => writeln!(out, ".fi\n.SH {}\n.nf", heading.to_uppercase())?,
+            // Roff takes a dot or a quote at the beginning for a request.
+            None => writeln!(out, "\\&{}", line.replace('\\', "\\e").replace('-', "\\-"))?,
+        }
+    }
+    writeln!(out, ".fi")
 }

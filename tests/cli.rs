@@ -485,6 +485,25 @@ fn a_line_of_a_gibibyte_is_too_long_and_takes_no_memory() {
 }
 
 #[test]
+fn a_line_that_is_too_long_is_never_judged_by_its_beginning() {
+    // The longest that is looked at: three times a token, for percent-encoding, and 64 KiB.
+    let limit = 4 * 65_536;
+    let begin = format!("sessionid={}; x=", token(1));
+    let line = |len: usize| format!("{begin}{}", "a".repeat(len - begin.len()));
+    for (rest, status) in [
+        ("\n", "ok"),
+        ("\r\n", "ok"),
+        ("a\n", "too_long"),
+        ("\r; more\n", "too_long"),
+        ("\r\r\n", "too_long"),
+    ] {
+        let output = run(&BULK, format!("{}{rest}", line(limit)).as_bytes());
+        let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(answer["status"], status, "{rest:?}");
+    }
+}
+
+#[test]
 fn tokens_that_inflate_to_much_are_held_back_in_pieces() {
     let session = |index: usize| {
         let mut session = Session::new();

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use crate::cli::answer::{Answers, Style};
 use crate::cli::failure::Failure;
@@ -75,49 +75,60 @@ pub(crate) fn run(
     if threads == 1 {
         return Ok(());
     }
-    let answers = start(blocks, &Arc::new(job), threads)
+    let (workers, reader) = start(blocks, &Arc::new(job), threads)
         .map_err(|error| Failure::new(format_args!("a thread cannot be started: {error}")))?;
-    for worker in answers.iter().cycle() {
-        loop {
-            // A worker that has no more ends the round: blocks are dealt in turn.
-            let Ok(piece) = worker.recv() else { return Ok(()) };
-            let piece = piece.map_err(|error| Failure::of_input(&error))?;
-            let is_last = piece.end.is_some();
-            print(piece)?;
-            if is_last {
-                break;
-            }
-        }
-    }
-    Ok(())
+    let mut turn = 0;
+    let last = loop {
+        let Some(worker) = workers.get(turn) else {
+            turn = 0;
+            continue;
+        };
+        // A worker that has no more ends the work: blocks are dealt in turn.
+        let Ok(piece) = worker.answers.recv() else { break turn };
+        let piece = piece.map_err(|error| Failure::of_input(&error))?;
+        turn = turn.saturating_add(usize::from(piece.end.is_some()));
+        print(piece)?;
+    };
+    // What ended otherwise than with the input has left tokens unanswered.
+    let ended_well = |thread: JoinHandle<()>| {
+        thread.join().map_err(|_| Failure::new("not all tokens were answered: a thread has failed"))
+    };
+    workers.into_iter().nth(last).map_or(Ok(()), |worker| ended_well(worker.thread))?;
+    ended_well(reader)
 }
 
-/// Starts the threads, and returns where each gives its answers.
+/// A thread that answers blocks.
+struct Worker {
+    answers: Receiver<io::Result<Piece>>,
+    thread: JoinHandle<()>,
+}
+
+/// Starts the threads: those that answer, and the one that reads.
 ///
-/// Nothing waits for them: they end with the input, or with the program.
+/// Nothing waits for them before the end: they end with the input, or with the program.
 fn start<R: Read + Send + 'static>(
     blocks: Blocks<R>,
     job: &Arc<Job>,
     threads: usize,
-) -> io::Result<Vec<Receiver<io::Result<Piece>>>> {
+) -> io::Result<(Vec<Worker>, JoinHandle<()>)> {
+    let mut dealt = Vec::new();
     let mut workers = Vec::new();
-    let mut answers = Vec::new();
     for _ in 0..threads {
         let (give_block, take_block) = sync_channel(1);
-        let (give_piece, take_piece) = sync_channel(2);
+        let (give_piece, answers) = sync_channel(2);
         let job = Arc::clone(job);
-        thread::Builder::new().spawn(move || work(&job, &take_block, &give_piece))?;
-        workers.push(give_block);
-        answers.push(take_piece);
+        let thread = thread::Builder::new().spawn(move || work(&job, &take_block, &give_piece))?;
+        dealt.push(give_block);
+        workers.push(Worker { answers, thread });
     }
-    thread::Builder::new().spawn(move || {
-        for (block, worker) in blocks.zip(workers.iter().cycle()) {
+    let reader = thread::Builder::new().spawn(move || {
+        for (block, worker) in blocks.zip(dealt.iter().cycle()) {
             if worker.send(block).is_err() {
                 return;
             }
         }
     })?;
-    Ok(answers)
+    Ok((workers, reader))
 }
 
 fn work(job: &Job, blocks: &Receiver<io::Result<Block>>, pieces: &SyncSender<io::Result<Piece>>) {

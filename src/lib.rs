@@ -45,7 +45,8 @@
 //!
 //! None by default: no framework, no asynchrony. `tower` has the layer for any
 //! tower or hyper service, `axum` (with `tower`) the extractor for its handlers,
-//! `actix` both for actix-web.
+//! `actix` both for actix-web. `cli` is the command line, a program and not part
+//! of the library.
 //!
 //! `zlib`: compress with C zlib, to the very bytes that Django writes. Without
 //! it zlib is Rust's; any Django reads the result. Cargo unites features: where

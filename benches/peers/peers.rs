@@ -1,0 +1,323 @@
+//! Measures this crate beside its parts, its peers and the real Django, all in one run.
+//!
+//! ```sh
+//! cargo bench --package signed-session-peers              # prints the tables
+//! cargo bench --package signed-session-peers -- --write   # and puts one into the README
+//! ```
+//!
+//! It fails where a goal is missed by more than a tenth. Times are the least of many rounds, in
+//! which all take turns; on a busy machine let it take longer: `--seconds 300`.
+
+mod floors;
+mod machine;
+mod ours;
+mod race;
+mod real_django;
+mod report;
+mod rivals;
+mod scaling;
+
+#[path = "../../tests/support/django.rs"]
+mod environment;
+#[path = "../sample/mod.rs"]
+mod sample;
+
+use std::env;
+use std::fmt::Write as _;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use floors::Floors;
+use ours::Ours;
+use race::{Lane, Race};
+use real_django::Django;
+use report::{Bound, Row, number};
+use rivals::Rival;
+use sample::{Auth, K1, K3, Sample, Tiny};
+use signed_session::Compress;
+use time::OffsetDateTime;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let seconds = arguments.iter().position(|argument| argument == "--seconds");
+    let seconds = seconds.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(75);
+
+    let django = Django::start();
+    let mut race = Race::default();
+    let now = OffsetDateTime::now_utc();
+    let courses = [
+        Course::enter::<Tiny>(&mut race, &django, Compress::Never, now),
+        Course::enter::<Auth>(&mut race, &django, Compress::Never, now),
+        Course::enter::<Auth>(&mut race, &django, Compress::IfShorter, now),
+        Course::enter::<K1>(&mut race, &django, Compress::Never, now),
+        Course::enter::<K1>(&mut race, &django, Compress::IfShorter, now),
+        Course::enter::<K3>(&mut race, &django, Compress::Never, now),
+        Course::enter::<K3>(&mut race, &django, Compress::IfShorter, now),
+    ];
+    let refusals = Refusals::enter(&mut race, now);
+    let rotation: Vec<Lane> =
+        (1..=8).map(|nth| ours::enter_rotation(&mut race, nth, now)).collect();
+    let rounds = race.run(Duration::from_secs(seconds));
+
+    let mut rows: Vec<Row> = courses.iter().flat_map(|course| course.rows(&race)).collect();
+    rows.extend(refusals.rows(&race));
+    rows.extend(rotation_rows(&race, courses[1].decoding.hmac, &rotation));
+    rows.extend(scaling_rows(now));
+
+    let about = machine::describe(&django.title);
+    println!("{about}\n\nThe least of {rounds} rounds, in nanoseconds.\n");
+    println!("{}", report::goals(&rows));
+    let table = side_by_side(&race, &courses);
+    println!("{table}");
+    if arguments.iter().any(|argument| argument == "--write") {
+        write(&format!("{about}\n\n{table}"));
+    }
+    let missed = rows.iter().filter(|row| row.is_missed()).count();
+    if missed > 0 {
+        eprintln!("error: {missed} of {} goals are missed by more than a tenth", rows.len());
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+/// Sessions of one size, compressed or not, and all that is timed with them.
+struct Course {
+    size: &'static str,
+    is_compressed: bool,
+    title: String,
+    decoding: Floors,
+    encoding: Floors,
+    ours: Ours,
+    rivals: Vec<Rival>,
+    django: real_django::Lanes,
+}
+
+impl Course {
+    fn enter<S: Sample>(
+        race: &mut Race,
+        django: &Django,
+        compress: Compress,
+        now: OffsetDateTime,
+    ) -> Self {
+        let is_compressed = compress == Compress::IfShorter;
+        let sessions = S::all();
+        let json: Vec<String> =
+            sessions.iter().map(|session| serde_json::to_string(session).expect("JSON")).collect();
+        let form = if is_compressed { "compressed" } else { "plain" };
+        let title = format!("{} {form}", S::NAME);
+        // What is read was made by Django; what is made is measured by what it turns out to be.
+        let read = django.tokens(&title, is_compressed, &json);
+        let made = ours::tokens(&sessions, compress, now);
+        let decoding = floors::decoding::<S>(race, &read, &json);
+        let encoding = floors::encoding(race, &made, &sessions, is_compressed);
+        let ours = Ours::enter(race, &read, &sessions, compress, now);
+        let mut rivals = vec![rivals::django_signing(race, &read, &sessions, is_compressed)];
+        if !is_compressed && S::NAME != Tiny::NAME {
+            rivals.extend(rivals::own_formats(race, &sessions));
+        }
+        let django = django.enter(race, &title);
+        Self { size: S::NAME, is_compressed, title, decoding, encoding, ours, rivals, django }
+    }
+
+    fn rows(&self, race: &Race) -> Vec<Row> {
+        let Self { size, is_compressed, decoding, encoding, ours, .. } = self;
+        let ns = |lane: Lane| race.ns(lane);
+        let mut rows = Vec::new();
+        let mut row = |what, ns, against: &str, other_ns, bound| {
+            let (session, against) = (self.title.clone(), against.to_owned());
+            rows.push(Row { session, what, ns, against, other_ns, bound });
+        };
+        let (verify, hmac) = (ns(ours.verify), ns(decoding.hmac));
+        row("verify", verify, "bare HMAC + 60 ns", hmac + 60.0, Bound::AtMost(1.0));
+        if matches!(*size, "k1" | "k3") {
+            row("verify", verify, "bare HMAC", hmac, Bound::AtMost(1.1));
+        }
+
+        let typed = ns(ours.decode_typed);
+        let session = ns(ours.decode_session);
+        let (decode, encode) = if *size == "tiny" { (1.2, 1.25) } else { (1.15, 1.15) };
+        let (decode, encode) = (Bound::AtMost(decode), Bound::AtMost(encode));
+        let (reading, making) = (decoding.sum(race), encoding.sum(race));
+        row("decode, struct", typed, "sum of its parts", reading, decode);
+        row("decode, `Session`, three read", session, "sum of its parts", reading, decode);
+        row("decode, `Session`, three read", session, "the struct", typed, Bound::AtMost(1.0));
+        row("encode, struct", ns(ours.encode_typed), "sum of its parts", making, encode);
+        row("encode, `Session`", ns(ours.encode_session), "sum of its parts", making, encode);
+
+        // The peers ask the clock, so does what they are measured against.
+        for rival in &self.rivals {
+            let (decode, encode) = if rival.is_map {
+                (ours.decode_session_by_clock, ours.encode_session_by_clock)
+            } else {
+                (ours.decode_typed_by_clock, ours.encode_typed_by_clock)
+            };
+            let encode_bound = Bound::AtLeast(if *is_compressed { 1.2 } else { 1.3 });
+            row("decode", ns(decode), rival.name, ns(rival.decode), Bound::AtLeast(1.5));
+            row("encode", ns(encode), rival.name, ns(rival.encode), encode_bound);
+        }
+        if *is_compressed {
+            let least = match *size {
+                "auth" => 6.0,
+                "k1" => 3.0,
+                _ => 2.5,
+            };
+            // A dictionary comes out of Django's.
+            let (decode, encode) = (ours.decode_session_by_clock, ours.encode_session_by_clock);
+            let (loads, dumps) = (ns(self.django.loads), ns(self.django.dumps));
+            row("decode", ns(decode), "Django", loads, Bound::AtLeast(least));
+            row("encode", ns(encode), "Django", dumps, Bound::AtLeast(2.0));
+        }
+        rows
+    }
+}
+
+/// What is refused.
+struct Refusals {
+    forged: Lane,
+    forged_hmac: Lane,
+    oversized: Lane,
+    huge: Lane,
+}
+
+impl Refusals {
+    fn enter(race: &mut Race, now: OffsetDateTime) -> Self {
+        let tokens = ours::forged(now);
+        Self {
+            forged_hmac: floors::hmac(race, &tokens),
+            forged: ours::enter_refusal(race, tokens, now),
+            oversized: ours::enter_oversized(race, 5_000, now),
+            huge: ours::enter_oversized(race, 1_000_000, now),
+        }
+    }
+
+    fn rows(&self, race: &Race) -> Vec<Row> {
+        let row = |session: &str, lane, against: &str, other_ns, bound| Row {
+            session: session.to_owned(),
+            what: "refuse",
+            ns: race.ns(lane),
+            against: against.to_owned(),
+            other_ns,
+            bound: Bound::AtMost(bound),
+        };
+        vec![
+            row("forged, 4 KB", self.forged, "bare HMAC", race.ns(self.forged_hmac), 1.05),
+            row("oversized, 5 KB", self.oversized, "20 ns", 20.0, 1.0),
+            row("oversized, 1 MB", self.huge, "5 KB", race.ns(self.oversized), 1.05),
+        ]
+    }
+}
+
+/// A token under the n-th secret costs n MACs and nothing else.
+fn rotation_rows(race: &Race, hmac: Lane, rotation: &[Lane]) -> Vec<Row> {
+    let first = race.ns(rotation[0]);
+    [2, 4, 8]
+        .map(|nth: u8| Row {
+            session: "auth plain".to_owned(),
+            what: "verify, n-th of 8 secrets",
+            ns: race.ns(rotation[usize::from(nth) - 1]),
+            against: format!("the first + {} bare HMACs", nth - 1),
+            other_ns: first + f64::from(nth - 1) * race.ns(hmac),
+            bound: Bound::AtMost(1.0),
+        })
+        .into()
+}
+
+/// Two cores do 1.9 times the work of one.
+fn scaling_rows(now: OffsetDateTime) -> Vec<Row> {
+    let row = |session: &str, what, (one, two)| Row {
+        session: session.to_owned(),
+        what,
+        ns: two,
+        against: "one core".to_owned(),
+        other_ns: one,
+        bound: Bound::AtLeast(1.9),
+    };
+    let time = Duration::from_secs(4);
+    let codec = ours::codec(Compress::IfShorter);
+    let signer = ours::signer();
+    let auth = ours::tokens(&Auth::all(), Compress::Never, now);
+    let shops = K1::all();
+    let k1 = ours::tokens(&shops, Compress::IfShorter, now);
+    vec![
+        row(
+            "auth plain",
+            "verify, two cores",
+            scaling::measure(time, |index| {
+                black_box(signer.unsign_at(black_box(&auth[index]), None, now).expect("good"));
+            }),
+        ),
+        row(
+            "auth plain",
+            "decode, struct, two cores",
+            scaling::measure(time, |index| {
+                black_box(codec.decode_as_at::<Auth>(black_box(&auth[index]), now).expect("good"));
+            }),
+        ),
+        row(
+            "k1 compressed",
+            "decode, `Session`, two cores",
+            scaling::measure(time, |index| {
+                K1::read(&codec.decode_at(black_box(&k1[index]), now).expect("good"));
+            }),
+        ),
+        row(
+            "k1 compressed",
+            "encode, struct, two cores",
+            scaling::measure(time, |index| {
+                black_box(codec.encode_as_at(black_box(&shops[index]), now).expect("fits"));
+            }),
+        ),
+    ]
+}
+
+/// The table of the README: what each takes, and how many times ours.
+fn side_by_side(race: &Race, courses: &[Course]) -> String {
+    let columns = ["auth plain", "auth compressed", "k1 compressed", "k3 compressed"]
+        .map(|title| courses.iter().find(|course| course.title == title).expect("entered"));
+    let mut out = String::from("| ns, decode / encode |");
+    for course in columns {
+        let _ = write!(out, " {} |", course.title);
+    }
+    let _ = writeln!(out, "\n|---|{}", "---:|".repeat(columns.len()));
+    let mut line = |name: &str, times: &dyn Fn(&Course) -> Option<(f64, f64)>| {
+        let _ = write!(out, "| {name} |");
+        for course in columns {
+            let _ = match times(course) {
+                Some((decode, encode)) => write!(out, " {} / {} |", number(decode), number(encode)),
+                None => write!(out, " – |"),
+            };
+        }
+        let _ = writeln!(out);
+    };
+    let ns = |lane| race.ns(lane);
+    line("the bare parts: HMAC, base64, zlib, JSON", &|course| {
+        Some((course.decoding.sum(race), course.encoding.sum(race)))
+    });
+    line("**signed-session**, a struct", &|course| {
+        Some((ns(course.ours.decode_typed_by_clock), ns(course.ours.encode_typed_by_clock)))
+    });
+    line("**signed-session**, a `Session`, three entries read", &|course| {
+        Some((ns(course.ours.decode_session_by_clock), ns(course.ours.encode_session_by_clock)))
+    });
+    for rival in &columns[0].rivals {
+        line(rival.name, &|course| {
+            let rival = course.rivals.iter().find(|other| other.name == rival.name)?;
+            Some((ns(rival.decode), ns(rival.encode)))
+        });
+    }
+    line("Django", &|course| Some((ns(course.django.loads), ns(course.django.dumps))));
+    out
+}
+
+/// Puts a text into the README, between its two marks.
+fn write(text: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let (start, end) = ("<!-- speed: written by benches/peers -->\n", "<!-- /speed -->");
+    let readme = fs::read_to_string(&path).expect("the README is there");
+    let (before, rest) = readme.split_once(start).expect("the README has the first mark");
+    let (_, after) = rest.split_once(end).expect("the README has the second mark");
+    fs::write(&path, format!("{before}{start}\n{text}\n{end}{after}")).expect("written");
+}

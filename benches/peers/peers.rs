@@ -70,10 +70,10 @@ fn main() -> ExitCode {
     let about = machine::describe(&django.title);
     println!("{about}\n\nThe least of {rounds} rounds, in nanoseconds.\n");
     println!("{}", report::goals(&rows));
-    let table = side_by_side(&race, &courses);
-    println!("{table}");
+    let tables = format!("{}\n{}", side_by_side(&race, &courses), sizes(&race, &courses));
+    println!("{tables}");
     if arguments.iter().any(|argument| argument == "--write") {
-        write(&format!("{about}\n\n{table}"));
+        write(&format!("{tables}\n{about}"));
     }
     let missed = rows.iter().filter(|row| row.is_missed()).count();
     if missed > 0 {
@@ -88,6 +88,8 @@ struct Course {
     size: &'static str,
     is_compressed: bool,
     title: String,
+    /// The bytes of a token, on average.
+    token_len: usize,
     decoding: Floors,
     encoding: Floors,
     ours: Ours,
@@ -111,6 +113,7 @@ impl Course {
         // What is read was made by Django; what is made is measured by what it turns out to be.
         let read = django.tokens(&title, is_compressed, &json);
         let made = ours::tokens(&sessions, compress, now);
+        let token_len = made.iter().map(String::len).sum::<usize>() / made.len();
         let decoding = floors::decoding::<S>(race, &read, &json);
         let encoding = floors::encoding(race, &made, &sessions, is_compressed);
         let ours = Ours::enter(race, &read, &sessions, compress, now);
@@ -119,7 +122,8 @@ impl Course {
             rivals.extend(rivals::own_formats(race, &sessions));
         }
         let django = django.enter(race, &title);
-        Self { size: S::NAME, is_compressed, title, decoding, encoding, ours, rivals, django }
+        let size = S::NAME;
+        Self { size, is_compressed, title, token_len, decoding, encoding, ours, rivals, django }
     }
 
     fn rows(&self, race: &Race) -> Vec<Row> {
@@ -275,7 +279,7 @@ fn scaling_rows(now: OffsetDateTime) -> Vec<Row> {
 
 /// The table of the README: what each takes, and how many times ours.
 fn side_by_side(race: &Race, courses: &[Course]) -> String {
-    let columns = ["auth plain", "auth compressed", "k1 compressed", "k3 compressed"]
+    let columns = ["auth plain", "k1 plain", "auth compressed", "k1 compressed"]
         .map(|title| courses.iter().find(|course| course.title == title).expect("entered"));
     let mut out = String::from("| ns, decode / encode |");
     for course in columns {
@@ -309,6 +313,24 @@ fn side_by_side(race: &Race, courses: &[Course]) -> String {
         });
     }
     line("Django", &|course| Some((ns(course.django.loads), ns(course.django.dumps))));
+    out
+}
+
+/// What to compress costs, and what it saves.
+fn sizes(race: &Race, courses: &[Course]) -> String {
+    let mut out = String::from(
+        "| a token, decode / encode | `Compress::Never` | `Compress::IfShorter` |\n|---|---:|---:|\n",
+    );
+    for pair in courses[1..].chunks(2) {
+        let _ = write!(out, "| {} |", pair[0].size);
+        for course in pair {
+            let decode = number(race.ns(course.ours.decode_typed_by_clock));
+            let encode = number(race.ns(course.ours.encode_typed_by_clock));
+            let bytes = number(course.token_len as f64);
+            let _ = write!(out, " {bytes} bytes, {decode} / {encode} ns |");
+        }
+        let _ = writeln!(out);
+    }
     out
 }
 

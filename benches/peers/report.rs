@@ -79,7 +79,7 @@ pub fn goals(rows: &[Row]) -> String {
 
 /// Writes nanoseconds, with commas between the thousands.
 pub fn number(ns: f64) -> String {
-    if ns < 100.0 {
+    if ns < 50.0 {
         return format!("{ns:.1}");
     }
     let digits = format!("{ns:.0}");

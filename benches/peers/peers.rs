@@ -8,6 +8,7 @@
 //! It fails where a goal is missed by more than a tenth. Times are the least of many rounds, in
 //! which all take turns; on a busy machine let it take longer: `--seconds 300`.
 
+mod child;
 mod floors;
 mod machine;
 mod ours;
@@ -30,6 +31,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use child::Child;
 use floors::Floors;
 use ours::Ours;
 use race::{Lane, Race};
@@ -46,16 +48,17 @@ fn main() -> ExitCode {
     let seconds = seconds.and_then(|at| arguments.get(at + 1)?.parse().ok()).unwrap_or(75);
 
     let django = Django::start();
+    let django_signing = rivals::start_django_signing();
     let mut race = Race::default();
     let now = OffsetDateTime::now_utc();
     let courses = [
-        Course::enter::<Tiny>(&mut race, &django, Compress::Never, now),
-        Course::enter::<Auth>(&mut race, &django, Compress::Never, now),
-        Course::enter::<Auth>(&mut race, &django, Compress::IfShorter, now),
-        Course::enter::<K1>(&mut race, &django, Compress::Never, now),
-        Course::enter::<K1>(&mut race, &django, Compress::IfShorter, now),
-        Course::enter::<K3>(&mut race, &django, Compress::Never, now),
-        Course::enter::<K3>(&mut race, &django, Compress::IfShorter, now),
+        Course::enter::<Tiny>(&mut race, &django, &django_signing, Compress::Never, now),
+        Course::enter::<Auth>(&mut race, &django, &django_signing, Compress::Never, now),
+        Course::enter::<Auth>(&mut race, &django, &django_signing, Compress::IfShorter, now),
+        Course::enter::<K1>(&mut race, &django, &django_signing, Compress::Never, now),
+        Course::enter::<K1>(&mut race, &django, &django_signing, Compress::IfShorter, now),
+        Course::enter::<K3>(&mut race, &django, &django_signing, Compress::Never, now),
+        Course::enter::<K3>(&mut race, &django, &django_signing, Compress::IfShorter, now),
     ];
     let refusals = Refusals::enter(&mut race, now);
     let rotation: Vec<Lane> =
@@ -101,6 +104,7 @@ impl Course {
     fn enter<S: Sample>(
         race: &mut Race,
         django: &Django,
+        django_signing: &Child,
         compress: Compress,
         now: OffsetDateTime,
     ) -> Self {
@@ -117,7 +121,11 @@ impl Course {
         let decoding = floors::decoding::<S>(race, &read, &json);
         let encoding = floors::encoding(race, &made, &sessions, is_compressed);
         let ours = Ours::enter(race, &read, &sessions, compress, now);
-        let mut rivals = vec![rivals::django_signing(race, &read, &sessions, is_compressed)];
+        let mut rivals = vec![if is_compressed {
+            rivals::django_signing_compressed::<S>(race, django_signing, &read)
+        } else {
+            rivals::django_signing_plain(race, &read, &sessions)
+        }];
         if !is_compressed && S::NAME != Tiny::NAME {
             rivals.extend(rivals::own_formats(race, &sessions));
         }
@@ -264,7 +272,7 @@ fn scaling_rows(now: OffsetDateTime) -> Vec<Row> {
             "k1 compressed",
             "decode, `Session`, two cores",
             scaling::measure(time, |index| {
-                K1::read(&codec.decode_at(black_box(&k1[index]), now).expect("good"));
+                ours::read::<K1>(&codec.decode_at(black_box(&k1[index]), now).expect("good"));
             }),
         ),
         row(

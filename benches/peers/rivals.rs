@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::pin::pin;
+use std::process::Command;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -14,13 +15,14 @@ use django_signing::{Signer as _, TimedSigner as _};
 use itsdangerous::{IntoTimestampSigner as _, TimedSerializer as _};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use signed_session::django::SESSION_SALT;
 use time::OffsetDateTime;
 use tower_cookies::Cookies;
 use tower_sessions_cookie_store::{CookieController as _, decode_record, encode_record};
 use tower_sessions_core::session::{Id, Record};
 
+use crate::child::Child;
 use crate::race::{Lane, Race};
 use crate::sample::{SECRET, Sample};
 
@@ -35,13 +37,31 @@ pub struct Rival {
 
 const TWO_WEEKS: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 const NAME: &str = "sessionid";
+const DJANGO_SIGNING: &str = "django-signing";
 
-/// Enters `django-signing`, on tokens that Django made.
-pub fn django_signing<S: Sample>(
+/// Starts `django-signing` in a program of its own, where it has the zlib that its users get.
+pub fn start_django_signing() -> Child {
+    let package = "signed-session-peers-django-signing";
+    Child::start(Command::new(env!("CARGO")).args(["bench", "--quiet", "--package", package]))
+}
+
+/// Enters `django-signing` on compressed tokens that Django made.
+pub fn django_signing_compressed<S: Sample>(
+    race: &mut Race,
+    child: &Child,
+    tokens: &[String],
+) -> Rival {
+    child.ask::<()>(&json!(["enter", S::NAME, S::NAME, tokens]));
+    let decode = child.enter(race, "loads", S::NAME);
+    let encode = child.enter(race, "dumps", S::NAME);
+    Rival { name: DJANGO_SIGNING, is_map: false, decode, encode }
+}
+
+/// Enters `django-signing` on plain tokens that Django made.
+pub fn django_signing_plain<S: Sample>(
     race: &mut Race,
     tokens: &[String],
     sessions: &[S],
-    compress: bool,
 ) -> Rival {
     let signer =
         || django_signing::TimestampSigner::new(SECRET.as_bytes(), SESSION_SALT.as_bytes());
@@ -53,9 +73,9 @@ pub fn django_signing<S: Sample>(
     });
     let (writer, sessions) = (signer(), sessions.to_vec());
     let encode = race.enter(move |index| {
-        black_box(writer.sign_object(&sessions[index], compress));
+        black_box(writer.sign_object(&sessions[index], false));
     });
-    Rival { name: "django-signing", is_map: false, decode, encode }
+    Rival { name: DJANGO_SIGNING, is_map: false, decode, encode }
 }
 
 /// Enters all whose format is their own: they read what they wrote, and nothing is compressed.
@@ -163,22 +183,9 @@ fn entries<S: Sample>(sessions: &[S]) -> Vec<HashMap<String, Value>> {
     entries.expect("an object")
 }
 
-/// Returns the names of three entries, or of all if there are fewer.
-fn three(entries: &[HashMap<String, Value>]) -> Vec<String> {
-    let mut names: Vec<String> = entries[0]
-        .iter()
-        .filter(|(_, value)| value.is_string())
-        .map(|(name, _)| name.clone())
-        .collect();
-    names.sort();
-    names.truncate(3);
-    names
-}
-
 /// Enters what actix-session's middleware does with a signed cookie, with its store and its jar.
 fn actix_session<S: Sample>(race: &mut Race, sessions: &[S]) -> Rival {
     let sessions = entries(sessions);
-    let names = three(&sessions);
     // It keeps each entry as a text of JSON.
     let states: Vec<HashMap<String, String>> = sessions
         .into_iter()
@@ -205,7 +212,7 @@ fn actix_session<S: Sample>(race: &mut Race, sessions: &[S]) -> Rival {
             let key = SessionKey::try_from(cookie.value().to_owned()).expect("fits");
             let store = CookieSessionStore::default();
             let state = now(store.load(&key)).expect("JSON").expect("a state");
-            for name in &names {
+            for name in S::READ {
                 black_box(serde_json::from_str::<String>(&state[name]).expect("a text"));
             }
         },
@@ -222,7 +229,6 @@ fn now<T>(future: impl Future<Output = T>) -> T {
 
 fn tower_sessions<S: Sample>(race: &mut Race, sessions: &[S]) -> Rival {
     let sessions = entries(sessions);
-    let names = three(&sessions);
     let expiry_date = OffsetDateTime::now_utc() + TWO_WEEKS;
     let records: Vec<Record> = sessions
         .into_iter()
@@ -250,7 +256,7 @@ fn tower_sessions<S: Sample>(race: &mut Race, sessions: &[S]) -> Rival {
             cookies.add(Cookie::new(NAME, token.to_owned()));
             let cookie = reader.get(&cookies, NAME).expect("good");
             let mut record = decode_record(cookie.value()).expect("a record");
-            for name in &names {
+            for name in S::READ {
                 let value = record.data.remove(name).expect("an entry");
                 black_box(serde_json::from_value::<String>(value).expect("a text"));
             }

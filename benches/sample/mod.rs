@@ -9,29 +9,22 @@
 
 #![allow(dead_code, reason = "each program uses its part of it")]
 
-use std::hint::black_box;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use signed_session::{Keyring, Session};
 
 /// The same input again and again would flatter, zlib above all.
 pub const COUNT: usize = 256;
 
 pub const SECRET: &str = "example-only-correct-horse-battery-staple";
 
-pub fn ring() -> Keyring {
-    Keyring::new(SECRET).expect("not empty")
-}
-
 /// A session of one size, as a struct.
 pub trait Sample: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     const NAME: &str;
 
-    fn random(random: &mut Random) -> Self;
+    /// Three entries that are read of it, each a text.
+    const READ: [&str; 3];
 
-    /// Reads three entries, as a handler would.
-    fn read(session: &Session);
+    fn random(random: &mut Random) -> Self;
 
     /// Returns the sessions, each another.
     fn all() -> Vec<Self> {
@@ -40,29 +33,20 @@ pub trait Sample: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
     }
 }
 
-fn read_text(session: &Session, key: &str) {
-    black_box(session.get::<String>(key).expect("a text"));
-}
-
 #[derive(Clone, Deserialize, Serialize)]
 pub struct Tiny {
-    user_id: u64,
+    user: String,
     language: String,
 }
 
 impl Sample for Tiny {
     const NAME: &str = "tiny";
+    const READ: [&str; 3] = ["user", "language", "none"];
 
     fn random(random: &mut Random) -> Self {
         let languages = ["de-AT", "en-GB", "es-MX", "fr-CA", "pt-BR"];
-        let user_id = 100_000 + random.below(900_000) as u64;
-        Self { user_id, language: random.pick(&languages).to_owned() }
-    }
-
-    fn read(session: &Session) {
-        black_box(session.get::<u64>("user_id").expect("a number"));
-        read_text(session, "language");
-        read_text(session, "cart");
+        let user = (1_000_000 + random.below(9_000_000)).to_string();
+        Self { user, language: random.pick(&languages).to_owned() }
     }
 }
 
@@ -75,18 +59,13 @@ pub struct Auth {
 
 impl Sample for Auth {
     const NAME: &str = "auth";
+    const READ: [&str; 3] = ["_auth_user_id", "_auth_user_backend", "_auth_user_hash"];
 
     fn random(random: &mut Random) -> Self {
         Self {
             _auth_user_id: (10 + random.below(90)).to_string(),
             _auth_user_backend: "django.contrib.auth.backends.ModelBackend".to_owned(),
             _auth_user_hash: random.text(b"0123456789abcdef", 64),
-        }
-    }
-
-    fn read(session: &Session) {
-        for key in ["_auth_user_id", "_auth_user_backend", "_auth_user_hash"] {
-            read_text(session, key);
         }
     }
 }
@@ -117,6 +96,7 @@ struct Item {
 
 impl<const LEN: usize> Sample for Shop<LEN> {
     const NAME: &str = if LEN < 2000 { "k1" } else { "k3" };
+    const READ: [&str; 3] = ["_auth_user_id", "_auth_user_hash", "language"];
 
     fn random(random: &mut Random) -> Self {
         let auth = Auth::random(random);
@@ -133,12 +113,6 @@ impl<const LEN: usize> Sample for Shop<LEN> {
         let len = serde_json::to_string(&shop).expect("a struct").len();
         shop.note = random.words(LEN - len);
         shop
-    }
-
-    fn read(session: &Session) {
-        for key in ["_auth_user_id", "_auth_user_hash", "language"] {
-            read_text(session, key);
-        }
     }
 }
 

@@ -121,8 +121,9 @@ fn refuse_oversized(bencher: Bencher, len: usize) {
 #[divan::bench(args = 1..=8)]
 fn rotation(bencher: Bencher, nth: usize) {
     let now = OffsetDateTime::now_utc();
-    let ring = (2..=8).fold(ring(), |ring, index| ring.fallback(secret(index)).expect("not empty"));
-    let signer = TimestampSigner::new(&ring, django::SESSION_SALT);
+    let eight =
+        (2..=8).fold(ring(), |ring, index| ring.fallback(secret(index)).expect("not empty"));
+    let signer = TimestampSigner::new(&eight, django::SESSION_SALT);
     let nth = if nth == 1 { ring() } else { Keyring::new(secret(nth)).expect("not empty") };
     let codec = SessionCodec::new(&nth).compress(Compress::Never);
     let tokens: Vec<String> =

@@ -42,8 +42,8 @@ impl Row {
 
     /// Tells whether the bound is missed by more than a tenth.
     pub fn is_missed(&self) -> bool {
-        // Not `>`: what is not a number is no success.
-        !(self.excess() <= TOLERANCE)
+        // What is not a number is no success.
+        self.excess().is_nan() || self.excess() > TOLERANCE
     }
 }
 

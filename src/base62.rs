@@ -10,16 +10,21 @@ pub(crate) fn append(out: &mut String, number: i64) {
     if number < 0 {
         out.push('-');
     }
-    append_digits(out, number.unsigned_abs());
-}
-
-fn append_digits(out: &mut String, number: u64) {
-    // Eleven digits at most, and so eleven calls.
-    if number >= 62 {
-        append_digits(out, number / 62);
+    // Eleven digits hold 64 bits; they are found from the last to the first.
+    let mut digits = [b'0'; 11];
+    let mut rest = number.unsigned_abs();
+    let mut len: usize = 0;
+    for place in digits.iter_mut().rev() {
+        let digit = usize::try_from(rest % 62).ok().and_then(|index| DIGITS.get(index));
+        *place = digit.copied().unwrap_or(b'0');
+        rest /= 62;
+        len = len.saturating_add(1);
+        if rest == 0 {
+            break;
+        }
     }
-    let digit = usize::try_from(number % 62).ok().and_then(|index| DIGITS.get(index));
-    out.extend(digit.copied().map(char::from));
+    let start = digits.len().saturating_sub(len);
+    out.push_str(str::from_utf8(digits.get(start..).unwrap_or_default()).unwrap_or_default());
 }
 
 /// Reads plain digits; a sign, another character or a number past 64 bits is `None`.

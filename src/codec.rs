@@ -24,7 +24,7 @@ use crate::expiry::{Claim, EXPIRY_KEY, ExpiryRule};
 use crate::json::{self, Fault};
 use crate::key::{Keyring, Weakness};
 use crate::payload::{self, Compress};
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 use crate::session::{Origin, Session};
 use crate::timestamp::{Stamped, TimestampSigner};
 
@@ -189,7 +189,7 @@ impl SessionCodec {
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         let began = began(session, now);
-        scratch::with(|json| {
+        scratch::with(|Scratch { json, .. }| {
             session.write(json);
             self.token(json, &limits, began, now)
         })
@@ -210,8 +210,10 @@ impl SessionCodec {
     ///
     /// Any [`DecodeError`] but `WrongType`.
     pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
-        let mut json = String::new();
-        let stamped = self.open(&mut json, token, now)?;
+        // Inflated with room to grow, kept at its own length.
+        let (stamped, json) = scratch::with(|Scratch { json, .. }| {
+            self.open(json, token, now).map(|stamped| (stamped, json.clone()))
+        })?;
         let mut session = Session::from_json(json)?;
         let limits = self.limits(&session).ok_or(DecodeError::BadExpiry)?;
         let started = self.check_limits(&limits, stamped.signed_at, now)?;
@@ -263,7 +265,7 @@ impl SessionCodec {
         value: &T,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        scratch::with(|json| {
+        scratch::with(|Scratch { json, .. }| {
             json::append(json, value)?;
             if !is_object(json) {
                 return Err(EncodeError::NotAnObject);
@@ -292,7 +294,7 @@ impl SessionCodec {
         token: &str,
         now: OffsetDateTime,
     ) -> Result<T, DecodeError> {
-        scratch::with(|json| {
+        scratch::with(|Scratch { json, .. }| {
             let stamped = self.open(json, token, now)?;
             // Read first, for what is no JSON has no limits either; judged last, as for `decode_at`.
             let value = json::read(json);

@@ -7,6 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::hash::BuildHasher as _;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use time::OffsetDateTime;
 use crate::error::{DecodeError, ValueError};
 use crate::expiry::{Claim, EXPIRY_KEY, Expiry};
 use crate::json::{self, Fault};
-use crate::scratch;
+use crate::scratch::{self, Scratch};
 
 const TEST_COOKIE_KEY: &str = "testcookie";
 const TEST_COOKIE_VALUE: &str = "worked";
@@ -130,15 +131,17 @@ impl Session {
     ///
     /// A key written twice keeps its first place and its last value, as in Python.
     pub(crate) fn from_json(text: String) -> Result<Self, DecodeError> {
-        let mut entries = Vec::with_capacity(8);
-        let entry = |key, value| {
-            entries.push(Entry::new(Text::Arrived(key), Text::Arrived(value), &text));
-        };
-        json::entries(&text, entry).map_err(|fault| match fault {
+        let entries = scratch::with(|Scratch { places, hashes, .. }| {
+            json::entries(&text, |key, value| places.push((key, value)))?;
+            let entry = |(key, value)| Entry::new(Text::Arrived(key), Text::Arrived(value), &text);
+            let entries: Vec<Entry> = places.drain(..).map(entry).collect();
+            let names = entries.iter().map(|entry| entry.name(&text));
+            Ok(if may_have_twice(names, hashes) { unify(entries, &text) } else { entries })
+        });
+        let entries = entries.map_err(|fault| match fault {
             Fault::Syntax => DecodeError::Json,
             Fault::Type => DecodeError::NotAnObject,
         })?;
-        let entries = unify(entries, &text);
         Ok(Self { arrived: text, entries, ..Self::default() })
     }
 
@@ -493,7 +496,7 @@ impl Session {
 
     /// Tells whether all entries are as they came, to the byte; does not count as access.
     pub(crate) fn is_as_it_arrived(&self) -> bool {
-        scratch::with(|json| {
+        scratch::with(|Scratch { json, .. }| {
             self.write(json);
             *json == self.arrived
         })
@@ -563,9 +566,6 @@ fn is_plain_name(key: &str) -> bool {
 
 /// Leaves one entry a key: its first place, its last value.
 fn unify(entries: Vec<Entry>, arrived: &str) -> Vec<Entry> {
-    if !has_twice(entries.iter().map(|entry| entry.name(arrived))) {
-        return entries;
-    }
     let mut unified: Vec<Entry> = Vec::with_capacity(entries.len());
     let mut places = HashMap::new();
     for entry in entries {
@@ -578,12 +578,14 @@ fn unify(entries: Vec<Entry>, arrived: &str) -> Vec<Entry> {
     unified
 }
 
-/// Tells whether a name is there twice.
-fn has_twice<'a>(mut names: impl ExactSizeIterator<Item = &'a [u8]> + Clone) -> bool {
+/// Tells whether a name is there twice, or has the same hash as another.
+fn may_have_twice<'a>(
+    mut names: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+    hashes: &mut HashSet<u64>,
+) -> bool {
     // Comparing each with each is the fastest for few; hashing stays linear for many.
     if names.len() > 16 {
-        let mut seen = HashSet::with_capacity(names.len());
-        return !names.all(|name| seen.insert(name));
+        return !names.all(|name| hashes.insert(hashes.hasher().hash_one(name)));
     }
     while let Some(name) = names.next() {
         if names.clone().any(|other| other == name) {

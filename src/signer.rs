@@ -18,8 +18,8 @@ use zeroize::Zeroize;
 use crate::error::{ConfigError, DecodeError, EncodeError};
 use crate::json;
 use crate::key::Keyring;
-use crate::payload::{self, Compress};
-use crate::scratch;
+use crate::payload::{self, BASE64, Compress};
+use crate::scratch::{self, Scratch};
 
 /// Signs text, and returns text that was signed.
 ///
@@ -212,7 +212,7 @@ impl Signer {
         value: &T,
         compress: Compress,
     ) -> Result<String, EncodeError> {
-        scratch::with(|json| {
+        scratch::with(|Scratch { json, .. }| {
             json::append(json, value)?;
             if json.len() > self.max_payload_len {
                 return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
@@ -225,7 +225,7 @@ impl Signer {
 
     /// Reads the object from a payload whose signature has been proved.
     pub(crate) fn read_object<T: DeserializeOwned>(&self, value: &str) -> Result<T, DecodeError> {
-        scratch::with(|json| {
+        scratch::with(|Scratch { json, .. }| {
             payload::read(json, value, self.max_payload_len)?;
             Ok(json::read(json)?)
         })
@@ -251,14 +251,17 @@ impl Signer {
         let Some(key) = self.keys.first() else { return };
         let signature = key.sign(token.as_bytes());
         token.push_str(&self.separator);
-        token.push_str(signature.as_str());
+        signature.append_to(token);
     }
 
     /// Splits off what follows the last separator.
     pub(crate) fn split<'t>(&self, value: &'t str) -> Option<(&'t str, &'t str)> {
         // What follows is short: stepping back to it beats setting out to search.
         let separator = self.separator.as_bytes();
-        let at = value.as_bytes().windows(separator.len()).rposition(|part| part == separator)?;
+        let (first, _) = separator.split_first()?;
+        let at = value.bytes().enumerate().rposition(|(at, byte)| {
+            byte == *first && value.as_bytes().get(at..).is_some_and(|t| t.starts_with(separator))
+        })?;
         let (rest, last) = value.split_at_checked(at)?;
         Some((rest, last.get(separator.len()..)?))
     }
@@ -284,7 +287,8 @@ impl Signer {
                 DecodeError::Malformed
             });
         };
-        let signature = SignatureText::new(signature.as_bytes());
+        // Base64 has one canonical spelling for the same bytes, and only that is read.
+        let signature = Mac::read(signature).ok_or(DecodeError::BadSignature)?;
         self.keys
             .iter()
             .position(|key| bool::from(key.sign(value.as_bytes()).ct_eq(&signature)))
@@ -352,54 +356,58 @@ impl Key {
         }
     }
 
-    fn sign(&self, message: &[u8]) -> SignatureText {
+    fn sign(&self, message: &[u8]) -> Mac {
         match self {
             Self::Sha256(key) => {
-                SignatureText::encode(&key.clone().chain_update(message).finalize().into_bytes())
+                Mac::new(&key.clone().chain_update(message).finalize().into_bytes())
             }
-            Self::Sha384(key) => SignatureText::encode(
-                &Hmac::clone(key).chain_update(message).finalize().into_bytes(),
-            ),
-            Self::Sha512(key) => SignatureText::encode(
-                &Hmac::clone(key).chain_update(message).finalize().into_bytes(),
-            ),
+            Self::Sha384(key) => {
+                Mac::new(&Hmac::clone(key).chain_update(message).finalize().into_bytes())
+            }
+            Self::Sha512(key) => {
+                Mac::new(&Hmac::clone(key).chain_update(message).finalize().into_bytes())
+            }
         }
     }
 }
 
-/// A signature as it stands in a token, filled up with zeros to whole words.
-struct SignatureText {
-    text: [u8; 88],
+/// The bytes of a signature, filled up with zeros to what reading the longest needs.
+struct Mac {
+    bytes: [u8; 72],
     len: usize,
 }
 
-impl SignatureText {
-    fn new(signature: &[u8]) -> Self {
-        let mut text = [0; 88];
-        if let Some(text) = text.get_mut(..signature.len()) {
-            text.copy_from_slice(signature);
+impl Mac {
+    fn new(mac: &[u8]) -> Self {
+        let mut bytes = [0; 72];
+        if let Some(bytes) = bytes.get_mut(..mac.len()) {
+            bytes.copy_from_slice(mac);
         }
-        Self { text, len: signature.len() }
+        Self { bytes, len: mac.len() }
     }
 
-    fn encode(mac: &[u8]) -> Self {
-        let mut text = [0; 88];
+    /// Reads the text of a signature.
+    fn read(text: &str) -> Option<Self> {
+        let mut bytes = [0; 72];
+        let len = BASE64.decode_slice(text, &mut bytes).ok()?;
+        Some(Self { bytes, len })
+    }
+
+    /// Appends the text of the signature.
+    fn append_to(&self, out: &mut String) {
         // The longest, 64 bytes, makes 86 characters; there is always room.
-        let len = payload::BASE64.encode_slice(mac, &mut text).unwrap_or(0);
-        Self { text, len }
-    }
-
-    fn as_str(&self) -> &str {
-        let text = self.text.get(..self.len).unwrap_or_default();
-        std::str::from_utf8(text).unwrap_or_default()
+        let mut text = [0; 88];
+        let bytes = self.bytes.get(..self.len).unwrap_or_default();
+        let len = BASE64.encode_slice(bytes, &mut text).unwrap_or(0);
+        out.push_str(str::from_utf8(text.get(..len).unwrap_or_default()).unwrap_or_default());
     }
 }
 
-impl ConstantTimeEq for SignatureText {
+impl ConstantTimeEq for Mac {
     /// Compares whole words: byte by byte takes ten times as long.
     fn ct_eq(&self, other: &Self) -> Choice {
-        let (words, _) = self.text.as_chunks();
-        let (others, _) = other.text.as_chunks();
+        let (words, _) = self.bytes.as_chunks();
+        let (others, _) = other.bytes.as_chunks();
         words.iter().zip(others).fold(self.len.ct_eq(&other.len), |equal, (word, other)| {
             equal & u64::from_ne_bytes(*word).ct_eq(&u64::from_ne_bytes(*other))
         })

@@ -21,12 +21,18 @@ pub(crate) const DEFAULT_MAX_LEN: usize = 64 * 1024;
 /// When to compress.
 ///
 /// Reading does not depend on it: a compressed payload says so itself.
+///
+/// It buys bytes with time. A Django login, 172 bytes of JSON, is a token of 227
+/// bytes instead of 281, made in some 15 times the time and read in 3.5 times; a
+/// shop's session of 1 KB is one of 947 instead of 1,423, in 10 and 2.5 times. The
+/// README has the figures. All of it is a few microseconds: what does not fit a
+/// cookie otherwise is worth it, and so is what every request carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Compress {
     /// Whenever it saves at least two bytes, which is Django's rule.
     #[default]
     IfShorter,
-    /// By the same rule, but only JSON of more than this many bytes.
+    /// By the same rule, but only JSON of more than this many bytes: small sessions stay fast.
     Above(usize),
     /// Not at all.
     Never,

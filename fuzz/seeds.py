@@ -1,0 +1,123 @@
+#!/usr/bin/env python3
+"""Makes the first inputs of the targets from the test vectors: python3 fuzz/seeds.py DIRECTORY
+
+`input.rs`, `made.rs` and `tree.rs` say how an input is taken apart.
+"""
+
+import base64
+import hashlib
+import json
+import pathlib
+import struct
+import sys
+
+VECTORS = pathlib.Path(__file__).parent.parent / "tests/vectors"
+LARGEST = 1500
+
+
+def vectors(name):
+    return json.loads((VECTORS / name).read_text())["vectors"]
+
+
+def text(value):
+    data = value.encode("utf-8", "replace")[:255]
+    return bytes([len(data)]) + data
+
+
+def number(value):
+    return b"\3" + struct.pack("<q", value)
+
+
+def tree(value):
+    match value:
+        case None:
+            return b"\0"
+        case bool():
+            return bytes([1, value])
+        case int():
+            return b"\2" + number(max(-(1 << 63), min(value, (1 << 63) - 1)))
+        case float():
+            return b"\4\3" + struct.pack("<d", value)
+        case str():
+            return b"\5" + text(value)
+        case list():
+            return bytes([6, len(value[:7])]) + b"".join(map(tree, value[:7]))
+        case dict():
+            entries = list(value.items())[:7]
+            return bytes([7, len(entries)]) + b"".join(text(k) + tree(v) for k, v in entries)
+
+
+def payload(spelling):
+    """A payload as it stands and, where that can be, by what is encoded in it."""
+    zipped = spelling.startswith(".")
+    yield bytes([4 if zipped else 3]) + spelling.removeprefix(".").encode()
+    try:
+        data = base64.urlsafe_b64decode(spelling.removeprefix(".") + "==")
+        yield bytes([2 if zipped else 0]) + data
+    except ValueError:
+        pass
+
+
+def seeds():
+    for vector in vectors("decode.json"):
+        token = vector["token"]
+        yield "raw", token.encode("utf-8", "replace")
+        yield "naive", b"\0\1" + token.encode("utf-8", "replace")
+        if token.count(":") < 2:
+            continue
+        body, stamp, _ = token.rsplit(":", 2)
+        stamp = b"\3" + text(stamp)
+        for data in payload(body):
+            yield "signed", b"\0\0\1" + stamp + data
+            yield "naive", b"\2\0\0" + stamp + data
+            yield "tamper", b"\0" + b"\3\0\1\0" + b"\0" + text("A") + b"\0\1" + stamp + data
+    for vector in vectors("encode.json"):
+        if "json" not in vector:
+            continue
+        try:
+            value = json.loads(vector["json"])
+        except ValueError:
+            continue
+        yield "json", number(0x3FC00000) + tree(value)
+        yield "naive", b"\1" + text("secret") + text("salt") + number(1700000000) + text("v") + tree(value)
+        if isinstance(value, dict):
+            entries = [b"\0\0" + text(key) + tree(item) for key, item in value.items()]
+            yield "round_trip", b"".join(entries)
+    for vector in vectors("expiry.json"):
+        stored = vector["stored"]
+        if stored is None:
+            continue
+        claim = b'{"_session_expiry":' + stored.encode() + b"}"
+        yield "signed", b"\0\0\1" + b"\0" + b"\0" + claim
+        if stored.startswith('"'):
+            yield "numbers_and_dates", b"\3" + json.loads(stored).encode("utf-8", "replace")
+        else:
+            yield "numbers_and_dates", b"\5" + number(300) + stored.encode()
+    for seconds in (0, 1, 61, 62, -1, 1700000000, 253402300799, 1 << 31):
+        yield "numbers_and_dates", b"\0" + number(seconds) + number(60)
+        yield "numbers_and_dates", b"\2\x80" + number(seconds) + number(1000000000)
+        yield "numbers_and_dates", b"\4" + number(seconds) + number(500000000)
+    for stamp in ("1r31eq", "0", "00", "-1", "", "4cCh5j", "zzzzzzz", "1:r"):
+        yield "numbers_and_dates", b"\1" + stamp.encode()
+    for header in (b"\1", b"\2", b"a=b; \1; c=d", b"\1\n\2", b"\1; \1", b"sessionid=; \1", b"\t\1\t;s=", b"\1;" * 17):
+        yield "cookie", b"\1\0" + header
+    options = text("id") + b"\1" + text("/a") + b"\1" + text(".a.example") + b"\1\1\0\1" + b"\1"
+    yield "cookie", b"\0\0" + options + number(3600) + number(1700000000) + b"e30:1r31eq:sig"
+    settings = [b"\0\0\0\0\0\0", b"\1\0\1\1\1\0", b"\0\1\0\1\0\1", b"\1\1\1\1\1\2"]
+    login = b"\0\0\0\0" + b"\1\2\0" + tree(42) + b"\0"
+    visit = b"\5\1\0\0" + b"\1\0\3" + b"\0"
+    logout = b"\3\1\1\0" + b"\1\0\5" + b"\0"
+    forged = b"\2\1\0\3" + b"\7\0" + b"\1\0\3" + b"\0"
+    for setting in settings:
+        yield "story", setting + login + visit + forged + visit + logout + visit
+
+
+def main(directory):
+    for target, data in seeds():
+        if len(data) <= LARGEST:
+            path = pathlib.Path(directory) / target
+            path.mkdir(parents=True, exist_ok=True)
+            (path / hashlib.sha1(data).hexdigest()).write_bytes(data)
+
+
+main(*sys.argv[1:])

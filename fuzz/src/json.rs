@@ -1,0 +1,58 @@
+//! What is written is JSON as Python writes it, and says what was meant.
+
+use serde_json::Value;
+use signed_session::{Compress, EncodeError, Signer, ValueError};
+
+use super::input::Input;
+use super::tree::Tree;
+use super::{NOW, django, is_discreet_error, ring, wide_codec};
+
+pub fn law(data: &[u8]) {
+    let mut input = Input::new(data);
+    let signer = Signer::new(&ring(), "json");
+    let written = |token: &str| {
+        let json = django::read_base64(signer.unsign(token).unwrap()).unwrap();
+        String::from_utf8(json).unwrap()
+    };
+
+    let float = f32::from_bits(input.number() as u32);
+    let number = signer.sign_object(&float, Compress::Never);
+    if float.is_finite() {
+        let number = written(&number.unwrap());
+        assert_eq!(number.parse::<f32>().unwrap().to_bits(), float.to_bits(), "{number}");
+    } else {
+        assert_eq!(number, Err(EncodeError::Value(ValueError::NotFinite)));
+    }
+
+    let tree = Tree::take(&mut input, 0);
+    let token = signer.sign_object(&tree, Compress::Never).unwrap();
+    let json = written(&token);
+    assert_eq!(json, django::dumps(&tree));
+    assert!(json.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+    let value: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(value, tree.as_read());
+    assert_eq!(value.to_string(), tree.as_read().to_string(), "-0.0 equals 0.0");
+
+    let refused = wide_codec().encode_as_at(&tree, NOW).err();
+    assert_eq!(refused.is_none(), matches!(tree, Tree::Object(_)));
+    if let Some(refused) = refused {
+        assert_eq!(refused, EncodeError::NotAnObject);
+        is_discreet_error(&refused, &json);
+    }
+    // One that cannot be said spoils all.
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let refused = signer.sign_object(&(&tree, [Some(number)]), Compress::Never).unwrap_err();
+        assert_eq!(refused, EncodeError::Value(ValueError::NotFinite));
+        is_discreet_error(&refused, &json);
+    }
+    let small = signer.clone().max_payload_len(json.len() - 1);
+    let (limit, len) = (json.len() - 1, json.len());
+    assert_eq!(
+        small.sign_object(&tree, Compress::Never),
+        Err(EncodeError::TooLarge { len, limit })
+    );
+
+    // A value of serde_json is written as any other, and read back as itself.
+    let token = signer.sign_object(&value, Compress::IfShorter).unwrap();
+    assert_eq!(signer.unsign_object::<Value>(&token).unwrap(), value);
+}

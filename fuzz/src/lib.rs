@@ -1,0 +1,86 @@
+//! The library's laws, each a function that takes any bytes and panics if they break it.
+//!
+//! libFuzzer calls them from `fuzz_targets/`, and the ordinary tests call them
+//! from `tests/fuzz_corpus.rs` with the inputs in `corpus/`.
+
+#![forbid(unsafe_code)]
+
+mod django;
+mod input;
+mod made;
+#[path = "../../tests/support/set_cookie.rs"]
+mod set_cookie;
+mod tree;
+
+pub mod cookie;
+pub mod json;
+pub mod naive;
+pub mod numbers_and_dates;
+pub mod raw;
+pub mod round_trip;
+pub mod signed;
+pub mod story;
+pub mod tamper;
+
+use std::error::Error;
+use std::fmt::Debug;
+use std::time::Duration;
+
+use signed_session::{ExpiryRule, Keyring, SessionCodec};
+use time::OffsetDateTime;
+use time::macros::datetime;
+
+type Law = fn(&[u8]);
+
+/// Every law by the name of its target.
+pub const LAWS: [(&str, Law); 9] = [
+    ("cookie", cookie::law),
+    ("json", json::law),
+    ("naive", naive::law),
+    ("numbers_and_dates", numbers_and_dates::law),
+    ("raw", raw::law),
+    ("round_trip", round_trip::law),
+    ("signed", signed::law),
+    ("story", story::law),
+    ("tamper", tamper::law),
+];
+
+/// When the laws take place, 1,700,000,000 in Unix seconds.
+const NOW: OffsetDateTime = datetime!(2023-11-14 22:13:20 UTC);
+
+/// The secret of most test vectors.
+const SECRET: &str = "test-secret-key-0123456789";
+
+/// The stamp of `NOW`.
+const STAMP: &str = "1r31eq";
+
+const TWO_WEEKS: Duration = Duration::from_secs(1_209_600);
+
+fn ring() -> Keyring {
+    Keyring::new(SECRET).unwrap()
+}
+
+/// A codec that takes whatever the key signed, large as it may be.
+fn wide_codec() -> SessionCodec {
+    SessionCodec::new(&ring()).expiry_rule(ExpiryRule::Django).max_token_len(1 << 20)
+}
+
+/// Panics if a `Debug` form holds text that came in.
+fn is_discreet(shown: &impl Debug, came_in: &str) {
+    holds_nothing_of(&format!("{shown:?} {shown:#?}"), came_in);
+}
+
+/// Panics if a message is not one line of ASCII, or holds text that came in.
+fn is_discreet_error(error: &impl Error, came_in: &str) {
+    let message = error.to_string();
+    assert!(!message.is_empty() && message.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+    holds_nothing_of(&message, came_in);
+    is_discreet(error, came_in);
+}
+
+/// A word of 16 letters and digits is in both by no accident.
+fn holds_nothing_of(said: &str, came_in: &str) {
+    let words = came_in.split(|c: char| !c.is_alphanumeric());
+    let longest = words.max_by_key(|word| word.len()).unwrap_or_default();
+    assert!(longest.len() < 16 || !said.contains(longest), "{said:?}");
+}

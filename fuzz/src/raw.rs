@@ -1,0 +1,80 @@
+//! Bytes from somebody without the key are never accepted, and never a panic.
+
+use serde_json::value::RawValue;
+use signed_session::{
+    Algorithm, CookieOptions, DecodeError, Keyring, SessionCodec, SessionManager, Signer,
+    TimestampSigner, Unverified, django,
+};
+
+use super::{NOW, is_discreet, is_discreet_error};
+
+/// Nothing in the corpus is signed with it.
+const SECRET: &str = "example-only-nobody-signs-anything-with-this";
+
+pub fn law(data: &[u8]) {
+    let ring = Keyring::new(SECRET).unwrap();
+    let codec = SessionCodec::new(&ring);
+    let token = &*String::from_utf8_lossy(data);
+
+    let refused = codec.decode_at(token, NOW).unwrap_err();
+    assert_eq!(refused, expected(token, ":", 4096));
+    assert!(!refused.is_authentic());
+    is_discreet_error(&refused, token);
+    assert_eq!(codec.decode_as_at::<Box<RawValue>>(token, NOW).unwrap_err(), refused);
+
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
+        for separator in [":", "::", "~", "é", "=:="] {
+            let signer = Signer::new(&ring, "any").separator(separator).unwrap();
+            let signer = signer.algorithm(algorithm);
+            let refused = expected(token, separator, usize::MAX);
+            assert_eq!(signer.unsign(token), Err(refused.clone()));
+            assert_eq!(signer.unsign_object::<Box<RawValue>>(token).unwrap_err(), refused);
+            let stamper = TimestampSigner::new(&ring, "any").separator(separator).unwrap();
+            let stamper = stamper.algorithm(algorithm);
+            assert_eq!(stamper.unsign_at(token, None, NOW), Err(refused.clone()));
+            let object = stamper.unsign_object_at::<Box<RawValue>>(token, None, NOW);
+            assert_eq!(object.unwrap_err(), refused);
+        }
+    }
+    for signer in [
+        django::cookie_signer(&ring, django::MESSAGES_SALT),
+        django::signed_cookie_signer(&ring, token, token),
+        django::legacy_signed_cookie_signer(&ring, token, token),
+    ] {
+        assert_eq!(signer.unsign_at(token, None, NOW), Err(expected(token, ":", usize::MAX)));
+    }
+
+    let manager = SessionManager::new(codec, CookieOptions::new("sessionid").unwrap());
+    let header = [b"sessionid=", data].concat();
+    let session = manager.load_at([&header], NOW);
+    assert_eq!(session.to_json(), "{}");
+    is_discreet(&session, token);
+    assert!(session.refused().is_none_or(|reason| !reason.is_authentic()));
+    assert!(session.signed_at().is_none() && session.key_index().is_none());
+
+    if let Ok(unverified) = Unverified::new(token) {
+        let stamp = unverified.stamp().map_or(String::new(), |stamp| format!(":{stamp}"));
+        let signature = unverified.signature();
+        assert_eq!(format!("{}{stamp}:{signature}", unverified.payload()), token);
+        let _ = unverified.signed_at();
+        assert_eq!(unverified.is_compressed(), token.starts_with('.'));
+        is_discreet(&unverified, token);
+        for limit in [0, 1, 100, 65_536] {
+            let json = unverified.json(limit).unwrap_or_default();
+            assert!(json.len() <= limit && json.is_ascii());
+        }
+    }
+    let header = CookieOptions::new("sessionid").unwrap();
+    assert!(header.find(token).all(|value| value.len() <= token.len()));
+}
+
+/// Why a token is refused that nobody signed.
+fn expected(token: &str, separator: &str, limit: usize) -> DecodeError {
+    if token.len() > limit {
+        DecodeError::TooLong { len: token.len(), limit }
+    } else if token.contains(separator) {
+        DecodeError::BadSignature
+    } else {
+        DecodeError::Malformed
+    }
+}

@@ -1,0 +1,98 @@
+//! A good token with anything changed is never accepted.
+
+use signed_session::{CookieOptions, SessionManager, Signer, TimestampSigner};
+
+use super::input::Input;
+use super::{NOW, SECRET, django, made, ring, wide_codec};
+
+pub fn law(data: &[u8]) {
+    let mut input = Input::new(data);
+    let edits: Vec<Edit> = (0..=input.byte() % 4).map(|_| Edit::take(&mut input)).collect();
+    let other = format!("{{\"user_id\":{}}}", input.number());
+    let stamp = made::stamp(&mut input);
+    let payload = made::payload(&mut input);
+    let sign = |payload: &str| django::sign(payload, django::SESSION_SALT, SECRET, &stamp);
+    let good = [sign(&payload), sign(&django::base64(other.as_bytes()))];
+
+    let [mut token, donor] = good.clone();
+    edits.iter().for_each(|edit| token = edit.apply(&token, &donor));
+    if good.contains(&token) {
+        return;
+    }
+    let codec = wide_codec();
+    let refused = codec.decode_at(&token, NOW).unwrap_err();
+    assert!(!refused.is_authentic(), "{refused}");
+    let signer = Signer::new(&ring(), django::SESSION_SALT);
+    assert_eq!(signer.unsign(&token), Err(refused.clone()));
+    let stamper = TimestampSigner::new(&ring(), django::SESSION_SALT);
+    assert_eq!(stamper.unsign_at(&token, None, NOW), Err(refused));
+
+    let manager = SessionManager::new(codec.clone(), CookieOptions::new("sessionid").unwrap());
+    // A cookie cannot hold all of it: what stands before a `;` may be the good token again.
+    if !token.contains(';') && !good.contains(&token.trim_matches([' ', '\t']).to_owned()) {
+        let session = manager.load_at([&format!("sessionid={token}")], NOW);
+        assert!(session.is_empty() && session.signed_at().is_none());
+    }
+    // Beside the good one it changes nothing.
+    if let Ok(session) = codec.decode_at(&good[0], NOW)
+        && !good[0].contains(';')
+        && good[0].trim_matches([' ', '\t']) == good[0]
+    {
+        let headers =
+            [format!("sessionid={}", good[0]), format!("sessionid={}", token.replace(';', ""))];
+        let loaded = manager.load_at(&headers, NOW);
+        if codec.decode_at(&token.replace(';', ""), NOW).is_err() {
+            assert_eq!(loaded.to_json(), session.to_json());
+        }
+    }
+}
+
+/// One change, at places that are shares of the token's length.
+struct Edit {
+    kind: u8,
+    places: [u16; 2],
+    text: String,
+}
+
+impl Edit {
+    fn take(input: &mut Input<'_>) -> Self {
+        let mut place = || u16::from_le_bytes([input.byte(), input.byte()]);
+        let places = [place(), place()];
+        Self { kind: input.byte(), places, text: input.text() }
+    }
+
+    fn apply(&self, token: &str, donor: &str) -> String {
+        let mut chars: Vec<char> = token.chars().collect();
+        let place = |place: u16, len: usize| usize::from(place) % (len + 1);
+        let [a, b] = self.places.map(|at| place(at, chars.len()));
+        let (start, end) = (a.min(b), a.max(b));
+        match self.kind % 8 {
+            // Put another text in place of as many characters.
+            0 => {
+                let end = (start + self.text.chars().count()).min(chars.len());
+                chars.splice(start..end, self.text.chars());
+            }
+            1 => drop(chars.splice(start..start, self.text.chars())),
+            2 => drop(chars.drain(start..end)),
+            3 if end < chars.len() => chars.swap(start, end),
+            4 => chars.truncate(end),
+            5 => {
+                let part = chars[start..end].to_vec();
+                chars.splice(end..end, part);
+            }
+            6 => chars[start..end].iter_mut().for_each(|c| {
+                *c = if c.is_ascii_lowercase() {
+                    c.to_ascii_uppercase()
+                } else {
+                    c.to_ascii_lowercase()
+                };
+            }),
+            // The beginning of this and the end of another.
+            _ => {
+                let rest = donor.chars().skip(place(self.places[1], donor.chars().count()));
+                return chars[..a].iter().copied().chain(rest).collect();
+            }
+        }
+        chars.into_iter().collect()
+    }
+}

@@ -99,8 +99,18 @@ def seeds():
         yield "numbers_and_dates", b"\4" + number(seconds) + number(500000000)
     for stamp in ("1r31eq", "0", "00", "-1", "", "4cCh5j", "zzzzzzz", "1:r"):
         yield "numbers_and_dates", b"\1" + stamp.encode()
-    for header in (b"\1", b"\2", b"a=b; \1; c=d", b"\1\n\2", b"\1; \1", b"sessionid=; \1", b"\t\1\t;s=", b"\1;" * 17):
+    for spelling in (b"1e-10", b"-1e-10", b"0.0", b"-0", b"1.5", b"1e300", b"99999999999999999999"):
+        yield "numbers_and_dates", b"\5" + number(300) + spelling
+    for secret in (b"", b" \t", b"\xc2\xa0", b"\xff", b"django-insecure-" + b"x" * 32, b"example-only-k"):
+        yield "naive", b"\1" + bytes([len(secret)]) + secret + text("~:") + number(0) + text("v") + tree({"a": "b"})
+    for count in range(2, 40):
+        yield "naive", b"\1" + text("secret") + text("salt") + number(0) + text("v") + tree({"a": "x" * count})
+    for header in (b"\1; s=1234567", b"s=12345678", b"s=1234567", b"\1", b"\2", b"a=b; \1; c=d", b"\1\n\2", b"\1; \1", b"sessionid=; \1", b"\t\1\t;s=", b"\1;" * 17):
         yield "cookie", b"\1\0" + header
+    for flags in (b"\0\0\0", b"\0\0\1", b"\1\1\0"):
+        for value in (b"v", b"a;b", b'"', b"a,b", b"\xc3\xa9", b"a b"):
+            yield "cookie", b"\0\0" + text("id") + b"\0\0" + flags + b"\1\0" + number(0) + value
+            yield "cookie", b"\0\2" + text("id") + b"\0\0" + flags + b"\0\1" + number(-5) + number(9) + value
     options = text("id") + b"\1" + text("/a") + b"\1" + text(".a.example") + b"\1\1\0\1" + b"\1"
     yield "cookie", b"\0\0" + options + number(3600) + number(1700000000) + b"e30:1r31eq:sig"
     settings = [b"\0\0\0\0\0\0", b"\1\0\1\1\1\0", b"\0\1\0\1\0\1", b"\1\1\1\1\1\2"]
@@ -108,7 +118,12 @@ def seeds():
     visit = b"\5\1\0\0" + b"\1\0\3" + b"\0"
     logout = b"\3\1\1\0" + b"\1\0\5" + b"\0"
     forged = b"\2\1\0\3" + b"\7\0" + b"\1\0\3" + b"\0"
+    days = b"\24\1\0\0"  # twelve of them
     for setting in settings:
+        clear = days + b"\1\0\4" + b"\0"
+        yield "story", setting + login + clear + (days + b"\1\0\3" + b"\0") * 3
+        oversized = b"\0\0\0\2" + b"\1\0\13\377" + b"\0"
+        yield "story", setting + login + oversized + visit
         yield "story", setting + login + visit + forged + visit + logout + visit
 
 

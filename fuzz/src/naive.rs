@@ -73,13 +73,15 @@ fn refusal(error: &DecodeError) -> Refusal {
 
 fn writes_alike(input: &mut Input<'_>) {
     let (secret, salt) = (input.bytes(), input.text());
+    let is_blank = str::from_utf8(secret).is_ok_and(|text| text.trim().is_empty());
     let ring = match Keyring::new(secret) {
         Ok(ring) => ring,
         Err(error) => {
-            assert!(str::from_utf8(secret).unwrap().trim().is_empty());
+            assert!(is_blank);
             return is_discreet_error(&error, &salt);
         }
     };
+    assert!(!is_blank);
     assert_eq!(ring.weaknesses(), weaknesses(secret).map(|fault| (0, fault)).collect::<Vec<_>>());
     let seconds = input.number().clamp(0, 253_402_300_799);
     let stamp = django::stamp(seconds);

@@ -174,6 +174,8 @@ fn numbers(input: &mut Input<'_>) {
         && text.get().parse::<f64>().is_ok_and(f64::is_finite)
     {
         session.insert(KEY, text).unwrap();
+        let is_zero = text.get().parse() == Ok(0.0);
+        assert_eq!(session.expiry() == Ok(Expiry::AtBrowserClose), is_zero, "{digits}");
         assert!(session.expiry().is_ok(), "{digits}");
     }
 }

@@ -22,6 +22,12 @@ pub fn law(data: &[u8]) {
     is_discreet_error(&refused, token);
     assert_eq!(codec.decode_as_at::<Box<RawValue>>(token, NOW).unwrap_err(), refused);
 
+    // To the byte.
+    for len in [4096, 4097] {
+        let padded = format!("{token}{}", "x".repeat(len - token.len().min(len)));
+        assert_eq!(codec.decode_at(&padded, NOW).unwrap_err(), expected(&padded, ":", 4096));
+    }
+
     for algorithm in [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512] {
         for separator in [":", "::", "~", "é", "=:="] {
             let signer = Signer::new(&ring, "any").separator(separator).unwrap();

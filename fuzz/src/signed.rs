@@ -45,6 +45,7 @@ pub fn law(data: &[u8]) {
         }
         Err(error) => {
             assert!(error.is_authentic() || matches!(error, DecodeError::TooLong { .. }));
+            is_in_time(&error, policy & 2 > 0);
             is_discreet_error(&error, &token);
         }
     }
@@ -53,6 +54,20 @@ pub fn law(data: &[u8]) {
     match signer.unsign_object_at::<Box<RawValue>>(&token, None, NOW) {
         Ok(json) => assert!(json.get().len() <= limit),
         Err(error) => is_discreet_error(&error, &token),
+    }
+}
+
+/// What is refused for its stamp is refused rightly.
+fn is_in_time(error: &DecodeError, is_strict: bool) {
+    match error {
+        DecodeError::NotYetValid { signed_at } => {
+            assert!(*signed_at > NOW && (is_strict || *signed_at - NOW > Duration::from_secs(300)));
+        }
+        DecodeError::Revoked { signed_at } => assert!(is_strict && *signed_at < NOW),
+        DecodeError::Expired { signed_at, age } => {
+            assert_eq!(*age, Duration::try_from(NOW - *signed_at).unwrap_or_default());
+        }
+        _ => {}
     }
 }
 

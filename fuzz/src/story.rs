@@ -160,12 +160,15 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
     let mut written = site.reader.decode_at(&token, now).unwrap();
     let json = written.to_json();
     assert_eq!((written.signed_at(), written.key_index()), (Some(now), Some(1 - served_by)));
-    if site.is_absolute && !session.contains_key("_session_started") {
-        assert!(written.remove("_session_started"));
-    }
-    assert_eq!(written.to_json(), session.to_json());
     let is_sequel = session.signed_at().is_some();
     let began = kept.take().filter(|_| is_sequel).map_or(now, |kept| kept.began);
+    if site.is_absolute {
+        assert_eq!(written.get("_session_started"), Ok(Some(began.unix_timestamp())));
+        if !session.contains_key("_session_started") {
+            written.remove("_session_started");
+        }
+    }
+    assert_eq!(written.to_json(), session.to_json());
     *kept = Some(Kept { token, json, secret: served_by, signed_at: now, began });
 }
 
@@ -186,7 +189,10 @@ fn act(session: &mut Session, input: &mut Input<'_>) -> bool {
             0 | 1 => session.insert(key, Tree::take(input, 38)).unwrap(),
             2 => drop(session.remove(key)),
             3 => drop(session.get::<serde_json::Value>(key)),
-            4 => session.clear(),
+            4 => {
+                session.clear();
+                assert!(session.is_empty() && session.is_modified());
+            }
             5 => {
                 session.flush();
                 was_flushed = true;

@@ -143,6 +143,8 @@ fn writes(input: &mut Input<'_>) {
         expires: Some(0),
         ..meant.clone()
     };
+    // Who writes the attributes out by other means is told the same.
+    assert_eq!((cookie.secure(), cookie.http_only()), (Some(meant.secure), Some(meant.http_only)));
     assert_eq!(said(&cookie), meant);
     assert_eq!(said(&options.removal()), removal);
     // What comes back is found.

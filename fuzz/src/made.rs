@@ -21,9 +21,9 @@ pub fn payload(input: &mut Input<'_>) -> String {
         2 => format!(".{}", django::base64(input.rest())),
         3 => input.rest_as_text(),
         4 => format!(".{}", input.rest_as_text()),
-        // Small as it is sent, and up to 800 KB once it is inflated.
+        // Small as it is sent, and up to 130 KB once it is inflated: past the limit.
         _ => {
-            let times = usize::from(input.byte()) * 16;
+            let times = usize::from(input.byte()) * 2;
             let json = [b"{\"a\":\"", input.bytes().repeat(times).as_slice(), b"\"}"].concat();
             format!(".{}", django::base64(&django::zlib(&json)))
         }

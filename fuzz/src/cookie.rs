@@ -49,11 +49,11 @@ fn reads(input: &mut Input<'_>) {
         (true, false) => Ok(r#"{"user":"ada"}"#),
         (false, true) => Ok(r#"{"user":"bob"}"#),
         (false, false) => {
-            assert_eq!(session.refused().is_none(), tokens.is_empty());
-            assert!(session.refused().is_none_or(|reason| !reason.is_authentic()));
             // Not read and not there: no answer is needed, unless to be rid of a stub.
             let reply = manager.commit_at(&session, 200, NOW).unwrap();
             assert_eq!(reply.set_cookie.is_some(), has_cookie && tokens.is_empty());
+            assert_eq!(session.refused().is_none(), tokens.is_empty());
+            assert!(session.refused().is_none_or(|reason| !reason.is_authentic()));
             assert_eq!(session.to_json(), "{}");
             return;
         }

@@ -98,14 +98,15 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
         .collect();
     let mut session = manager.load_at([&cookies.join("; ")], now);
 
-    // Loading: the visitor's own data or none.
-    let is_read = session.signed_at().is_some();
+    // Loading: the visitor's own data or none. A clone is asked, for asking counts as access.
     assert!(!session.is_accessed() && !session.is_modified());
-    let arrived = session.clone().to_json();
+    let loaded = session.clone();
+    let is_read = loaded.signed_at().is_some();
+    let arrived = loaded.to_json();
     match good.filter(|_| is_read) {
         Some(kept) => {
             assert_eq!(arrived, kept.json);
-            assert_eq!(session.signed_at(), Some(kept.signed_at));
+            assert_eq!(loaded.signed_at(), Some(kept.signed_at));
             assert!(!site.is_absolute || now - kept.began <= ABSOLUTE);
         }
         None => assert_eq!((&*arrived, is_read), ("{}", false)),
@@ -114,7 +115,7 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
         && !is_read
     {
         // Too old, or of a secret that this server does not have yet.
-        let is_authentic = session.refused().is_some_and(|reason| reason.is_authentic());
+        let is_authentic = loaded.refused().is_some_and(|reason| reason.is_authentic());
         assert!(is_authentic || kept.secret > served_by || forged.is_some());
     }
 

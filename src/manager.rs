@@ -249,7 +249,8 @@ impl SessionManager {
         for header in cookie_headers {
             for value in self.options.find_bytes(header.as_ref()) {
                 has_cookie = true;
-                if is_long_enough(value) {
+                // One more than are looked at shows that there are too many.
+                if tokens.len() <= MAX_COOKIES && is_long_enough(value) {
                     tokens.push(value);
                 }
             }
@@ -367,7 +368,12 @@ impl Reply {
 
 /// Tells whether a value is long enough for a token, by Django's rule.
 fn is_long_enough(value: &[u8]) -> bool {
-    String::from_utf8_lossy(value).chars().nth(MIN_TOKEN_CHARS.saturating_sub(1)).is_some()
+    // What is not UTF-8 counts as Django's replacement characters do.
+    let chars = value.utf8_chunks().flat_map(|chunk| {
+        let replacement = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
+        chunk.valid().chars().chain(replacement)
+    });
+    chars.take(MIN_TOKEN_CHARS).count() == MIN_TOKEN_CHARS
 }
 
 /// Tells whether a refused token may be good for another program, or later.

@@ -121,8 +121,9 @@ fn with_kept<T, R>(
 ) -> R {
     let taken = kept.try_with(Cell::take).ok().flatten();
     let mut taken = taken.unwrap_or_else(|| Box::new(Kept { state: new(), zlib: Vec::new() }));
-    taken.zlib.clear();
     let result = function(&mut taken);
+    // Cleared first: what is in use is not given back.
+    taken.zlib.clear();
     taken.zlib.shrink_to(DEFAULT_MAX_LEN);
     // While the thread ends there is no place left to keep it.
     let _ = kept.try_with(|cell| cell.set(Some(taken)));

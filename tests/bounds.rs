@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use allocation_counter::{AllocationInfo, measure};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use flate2::{Compression, FlushCompress};
@@ -11,7 +12,7 @@ use proptest::prelude::*;
 use serde_json::value::RawValue;
 use signed_session::{
     Algorithm, Compress, CookieOptions, DecodeError, EncodeError, Expiry, ExpiryRule, Keyring,
-    Session, SessionCodec, Signer, TimestampSigner, ValueError, django,
+    Session, SessionCodec, SessionManager, Signer, TimestampSigner, ValueError, django,
 };
 use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
@@ -551,54 +552,290 @@ fn a_key_written_ten_thousand_times_is_one_entry_with_the_last_value() {
     assert!(session.iter().eq([("first", "0"), ("k", "\"last\"")]));
 }
 
+/// JSON of a size, and of one kind that could cost more than others of that size.
+type Family = (&'static str, fn(usize) -> String);
+
+/// Joins `n` entries to an object.
+fn object(n: usize, entry: impl Fn(usize) -> String) -> String {
+    format!("{{{}}}", (0..n).map(entry).collect::<Vec<_>>().join(","))
+}
+
+/// Spells a number with as few characters as a key can have that needs no escape.
+fn short(number: usize) -> String {
+    let letters: Vec<char> = (' '..='~').filter(|c| !"\"\\'".contains(*c)).collect();
+    let mut key = String::new();
+    let mut rest = number;
+    while rest > 0 {
+        rest -= 1;
+        key.push(letters[rest % letters.len()]);
+        rest /= letters.len();
+    }
+    key
+}
+
+/// Objects that are hard to read; some of the last are not JSON after all.
+const FAMILIES: [Family; 15] = [
+    ("different keys", |n| object(n, |k| format!("\"k{k}\":{k}"))),
+    ("one key", |n| object(n, |_| "\"k\":1".to_owned())),
+    ("empty keys", |n| object(n, |_| "\"\":0".to_owned())),
+    ("short keys, one twice", |n| object(n, |k| format!("{:?}:0", short(k.min(n - 2))))),
+    ("escaped keys", |n| object(n, |k| format!("\"\\u006b{k}\":{k}"))),
+    ("escaped empty keys", |n| object(n, |_| "\"\\n\":0".to_owned())),
+    ("two spellings", |n| object(n, |k| format!("\"\\u006b\":1,\"k{k}\":2"))),
+    ("lone surrogates", |n| object(n, |k| format!("\"\\ud8{:02x}{k}\":1", k % 256))),
+    ("one long key", |n| format!("{{\"{}\":1}}", "\\n".repeat(8 * n))),
+    ("one long text", |n| format!("{{\"a\":\"{}\"}}", "\\ud83d\\ude00".repeat(2 * n))),
+    ("a deep list", |n| format!("{{\"a\":{}{}}}", "[".repeat(8 * n), "]".repeat(8 * n))),
+    ("deep objects", |n| format!("{{\"a\":{}0{}}}", "{\"\":".repeat(3 * n), "}".repeat(3 * n))),
+    ("white space", |n| format!("{{{}\"a\":1}}", " \n\t\r".repeat(4 * n))),
+    ("an own expiry", |n| format!("{{\"_session_expiry\":{}.5}}", "9".repeat(8 * n))),
+    ("no end", |n| object(n, |k| format!("\"k{k}\":[{{}}")).replace('}', "")),
+];
+
 #[test]
 fn reading_takes_time_in_proportion_to_the_length_whatever_the_text() {
-    let object = |entry: fn(usize) -> String, n| {
-        plain_token(&format!("{{{}}}", (0..n).map(entry).collect::<Vec<_>>().join(",")))
+    let zlib_of_nothing = |n| {
+        let stored_nothing = b"\0\0\0\xff\xff".repeat(4 * n);
+        zlib_token(&[b"\x78\x01", &*stored_nothing, b"\x01\0\0\xff\xff\0\0\0\x01"].concat())
     };
-    #[expect(clippy::type_complexity, reason = "a name and what makes a token of a size")]
-    let families: [(&str, Box<dyn Fn(usize) -> String>); 9] = [
-        ("different keys", Box::new(move |n| object(|k| format!("\"k{k}\":{k}"), n))),
-        ("one key", Box::new(move |n| object(|_| "\"k\":1".to_owned(), n))),
-        ("escaped keys", Box::new(move |n| object(|k| format!("\"\\u006b{k}\":{k}"), n))),
-        ("two spellings", Box::new(move |n| object(|k| format!("\"\\u006b\":1,\"k{k}\":2"), n))),
-        ("one long key", Box::new(|n| plain_token(&format!("{{\"{}\":1}}", "\\n".repeat(8 * n))))),
-        (
-            "depth",
-            Box::new(|n| {
-                plain_token(&format!("{{\"a\":{}{}}}", "[".repeat(8 * n), "]".repeat(8 * n)))
-            }),
-        ),
-        (
-            "an own expiry",
-            Box::new(|n| plain_token(&format!("{{\"_session_expiry\":{}.5}}", "9".repeat(8 * n)))),
-        ),
-        ("separators", Box::new(|n| ":".repeat(32 * n))),
-        (
-            "empty blocks",
-            Box::new(|n| {
-                let stored_nothing = b"\0\0\0\xff\xff".repeat(4 * n);
-                zlib_token(&[b"\x78\x01", &*stored_nothing, b"\x01\0\0\xff\xff\0\0\0\x01"].concat())
-            }),
-        ),
+    let others: [Family; 4] = [
+        ("empty blocks", zlib_of_nothing),
+        ("separators", |n| ":".repeat(16 * n)),
+        ("separators that are signed", |n| signed(&":".repeat(16 * n))),
+        ("a forged signature", |n| format!("{}:{}", "x".repeat(16 * n), "A".repeat(43))),
     ];
-    for (name, token) in families {
+    let families = FAMILIES.map(|(name, json)| (name, json, true));
+    let others = others.map(|(name, token)| (name, token, false));
+    for (name, text, is_json) in families.into_iter().chain(others) {
+        let token = |n| if is_json { plain_token(&text(n)) } else { text(n) };
         let time = |token: &str| {
             let start = Instant::now();
             let _ = roomy().decode_at(token, noon());
             let _ = roomy().decode_as_at::<BTreeMap<String, Box<RawValue>>>(token, noon());
             start.elapsed()
         };
-        let (one, four) = (token(2_500), token(10_000));
-        // Four times as much may take eight times as long; quadratic would be sixteen. Other work
-        // on the machine can only make a run slower: one good run shows it.
-        let fastest = (0..10).map(|_| time(&one)).min().unwrap();
-        let limit = fastest * 8 + Duration::from_millis(1);
+        let (one, sixteen) = (token(1_000), token(16_000));
+        // Seventeen times for sixteen times as much, and half of that again for caches that are
+        // full; quadratic would be 256 times. Other work on the machine can only make a run
+        // slower: one good run shows it.
+        let fastest = (0..20).map(|_| time(&one)).min().unwrap();
+        let limit = fastest * 17 * 3 / 2;
         let start = Instant::now();
-        let mut runs = std::iter::repeat_with(|| time(&four))
+        let mut runs = std::iter::repeat_with(|| time(&sixteen))
             .take_while(|_| start.elapsed() < Duration::from_secs(20));
         assert!(runs.any(|run| run <= limit), "{name}: never within {limit:?}");
     }
+}
+
+#[test]
+fn a_header_takes_time_in_proportion_to_its_length_whatever_is_in_it() {
+    let manager = SessionManager::new(roomy(), CookieOptions::new("sessionid").unwrap());
+    let families: [Family; 5] = [
+        ("cookies of the name", |n| "sessionid=e30:1r31eq:forged;".repeat(n)),
+        ("cookies of other names", |n| "sessionidd=e30:1r31eq:forged;".repeat(n)),
+        ("spaces", |n| format!("sessionid{}=", " ".repeat(20 * n))),
+        ("equals signs", |n| format!("sessionid{}", "=".repeat(20 * n))),
+        ("ends of cookies", |n| ";".repeat(20 * n)),
+    ];
+    for (name, header) in families {
+        let time = |header: &str| {
+            let start = Instant::now();
+            assert!(manager.load_at([header], noon()).is_empty());
+            start.elapsed()
+        };
+        let (one, sixteen) = (header(1_000), header(16_000));
+        let fastest = (0..20).map(|_| time(&one)).min().unwrap();
+        let limit = fastest * 17 * 3 / 2;
+        let start = Instant::now();
+        let mut runs = std::iter::repeat_with(|| time(&sixteen))
+            .take_while(|_| start.elapsed() < Duration::from_secs(20));
+        assert!(runs.any(|run| run <= limit), "{name}: never within {limit:?}");
+    }
+}
+
+// Heap and stack.
+
+/// The most heap that reading a token takes within the limits that a codec has unless told
+/// otherwise: what a thread keeps for zlib, the JSON, and the places of its entries.
+const MAX_HEAP: u64 = 3_000_000;
+
+/// Tells what a function allocates on a small stack, where the thread has kept nothing yet.
+fn measured(function: impl FnOnce() + Send) -> AllocationInfo {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(256 * 1024);
+        thread.spawn_scoped(scope, || measure(function)).unwrap().join().unwrap()
+    })
+}
+
+#[test]
+fn a_forged_token_allocates_nothing() {
+    let genuine = [
+        plain_token("{\"a\":1}"),
+        plain_token("no JSON"),
+        signed("no base64!"),
+        zlib_token(&zlib(b"{\"a\":\"a text, a text, a text\"}")),
+        zlib_token(&zlib(&vec![b' '; 1 << 20])),
+        Signer::new(&ring(), "purpose").sign("no stamp"),
+    ];
+    let mut forged: Vec<String> =
+        ["", ":", "::", "é", "e30:1r31eq:"].iter().map(|text| (*text).to_owned()).collect();
+    forged.extend([":", "x", "é", ".", "a:b:"].map(|text| text.repeat(1000)));
+    forged.push("x".repeat(1 << 20));
+    for token in &genuine {
+        let end = if token.ends_with('A') { "Q" } else { "A" };
+        forged.push(format!("{}{end}", &token[..token.len() - 1]));
+        forged.push(format!("x{token}"));
+        forged.push(format!("{token}x"));
+    }
+    let codecs = [
+        SessionCodec::new(&ring()),
+        roomy().expiry_rule(ExpiryRule::Django).absolute_max_age(Duration::from_secs(9)),
+    ];
+    let algorithms = [Algorithm::Sha256, Algorithm::Sha384, Algorithm::Sha512];
+    let signers = algorithms.map(|algorithm| {
+        let salt = "of-another-purpose";
+        (
+            Signer::new(&ring(), salt).algorithm(algorithm),
+            TimestampSigner::new(&ring(), salt).algorithm(algorithm),
+        )
+    });
+    for token in &forged {
+        let used = measured(|| {
+            for codec in &codecs {
+                assert!(codec.decode_at(token, noon()).is_err());
+                assert!(codec.decode_as_at::<BTreeMap<String, u32>>(token, noon()).is_err());
+            }
+            for (plain, timed) in &signers {
+                assert!(plain.unsign(token).is_err());
+                assert!(plain.unsign_object::<Vec<u32>>(token).is_err());
+                assert!(timed.unsign_at(token, None, noon()).is_err());
+                assert!(timed.unsign_object_at::<Vec<u32>>(token, None, noon()).is_err());
+            }
+        });
+        assert_eq!(used.count_total, 0, "{token:.100}: {used:?}");
+    }
+    // What is genuine does: the counting counts.
+    let used = measured(|| assert!(codecs[0].decode_at(&genuine[0], noon()).is_ok()));
+    assert!(used.count_total > 0);
+}
+
+#[test]
+fn refusing_cookies_takes_no_more_heap_for_many_or_for_long_ones() {
+    let manager =
+        SessionManager::new(SessionCodec::new(&ring()), CookieOptions::new("sessionid").unwrap());
+    for header in [
+        "sessionid=e30:1r31eq:forged;".repeat(16).into_bytes(),
+        "sessionid=e30:1r31eq:forged;".repeat(100_000).into_bytes(),
+        format!("sessionid={}", "x".repeat(1 << 20)).into_bytes(),
+        [b"sessionid=".to_vec(), vec![0xFF; 1 << 20]].concat(),
+        [b"sessionid=".to_vec(), vec![b';'; 1 << 20]].concat(),
+    ] {
+        let used = measured(|| {
+            assert!(manager.load_at([&header], noon()).refused().is_none_or(|e| !e.is_authentic()));
+        });
+        assert!(used.bytes_max <= 1024, "{} bytes of header: {used:?}", header.len());
+    }
+}
+
+#[test]
+fn any_token_within_the_limits_is_read_or_refused_within_the_stated_heap() {
+    let codec = SessionCodec::new(&ring());
+    let long = SessionCodec::new(&ring()).max_token_len(1 << 20);
+    let mut worst = 0;
+    for (name, json) in FAMILIES {
+        let fits = |n: &usize| json(*n).len() <= 65_536;
+        let compressed = |n| zlib_token(&zlib(json(n).as_bytes()));
+        // The largest JSON, and the largest of it that goes into a browser's cookie.
+        let largest =
+            (0..16).rev().fold(0, |n, bit| Some(n + (1 << bit)).filter(fits).unwrap_or(n));
+        let in_cookie = std::iter::successors(Some(largest), |n| Some(n * 7 / 8))
+            .map(compressed)
+            .find(|token| token.len() <= 4096)
+            .unwrap();
+        for (codec, token) in [
+            (&codec, in_cookie),
+            (&long, compressed(largest)),
+            (&long, plain_token(&json(largest))),
+        ] {
+            let session = measured(|| drop(codec.decode_at(&token, noon())));
+            let typed = measured(|| {
+                drop(codec.decode_as_at::<BTreeMap<String, Box<RawValue>>>(&token, noon()));
+            });
+            let used = session.bytes_max.max(typed.bytes_max);
+            println!("{name}, a token of {} bytes: {used} bytes of heap", token.len());
+            worst = worst.max(used);
+        }
+    }
+    assert!(worst <= MAX_HEAP && worst > MAX_HEAP / 2, "{worst}");
+}
+
+#[test]
+fn a_bomb_of_64_mib_takes_no_more_heap_than_a_session_of_the_limit() {
+    let codec = SessionCodec::new(&ring()).max_token_len(1 << 20);
+    for (name, start, filling) in
+        [("spaces", "{\"a\":1", b' '), ("zeros", "", 0), ("a text", "{\"a\":\"", b'x')]
+    {
+        let mut json = start.as_bytes().to_vec();
+        json.resize(64 << 20, filling);
+        let bomb = zlib_token(&deflated(&json, Compression::fast(), true));
+        let used = measured(|| {
+            let limit = DecodeError::TooLarge { limit: 65_536 };
+            assert_eq!(codec.decode_at(&bomb, noon()).unwrap_err(), limit);
+            let map = codec.decode_as_at::<BTreeMap<String, u32>>(&bomb, noon());
+            assert_eq!(map.unwrap_err(), limit);
+        });
+        // The state of zlib, the zlib stream itself, and the JSON up to its limit.
+        let limit = u64::try_from(bomb.len()).unwrap() + 300_000;
+        println!("{name}: a token of {} bytes, {} bytes of heap", bomb.len(), used.bytes_max);
+        assert!(used.bytes_max <= limit, "{name}: {used:?}");
+        // What the thread keeps is no more than after any other token.
+        assert!(used.bytes_current <= 200_000, "{name}: {used:?}");
+    }
+}
+
+// Every byte.
+
+#[test]
+fn no_token_is_accepted_with_any_byte_replaced_by_any_other() {
+    let tokens: usize = std::env::var("SIGNED_SESSION_TAMPERED_TOKENS")
+        .map_or(12, |number| number.parse().expect("a number of tokens"));
+    let codec = SessionCodec::new(&ring());
+    let manager = SessionManager::new(codec.clone(), CookieOptions::new("s").unwrap());
+    // Enough of them are compressed, and no two have the same length and stamp.
+    let token_of = |index: usize| {
+        let signed_at = noon() - Duration::from_secs(u64::try_from(index).unwrap());
+        let text = "na".repeat(if index % 4 == 3 { 40 } else { index % 13 });
+        codec.encode_at(&session_of(&text), signed_at).unwrap()
+    };
+    let tamper = |token: &str| {
+        let header = format!("s={token}").into_bytes();
+        assert_eq!(manager.load_at([&header], noon()).len(), 1);
+        let mut refused = 0;
+        for at in 0..token.len() {
+            let mut header = header.clone();
+            for byte in (0..=u8::MAX).filter(|byte| *byte != token.as_bytes()[at]) {
+                header[2 + at] = byte;
+                assert!(manager.load_at([&header], noon()).is_empty(), "{byte} at {at} of {token}");
+                if let Ok(altered) = str::from_utf8(&header[2..]) {
+                    assert!(codec.decode_at(altered, noon()).is_err(), "{byte} at {at} of {token}");
+                }
+                refused += 1;
+            }
+        }
+        assert_eq!(refused, 255 * token.len());
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for thread in 0..threads {
+            let tamper_all = move || {
+                for index in (thread..tokens).step_by(threads) {
+                    tamper(&token_of(index));
+                }
+            };
+            let small = std::thread::Builder::new().stack_size(256 * 1024);
+            small.spawn_scoped(scope, tamper_all).unwrap();
+        }
+    });
 }
 
 // The ends of the types.

@@ -43,9 +43,9 @@ impl Subject {
         Self { codec: SessionCodec::new(&ring), signer }
     }
 
-    fn genuine() -> String {
+    fn genuine(user_id: u32) -> String {
         let mut session = Session::new();
-        session.insert("user_id", 42).expect("a number");
+        session.insert("user_id", user_id).expect("a number");
         Self::new(SECRET.as_bytes()).codec.encode_at(&session, noon()).expect("a token")
     }
 
@@ -88,7 +88,7 @@ fn forged(genuine: &str, at: usize) -> String {
 /// Has callgrind write down how many instructions each refusal takes; the script compares them.
 fn instructions() -> Result<(), String> {
     let subject = Subject::new(SECRET.as_bytes());
-    let genuine = Subject::genuine();
+    let genuine = Subject::genuine(1000);
     for (name, accepts) in VERIFIERS.into_iter().chain([CONTROL]) {
         // What is done once in a process comes first.
         assert!(accepts(&subject, &genuine), "{name}");
@@ -109,7 +109,7 @@ fn instructions() -> Result<(), String> {
 ///
 /// It reports what depends on memory that nobody has written: the secret is declared to be that.
 fn memory() -> Result<(), String> {
-    let genuine = Subject::genuine();
+    let genuine = Subject::genuine(1000);
     let mut secret = SECRET.as_bytes().to_vec();
     // Its answer is not looked at: this release takes memcheck's "done" for a refusal. If it does
     // nothing, the control is not found out.

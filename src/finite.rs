@@ -1,25 +1,33 @@
-//! Turns a serializer into the same serializer, but one that refuses NaN and the infinities.
+//! Tells whether a value is free of NaN and the infinities.
 //!
 //! `serde_json` writes them as `null`, in silence; a session loses nothing in
-//! silence. Everything else is passed on as it comes.
+//! silence. This is a serializer around another, to which all else is passed on.
 
 use std::cell::Cell;
-use std::fmt;
+use std::{fmt, io};
 
 use serde::ser::{
     Error as _, Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant,
     SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
+/// Tells whether no number in a value is NaN or infinite.
+pub(crate) fn is_finite<T: Serialize + ?Sized>(value: &T) -> bool {
+    let met = Cell::new(false);
+    // What else may be wrong with the value is not asked here.
+    let _ = Finite::new(value, &met).serialize(&mut serde_json::Serializer::new(io::sink()));
+    !met.get()
+}
+
 /// A serializer, or a value on its way into one, watched for numbers that are not finite.
-pub(crate) struct Finite<'a, X> {
+struct Finite<'a, X> {
     inner: X,
     /// Set when one was met: the error itself belongs to the serializer and cannot say it.
     met: &'a Cell<bool>,
 }
 
 impl<'a, X> Finite<'a, X> {
-    pub(crate) fn new(inner: X, met: &'a Cell<bool>) -> Self {
+    fn new(inner: X, met: &'a Cell<bool>) -> Self {
         Self { inner, met }
     }
 }

@@ -16,7 +16,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 use serde_json::value::RawValue;
 
 use crate::error::{DecodeError, ValueError};
-use crate::finite::Finite;
+use crate::finite;
 
 /// Returns a value as `json.dumps(value, separators=(",", ":"))` writes it.
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, ValueError> {
@@ -28,10 +28,12 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, ValueErr
 /// Appends the same to an ASCII text, which is lost where that fails.
 pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, value: &T) -> Result<(), ValueError> {
     let mut bytes = mem::take(out).into_bytes();
-    let met_non_finite = Cell::new(false);
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PythonFloats);
-    let written = Finite::new(value, &met_non_finite).serialize(&mut serializer);
-    if met_non_finite.get() {
+    let met_null = Cell::new(false);
+    let mut serializer =
+        serde_json::Serializer::with_formatter(&mut bytes, Python { met_null: &met_null });
+    let written = value.serialize(&mut serializer);
+    // A number that is not finite has become a null, or an error where it is a key.
+    if (met_null.get() || written.is_err()) && !finite::is_finite(value) {
         return Err(ValueError::NotFinite);
     }
     written.map_err(|_| ValueError::Unserializable)?;
@@ -45,10 +47,17 @@ pub(crate) fn quote(text: &str) -> String {
     to_ascii(serde_json::Value::from(text).to_string())
 }
 
-/// Spells floats as Python's `repr`: `1.0`, `1e+16`, `1.5e-07`.
-struct PythonFloats;
+/// Spells floats as Python's `repr`: `1.0`, `1e+16`, `1.5e-07`; and notes that there was a null.
+struct Python<'a> {
+    met_null: &'a Cell<bool>,
+}
 
-impl Formatter for PythonFloats {
+impl Formatter for Python<'_> {
+    fn write_null<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        self.met_null.set(true);
+        CompactFormatter.write_null(writer)
+    }
+
     fn write_f32<W: ?Sized + io::Write>(&mut self, writer: &mut W, value: f32) -> io::Result<()> {
         let mut spelling = Vec::with_capacity(32);
         CompactFormatter.write_f32(&mut spelling, value)?;

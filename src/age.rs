@@ -6,9 +6,32 @@ use time::OffsetDateTime;
 
 use crate::error::DecodeError;
 
-/// Returns how long ago a moment was; nothing for one that is still to come.
-pub(crate) fn age(moment: OffsetDateTime, now: OffsetDateTime) -> Duration {
-    between(moment, now).try_into().unwrap_or(Duration::ZERO)
+/// When a token was signed and how long ago, which is asked for once: it goes by the calendar.
+#[derive(Clone, Copy)]
+pub(crate) struct Age {
+    pub(crate) signed_at: OffsetDateTime,
+    /// Negative for a moment that is still to come.
+    pub(crate) time: time::Duration,
+}
+
+impl Age {
+    pub(crate) fn new(signed_at: OffsetDateTime, now: OffsetDateTime) -> Self {
+        Self { signed_at, time: between(signed_at, now) }
+    }
+
+    /// Refuses what is older than it may be.
+    ///
+    /// As Django's `age > max_age`: an age of exactly `max_age` passes, and so does
+    /// a moment in the future.
+    pub(crate) fn check(self, max_age: Duration) -> Result<(), DecodeError> {
+        if self.time > signed(max_age) { Err(self.expired()) } else { Ok(()) }
+    }
+
+    /// Says that its time is over.
+    pub(crate) fn expired(self) -> DecodeError {
+        let age = self.time.try_into().unwrap_or(Duration::ZERO);
+        DecodeError::Expired { signed_at: self.signed_at, age }
+    }
 }
 
 /// Returns the time from one moment to another, negative if that one came first.
@@ -24,20 +47,4 @@ pub(crate) fn between(from: OffsetDateTime, to: OffsetDateTime) -> time::Duratio
 /// Turns a time that cannot be negative into one that can.
 pub(crate) fn signed(time: Duration) -> time::Duration {
     time.try_into().unwrap_or(time::Duration::MAX)
-}
-
-/// Refuses what is older than it may be.
-///
-/// As Django's `age > max_age`: an age of exactly `max_age` passes, and so does
-/// a moment in the future.
-pub(crate) fn check_age(
-    signed_at: OffsetDateTime,
-    max_age: Duration,
-    now: OffsetDateTime,
-) -> Result<(), DecodeError> {
-    let age = age(signed_at, now);
-    if age > max_age {
-        return Err(DecodeError::Expired { signed_at, age });
-    }
-    Ok(())
 }

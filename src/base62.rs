@@ -6,9 +6,9 @@
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Appends the number's digits.
-pub(crate) fn append(out: &mut String, number: i64) {
+pub(crate) fn append(out: &mut Vec<u8>, number: i64) {
     if number < 0 {
-        out.push('-');
+        out.push(b'-');
     }
     // Eleven digits hold 64 bits; they are found from the last to the first.
     let mut digits = [b'0'; 11];
@@ -24,7 +24,7 @@ pub(crate) fn append(out: &mut String, number: i64) {
         }
     }
     let start = digits.len().saturating_sub(len);
-    out.push_str(str::from_utf8(digits.get(start..).unwrap_or_default()).unwrap_or_default());
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
 }
 
 /// Reads plain digits; a sign, another character or a number past 64 bits is `None`.
@@ -49,9 +49,9 @@ mod tests {
     use super::{append, parse};
 
     fn text(number: i64) -> String {
-        let mut out = String::new();
+        let mut out = Vec::new();
         append(&mut out, number);
-        out
+        String::from_utf8(out).unwrap()
     }
 
     #[test]

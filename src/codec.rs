@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
-use crate::age::{age, between, check_age, signed};
+use crate::age::{Age, between, signed};
 use crate::error::{DecodeError, EncodeError};
 use crate::expiry::{Claim, EXPIRY_KEY, ExpiryRule};
 use crate::json::{self, Fault};
@@ -210,14 +210,15 @@ impl SessionCodec {
     ///
     /// Any [`DecodeError`] but `WrongType`.
     pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
+        let Proved { payload, age, key_index } = self.prove(token, now)?;
         // Inflated with room to grow, kept at its own length.
-        let (stamped, json) = scratch::with(|Scratch { json, .. }| {
-            self.open(json, token, now).map(|stamped| (stamped, json.clone()))
+        let json = scratch::with(|Scratch { json, .. }| {
+            payload::read(json, payload, self.max_payload_len).map(|()| json.clone())
         })?;
         let mut session = Session::from_json(json)?;
         let limits = self.limits(&session).ok_or(DecodeError::BadExpiry)?;
-        let started = self.check_limits(&limits, stamped.signed_at, now)?;
-        let Stamped { signed_at, key_index, .. } = stamped;
+        let started = self.check_limits(&limits, age, now)?;
+        let signed_at = age.signed_at;
         session.set_origin(Origin { signed_at, key_index, started });
         Ok(session)
     }
@@ -294,15 +295,16 @@ impl SessionCodec {
         token: &str,
         now: OffsetDateTime,
     ) -> Result<T, DecodeError> {
+        let Proved { payload, age, .. } = self.prove(token, now)?;
         scratch::with(|Scratch { json, .. }| {
-            let stamped = self.open(json, token, now)?;
+            payload::read(json, payload, self.max_payload_len)?;
             // Read first, for what is no JSON has no limits either; judged last, as for `decode_at`.
             let value = json::read(json);
             if matches!(value, Err(Fault::Syntax)) {
                 return Err(DecodeError::Json);
             }
             let limits = self.limits_of_text(json)?;
-            self.check_limits(&limits, stamped.signed_at, now)?;
+            self.check_limits(&limits, age, now)?;
             Ok(value?)
         })
     }
@@ -359,10 +361,10 @@ impl SessionCodec {
             return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
         }
         // 2: the payload
-        let mut token = self.signer.start(payload::max_payload_len(json.len()));
-        payload::append(&mut token, json, self.compress);
+        let mut payload = self.signer.start(payload::max_payload_len(json.len()));
+        payload::append(&mut payload, json, self.compress);
         // 3 and 4: stamp and signature
-        self.signer.append_readable_stamp(&mut token, now)?;
+        let token = self.signer.stamp_readably(payload, now)?;
         // 5: the length
         if token.len() > self.max_token_len {
             return Err(EncodeError::TooLong { len: token.len(), limit: self.max_token_len });
@@ -370,34 +372,27 @@ impl SessionCodec {
         Ok(token)
     }
 
-    /// Takes a token apart, its JSON into an empty buffer: the first six steps of decoding.
-    fn open<'t>(
-        &self,
-        json: &mut String,
-        token: &'t str,
-        now: OffsetDateTime,
-    ) -> Result<Stamped<'t>, DecodeError> {
+    /// Returns the payload of a genuine token: the first five steps of decoding.
+    ///
+    /// Nothing is allocated: what is forged costs its HMAC and nothing else.
+    fn prove<'t>(&self, token: &'t str, now: OffsetDateTime) -> Result<Proved<'t>, DecodeError> {
         // 1: the length
         if token.len() > self.max_token_len {
             return Err(DecodeError::TooLong { len: token.len(), limit: self.max_token_len });
         }
         // 2, 3 and 4: the signature and the stamp
-        let stamped = self.signer.unsign_any_age(token)?;
+        let Stamped { value, signed_at, key_index } = self.signer.unsign_any_age(token)?;
         // 5: the policy
-        self.check_stamp(stamped.signed_at, now)?;
-        // 6: the JSON
-        payload::read(json, stamped.value, self.max_payload_len)?;
-        Ok(stamped)
+        let age = Age::new(signed_at, now);
+        self.check_stamp(age)?;
+        Ok(Proved { payload: value, age, key_index })
     }
 
     /// Refuses a stamp outside the policy, as far as the stamp alone decides.
-    fn check_stamp(
-        &self,
-        signed_at: OffsetDateTime,
-        now: OffsetDateTime,
-    ) -> Result<(), DecodeError> {
-        let latest = now.saturating_add(signed(self.max_clock_skew));
-        if self.expiry_rule != ExpiryRule::Django && signed_at > latest {
+    fn check_stamp(&self, age: Age) -> Result<(), DecodeError> {
+        let Age { signed_at, time } = age;
+        let is_early = time.saturating_add(signed(self.max_clock_skew)).is_negative();
+        if is_early && self.expiry_rule != ExpiryRule::Django {
             return Err(DecodeError::NotYetValid { signed_at });
         }
         if self.not_before.is_some_and(|moment| signed_at < moment) {
@@ -406,7 +401,7 @@ impl SessionCodec {
         match self.expiry_rule {
             // The session may ask for more.
             ExpiryRule::Enforce => Ok(()),
-            ExpiryRule::Shorter | ExpiryRule::Django => check_age(signed_at, self.max_age, now),
+            ExpiryRule::Shorter | ExpiryRule::Django => age.check(self.max_age),
         }
     }
 
@@ -414,15 +409,13 @@ impl SessionCodec {
     fn check_limits(
         &self,
         limits: &Limits,
-        signed_at: OffsetDateTime,
+        age: Age,
         now: OffsetDateTime,
     ) -> Result<OffsetDateTime, DecodeError> {
-        limits.expiry.check(self.max_age, signed_at, now)?;
-        let started = limits.started.unwrap_or(signed_at);
+        limits.expiry.check(self.max_age, age, now)?;
+        let started = limits.started.unwrap_or(age.signed_at);
         match self.absolute_max_age {
-            Some(max_age) if age(started, now) > max_age => {
-                Err(DecodeError::Expired { signed_at, age: age(signed_at, now) })
-            }
+            Some(max_age) if between(started, now) > signed(max_age) => Err(age.expired()),
             _ => Ok(started),
         }
     }
@@ -457,6 +450,13 @@ impl SessionCodec {
 /// Returns when a session began that is written now.
 fn began(session: &Session, now: OffsetDateTime) -> OffsetDateTime {
     session.origin().map_or(now, |origin| origin.started)
+}
+
+/// What the first five steps of decoding have found.
+struct Proved<'t> {
+    payload: &'t str,
+    age: Age,
+    key_index: usize,
 }
 
 /// What a session says of its own end.

@@ -10,7 +10,7 @@ use time::macros::{datetime, format_description};
 use time::parsing::Parsed;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-use crate::age::{age, between, signed};
+use crate::age::{Age, between, signed};
 use crate::error::DecodeError;
 use crate::json;
 
@@ -193,16 +193,15 @@ impl Claim {
     pub(crate) fn check(
         self,
         max_age: Duration,
-        signed_at: OffsetDateTime,
+        age: Age,
         now: OffsetDateTime,
     ) -> Result<(), DecodeError> {
-        let age = age(signed_at, now);
         let is_over = match self {
-            Self::Nothing | Self::BrowserClose => age > max_age,
-            Self::Lasts(time) => signed(age) > time,
+            Self::Nothing | Self::BrowserClose => return age.check(max_age),
+            Self::Lasts(time) => age.time.max(time::Duration::ZERO) > time,
             Self::Until(moment) => now > moment,
         };
-        if is_over { Err(DecodeError::Expired { signed_at, age }) } else { Ok(()) }
+        if is_over { Err(age.expired()) } else { Ok(()) }
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cookie::Cookie;
 use time::OffsetDateTime;
 
-use crate::age::age;
+use crate::age::{between, signed};
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
 use crate::error::{DecodeError, EncodeError};
@@ -296,7 +296,7 @@ impl SessionManager {
 
     fn is_renewal_due(&self, session: &Session, now: OffsetDateTime) -> bool {
         session.origin().is_some_and(|origin| {
-            self.refresh_after.is_some_and(|limit| age(origin.signed_at, now) > limit)
+            self.refresh_after.is_some_and(|limit| between(origin.signed_at, now) > signed(limit))
                 || self.reissue_under_primary && origin.key_index > 0
         })
     }

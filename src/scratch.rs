@@ -16,8 +16,8 @@ pub(crate) struct Scratch {
 }
 
 thread_local! {
-    // In a cell, so that nothing can find it borrowed.
-    static KEPT: Cell<Scratch> = Cell::default();
+    // In a cell, so that nothing can find it borrowed; in a box, so that little is moved.
+    static KEPT: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
 }
 
 /// What is larger is given back to the system: one huge session must not stay in every thread.
@@ -27,15 +27,17 @@ const MAX_ENTRIES: usize = 1024;
 /// Has a function use the buffers.
 pub(crate) fn with<R>(function: impl FnOnce(&mut Scratch) -> R) -> R {
     // Where the thread's own are lent already, or the thread ends, new ones serve.
-    let mut scratch = KEPT.try_with(Cell::take).unwrap_or_default();
+    let mut scratch = KEPT.try_with(Cell::take).ok().flatten().unwrap_or_default();
     let result = function(&mut scratch);
-    let Scratch { json, places, hashes } = &mut scratch;
+    let Scratch { json, places, hashes } = &mut *scratch;
     json.clear();
     json.shrink_to(MAX_JSON);
     places.clear();
     places.shrink_to(MAX_ENTRIES);
-    hashes.clear();
-    hashes.shrink_to(MAX_ENTRIES);
-    let _ = KEPT.try_with(|kept| kept.set(scratch));
+    if !hashes.is_empty() {
+        hashes.clear();
+        hashes.shrink_to(MAX_ENTRIES);
+    }
+    let _ = KEPT.try_with(|kept| kept.set(Some(scratch)));
     result
 }

@@ -104,12 +104,6 @@ impl Text {
 }
 
 impl Entry {
-    fn new(key: Text, value: Text, arrived: &str) -> Self {
-        let quoted = key.get(arrived);
-        let unescaped = json::has_escape(quoted).then(|| json::unquote(quoted)).flatten();
-        Self { unescaped: unescaped.map(Vec::into_boxed_slice), key, value }
-    }
-
     /// Returns the key's own characters: UTF-8, but for lone surrogates.
     fn name<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
         match (&self.unescaped, self.key.bytes(arrived)) {
@@ -133,7 +127,13 @@ impl Session {
     pub(crate) fn from_json(text: String) -> Result<Self, DecodeError> {
         let entries = scratch::with(|Scratch { places, hashes, .. }| {
             json::entries(&text, |key, value| places.push((key, value)))?;
-            let entry = |(key, value)| Entry::new(Text::Arrived(key), Text::Arrived(value), &text);
+            // Asked of all at once: few sessions have an escape, and many have short keys.
+            let unescaped = if json::has_escape(&text) { unescaped } else { |_: &str| None };
+            let entry = |(key, value)| Entry {
+                unescaped: unescaped(text.get(Range::clone(&key)).unwrap_or_default()),
+                key: Text::Arrived(key),
+                value: Text::Arrived(value),
+            };
             let entries: Vec<Entry> = places.drain(..).map(entry).collect();
             let names = entries.iter().map(|entry| entry.name(&text));
             Ok(if may_have_twice(names, hashes) { unify(entries, &text) } else { entries })
@@ -546,8 +546,10 @@ impl Session {
         if let Some(entry) = self.position(key).and_then(|index| self.entries.get_mut(index)) {
             entry.value = value;
         } else {
-            let key = Text::Written(json::quote(key).into_boxed_str());
-            self.entries.push(Entry::new(key, value, ""));
+            let key = json::quote(key);
+            let unescaped = unescaped(&key);
+            let key = Text::Written(key.into_boxed_str());
+            self.entries.push(Entry { key, unescaped, value });
         }
         self.touch();
         self.modified = true;
@@ -557,6 +559,11 @@ impl Session {
     fn touch(&self) {
         self.accessed.store(true, Ordering::Relaxed);
     }
+}
+
+/// Returns a key's own characters, if its JSON has escapes.
+fn unescaped(quoted: &str) -> Option<Box<[u8]>> {
+    json::has_escape(quoted).then(|| json::unquote(quoted)).flatten().map(Vec::into_boxed_slice)
 }
 
 fn is_plain_name(key: &str) -> bool {

@@ -124,9 +124,8 @@ impl Signer {
     #[must_use]
     pub fn sign(&self, value: &str) -> String {
         let mut token = self.start(value.len());
-        token.push_str(value);
-        self.append_signature(&mut token);
-        token
+        token.extend_from_slice(value.as_bytes());
+        self.finish(token)
     }
 
     /// Returns the value that was signed, if one of the ring's keys signed it.
@@ -172,9 +171,8 @@ impl Signer {
         value: &T,
         compress: Compress,
     ) -> Result<String, EncodeError> {
-        let mut token = self.start_object(value, compress)?;
-        self.append_signature(&mut token);
-        Ok(token)
+        let token = self.start_object(value, compress)?;
+        Ok(self.finish(token))
     }
 
     /// Returns the object that was signed, if one of the ring's keys signed it.
@@ -193,8 +191,8 @@ impl Signer {
     }
 
     /// Returns an empty buffer with room for a token around a value of this length.
-    pub(crate) fn start(&self, value_len: usize) -> String {
-        String::with_capacity(self.token_len(value_len))
+    pub(crate) fn start(&self, value_len: usize) -> Vec<u8> {
+        Vec::with_capacity(self.token_len(value_len))
     }
 
     /// Returns the most that a token around a value of this length can have.
@@ -211,7 +209,7 @@ impl Signer {
         &self,
         value: &T,
         compress: Compress,
-    ) -> Result<String, EncodeError> {
+    ) -> Result<Vec<u8>, EncodeError> {
         scratch::with(|Scratch { json, .. }| {
             json::append(json, value)?;
             if json.len() > self.max_payload_len {
@@ -241,17 +239,20 @@ impl Signer {
     }
 
     /// Appends the separator.
-    pub(crate) fn append_separator(&self, token: &mut String) {
-        token.push_str(&self.separator);
+    pub(crate) fn append_separator(&self, token: &mut Vec<u8>) {
+        token.extend_from_slice(self.separator.as_bytes());
     }
 
-    /// Appends the separator and the signature of all that is there.
-    pub(crate) fn append_signature(&self, token: &mut String) {
+    /// Makes the token of a text that is to be signed.
+    pub(crate) fn finish(&self, mut token: Vec<u8>) -> String {
         // The ring has no constructor that leaves it empty.
-        let Some(key) = self.keys.first() else { return };
-        let signature = key.sign(token.as_bytes());
-        token.push_str(&self.separator);
-        signature.append_to(token);
+        if let Some(key) = self.keys.first() {
+            let signature = key.sign(&token);
+            self.append_separator(&mut token);
+            payload::append_base64(&mut token, signature.as_bytes());
+        }
+        // A text, and what was appended is ASCII.
+        String::from_utf8(token).unwrap_or_default()
     }
 
     /// Splits off what follows the last separator.
@@ -393,23 +394,19 @@ impl Mac {
         Some(Self { bytes, len })
     }
 
-    /// Appends the text of the signature.
-    fn append_to(&self, out: &mut String) {
-        // The longest, 64 bytes, makes 86 characters; there is always room.
-        let mut text = [0; 88];
-        let bytes = self.bytes.get(..self.len).unwrap_or_default();
-        let len = BASE64.encode_slice(bytes, &mut text).unwrap_or(0);
-        out.push_str(str::from_utf8(text.get(..len).unwrap_or_default()).unwrap_or_default());
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 }
 
 impl ConstantTimeEq for Mac {
-    /// Compares whole words: byte by byte takes ten times as long.
+    /// Gathers the differences of whole words: asking each byte takes ten times as long.
     fn ct_eq(&self, other: &Self) -> Choice {
         let (words, _) = self.bytes.as_chunks();
         let (others, _) = other.bytes.as_chunks();
-        words.iter().zip(others).fold(self.len.ct_eq(&other.len), |equal, (word, other)| {
-            equal & u64::from_ne_bytes(*word).ct_eq(&u64::from_ne_bytes(*other))
-        })
+        let differences = words.iter().zip(others).fold(0, |differences, (word, other)| {
+            differences | u64::from_ne_bytes(*word) ^ u64::from_ne_bytes(*other)
+        });
+        differences.ct_eq(&0) & self.len.ct_eq(&other.len)
     }
 }

@@ -3,13 +3,14 @@
 //! As `django.core.signing.TimestampSigner`. The stamp is the Unix time in
 //! whole seconds, in base 62.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
-use crate::age::check_age;
+use crate::age::Age;
 use crate::base62;
 use crate::error::{ConfigError, DecodeError, EncodeError};
 use crate::key::Keyring;
@@ -104,9 +105,8 @@ impl TimestampSigner {
     #[must_use]
     pub fn sign_at(&self, value: &str, now: OffsetDateTime) -> String {
         let mut token = self.signer.start(value.len());
-        token.push_str(value);
-        self.append_stamp(&mut token, now);
-        token
+        token.extend_from_slice(value.as_bytes());
+        self.stamp(token, now)
     }
 
     /// Returns the value, if a key signed it no longer than `max_age` ago.
@@ -139,7 +139,7 @@ impl TimestampSigner {
     ) -> Result<Stamped<'t>, DecodeError> {
         let stamped = self.unsign_any_age(token)?;
         match max_age {
-            Some(max_age) => check_age(stamped.signed_at, max_age, now).map(|()| stamped),
+            Some(max_age) => Age::new(stamped.signed_at, now).check(max_age).map(|()| stamped),
             None => Ok(stamped),
         }
     }
@@ -184,9 +184,7 @@ impl TimestampSigner {
         compress: Compress,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        let mut token = self.signer.start_object(value, compress)?;
-        self.append_readable_stamp(&mut token, now)?;
-        Ok(token)
+        self.stamp_readably(self.signer.start_object(value, compress)?, now)
     }
 
     /// Returns the object, if a key signed it no longer than `max_age` ago.
@@ -218,7 +216,7 @@ impl TimestampSigner {
     }
 
     /// Returns an empty buffer with room for a token around a value of this length.
-    pub(crate) fn start(&self, value_len: usize) -> String {
+    pub(crate) fn start(&self, value_len: usize) -> Vec<u8> {
         self.signer.start(value_len)
     }
 
@@ -230,29 +228,30 @@ impl TimestampSigner {
         Ok(Stamped { value, signed_at, key_index })
     }
 
-    /// Appends stamp and signature to a value, if they could be read again.
-    pub(crate) fn append_readable_stamp(
+    /// Makes the token of a text, if its stamp could be read again.
+    pub(crate) fn stamp_readably(
         &self,
-        token: &mut String,
+        value: Vec<u8>,
         now: OffsetDateTime,
-    ) -> Result<(), EncodeError> {
-        // As a stamp is read: a moment of the calendar in UTC, from 1970 on.
-        if now < OffsetDateTime::UNIX_EPOCH || now.checked_to_offset(UtcOffset::UTC).is_none() {
+    ) -> Result<String, EncodeError> {
+        if !STAMPS.contains(&now.unix_timestamp()) {
             return Err(EncodeError::BadTimestamp);
         }
-        self.append_stamp(token, now);
-        Ok(())
+        Ok(self.stamp(value, now))
     }
 
-    /// Appends stamp and signature to a value.
-    fn append_stamp(&self, token: &mut String, now: OffsetDateTime) {
-        self.signer.append_separator(token);
+    /// Makes the token of a text.
+    fn stamp(&self, mut token: Vec<u8>, now: OffsetDateTime) -> String {
+        self.signer.append_separator(&mut token);
         // Python cuts a fraction off towards zero, this clock downwards: it matters before 1970.
         let cut = i64::from(now.unix_timestamp() < 0 && now.nanosecond() > 0);
-        base62::append(token, now.unix_timestamp().saturating_add(cut));
-        self.signer.append_signature(token);
+        base62::append(&mut token, now.unix_timestamp().saturating_add(cut));
+        self.signer.finish(token)
     }
 }
+
+/// The stamps that can be read, in Unix seconds: to the end of the year 9999, in UTC.
+const STAMPS: RangeInclusive<i64> = 0..=253_402_300_799;
 
 /// Reads a stamp; nothing if it is not plain base 62 or lies past the year 9999.
 pub(crate) fn moment(stamp: &str) -> Option<OffsetDateTime> {

@@ -1,5 +1,6 @@
-//! Names what Django signs: its well-known salts, and its signed single cookies.
+//! Names what Django signs: its well-known salts, its signed single cookies, and who is logged in.
 
+pub use crate::auth::{AuthUser, logout};
 use crate::codec;
 use crate::key::Keyring;
 use crate::timestamp::TimestampSigner;

@@ -80,12 +80,13 @@ mod timestamp;
 mod expiry;
 mod session;
 mod unverified;
+mod auth;
 mod codec;
 mod cookie;
-pub mod django;
 mod manager;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod handle;
+pub mod django;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "actix")]

@@ -348,11 +348,22 @@ impl Session {
     ///
     /// The data stay, and if there are none, an empty session is written. For an
     /// anonymous visitor's data not to be carried into the login, call
-    /// [`flush`](Self::flush).
+    /// [`flush`](Self::flush), or log in with [`AuthUser`](crate::django::AuthUser).
     pub fn cycle_key(&mut self) {
         self.touch();
         self.modified = true;
         self.has_key = true;
+    }
+
+    /// Begins another session, with the entries that are to be kept.
+    ///
+    /// A key that is not Unicode is asked for with replacement characters in it.
+    pub(crate) fn begin_anew(&mut self, keep: impl Fn(&str) -> bool) {
+        let Self { arrived, entries, .. } = self;
+        entries.retain(|entry| keep(&String::from_utf8_lossy(entry.name(arrived))));
+        self.origin = None;
+        self.refused = None;
+        self.cycle_key();
     }
 
     /// Sets when this session ends, as Django's `set_expiry`.
@@ -418,7 +429,7 @@ impl Session {
 
     /// Sets an entry that the next request can look for, to see whether cookies come back.
     pub fn set_test_cookie(&mut self) {
-        self.set(TEST_COOKIE_KEY, json::quote(TEST_COOKIE_VALUE));
+        self.set_text(TEST_COOKIE_KEY, TEST_COOKIE_VALUE);
     }
 
     /// Tells whether the test entry came back.
@@ -539,6 +550,11 @@ impl Session {
 
     fn position(&self, key: &str) -> Option<usize> {
         self.entries.iter().position(|entry| entry.name(&self.arrived) == key.as_bytes())
+    }
+
+    /// Sets an entry to a text, which cannot fail.
+    pub(crate) fn set_text(&mut self, key: &str, text: &str) {
+        self.set(key, json::quote(text));
     }
 
     fn set(&mut self, key: &str, text: String) {

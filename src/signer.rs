@@ -327,9 +327,9 @@ enum Key {
 /// As `django.utils.crypto.salted_hmac`: hashes salt and secret, and keys the HMAC with that.
 macro_rules! derive {
     ($hash:ty, $salt:expr, $secret:expr) => {{
-        let digest = <$hash>::new()
-            .chain_update($salt)
-            .chain_update("signer")
+        let digest = $salt
+            .into_iter()
+            .fold(<$hash>::new(), |hash, part| hash.chain_update(part))
             .chain_update($secret)
             .finalize();
         // An HMAC pads a key shorter than a block with zeros: starting from a block of them
@@ -344,12 +344,27 @@ macro_rules! derive {
     }};
 }
 
+/// Returns the HMAC of a value under each secret: `salted_hmac` of Django's, with SHA-256.
+///
+/// The salt stands alone before the secret: no signer shares a key with this.
+pub(crate) fn salted_hmacs(
+    ring: &Keyring,
+    salt: &str,
+    value: &[u8],
+) -> impl Iterator<Item = [u8; 32]> {
+    ring.secrets().map(move |secret| {
+        let key = derive!(Sha256, [salt], secret);
+        key.chain_update(value).finalize().into_bytes().into()
+    })
+}
+
 impl Key {
     fn all(ring: &Keyring, salt: &str, algorithm: Algorithm) -> Vec<Self> {
         ring.secrets().map(|secret| Self::new(secret, salt, algorithm)).collect()
     }
 
     fn new(secret: &[u8], salt: &str, algorithm: Algorithm) -> Self {
+        let salt = [salt, "signer"];
         match algorithm {
             Algorithm::Sha256 => Self::Sha256(derive!(Sha256, salt, secret)),
             Algorithm::Sha384 => Self::Sha384(Box::new(derive!(Sha384, salt, secret))),

@@ -48,6 +48,9 @@ use worker::Worker;
 /// How many parts share the cases.
 const PARTS: u64 = 7;
 
+/// The program that asks Django.
+const PROGRAM: &str = "worker.py";
+
 #[test]
 fn django_reads_what_is_made_here_and_would_have_made_the_same() {
     on_every_django(1, |worker, cases| {

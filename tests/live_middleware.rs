@@ -49,6 +49,9 @@ use telling::{Telling, forgets_vary, tell};
 /// How many parts share the cases.
 const PARTS: u64 = 1;
 
+/// The program that asks Django.
+const PROGRAM: &str = "worker.py";
+
 #[test]
 fn both_middlewares_answer_random_stories_alike() {
     let counts = RefCell::new(BTreeMap::<Difference, usize>::new());

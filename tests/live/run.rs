@@ -10,7 +10,7 @@ use std::fmt::Display;
 
 use crate::random::Random;
 use crate::worker::{About, Worker};
-use crate::{PARTS, support};
+use crate::{PARTS, PROGRAM, support};
 
 const BATCH: u64 = 500;
 
@@ -45,7 +45,7 @@ impl Case {
 /// Gives every Django to `check`, one after the other.
 pub fn with_every_django(mut check: impl FnMut(&mut Worker)) {
     for django in support::django::environments() {
-        check(&mut Worker::start(&django));
+        check(&mut Worker::start(&django, PROGRAM));
     }
 }
 

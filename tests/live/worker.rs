@@ -1,4 +1,4 @@
-//! Speaks with the real Django: one process of `worker.py`, asked in batches.
+//! Speaks with the real Django: one process of `worker.py` or another such program, asked in batches.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
@@ -21,6 +21,7 @@ pub struct Worker {
 
 /// What the worker says of itself.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct About {
     pub django: String,
     pub python: String,
@@ -38,8 +39,8 @@ struct Request<'a, C> {
 }
 
 impl Worker {
-    pub fn start(django: &Django) -> Self {
-        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live/worker.py");
+    pub fn start(django: &Django, program: &str) -> Self {
+        let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live").join(program);
         let mut process = Command::new(&django.python)
             .args(["-I", "-B"])
             .arg(program)

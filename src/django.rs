@@ -1,8 +1,12 @@
 //! Names what Django signs: its well-known salts, its signed single cookies, and who is logged in.
 
+use std::time::Duration;
+
 pub use crate::auth::{AuthUser, logout};
-use crate::codec;
+use crate::codec::{self, SessionCodec};
+use crate::expiry::ExpiryRule;
 use crate::key::Keyring;
+pub use crate::settings::DjangoSettings;
 use crate::timestamp::TimestampSigner;
 
 /// The salt of the `signed_cookies` session backend, and of [`SessionCodec`](crate::SessionCodec).
@@ -10,22 +14,7 @@ pub const SESSION_SALT: &str = codec::SESSION_SALT;
 
 /// The salt of `session_data` in database, cached-database and file sessions.
 ///
-/// A row is a token of [`TimestampSigner::sign_object`] under this salt. Its
-/// stamp does not end it: the row's own expiry date does.
-///
-/// # Examples
-///
-/// ```
-/// use std::collections::BTreeMap;
-/// use signed_session::{Keyring, TimestampSigner, django};
-///
-/// let ring = Keyring::new("test-secret-key-0123456789")?;
-/// let signer = TimestampSigner::new(&ring, django::DB_SESSION_SALT);
-/// let row = "eyJhIjoxfQ:1r31eq:-erKf6X8XuUqGwrV8KEYexjqNCph05oz8-C135MZMYM";
-/// let session: BTreeMap<String, u32> = signer.unsign_object(row, None)?;
-/// assert_eq!(session["a"], 1);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
+/// [`stored_session_codec`] reads and writes such rows.
 pub const DB_SESSION_SALT: &str = "django.contrib.sessions.SessionStore";
 
 /// The salt of `django.core.signing.dumps` and `loads`.
@@ -39,6 +28,53 @@ pub const TIMESTAMP_SIGNER_SALT: &str = "django.core.signing.TimestampSigner";
 
 /// The salt of the messages cookie, to be used with [`cookie_signer`].
 pub const MESSAGES_SALT: &str = "django.contrib.messages";
+
+/// The most JSON that a stored session may have, in bytes.
+const STORED_PAYLOAD_LEN: usize = 1024 * 1024;
+
+/// Makes the codec of `session_data`, as database, cached-database and file sessions hold it.
+///
+/// The text of a file session is the same as that of a row. The stamp in it does
+/// not end it, nor does the session's own expiry: a row is over once its
+/// `expire_date` is not in the future, a file once its date of change lies
+/// `SESSION_COOKIE_AGE` or the session's own expiry back. Look at that first,
+/// and whoever writes a row sets the date anew, to [`Session::expiry_date`].
+/// Everything else is as for cookies, but tokens may have 2 MiB and their JSON
+/// 1 MiB. Sessions that are in a cache alone are pickled, and not to be read here.
+///
+/// A session's key is whatever the visitor's cookie holds: what is not
+/// 32 of `a-z` and `0-9` names no row, and in a file's name might lead elsewhere.
+///
+/// [`Session::expiry_date`]: crate::Session::expiry_date
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use signed_session::{Keyring, django};
+/// use time::OffsetDateTime;
+///
+/// let ring = Keyring::new("test-secret-key-0123456789")?;
+/// let codec = django::stored_session_codec(&ring);
+/// let row = "eyJhIjoxfQ:1r31eq:-erKf6X8XuUqGwrV8KEYexjqNCph05oz8-C135MZMYM";
+/// let mut session = codec.decode(row)?;
+/// assert_eq!(session.get::<u32>("a")?, Some(1));
+///
+/// session.insert("a", 2)?;
+/// let (cookie_age, now) = (Duration::from_secs(1_209_600), OffsetDateTime::now_utc());
+/// let (session_data, expire_date) = (codec.encode(&session)?, session.expiry_date(cookie_age, now)?);
+/// # assert!(session_data.starts_with("eyJhIjoyfQ:") && expire_date > now);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn stored_session_codec(ring: &Keyring) -> SessionCodec {
+    SessionCodec::new(ring)
+        .salt(DB_SESSION_SALT)
+        .max_age(Duration::MAX)
+        .expiry_rule(ExpiryRule::Django)
+        .max_payload_len(STORED_PAYLOAD_LEN)
+        .max_token_len(2 * STORED_PAYLOAD_LEN)
+}
 
 /// Makes the signer of Django's own cookies other than the session.
 ///

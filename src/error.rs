@@ -287,17 +287,52 @@ pub enum ConfigError {
     CookieDomain,
     /// A cookie whose name begins `__Host-` has the path `/` and no domain.
     HostPrefix,
+    /// The settings are not one JSON object.
+    SettingsJson,
+    /// There is no such setting, or it is of no concern here.
+    UnknownSetting,
+    /// A setting is missing, or is none of the values that Django takes for it.
+    Setting {
+        /// Its name.
+        name: &'static str,
+    },
+    /// The site keeps its sessions elsewhere than in a signed cookie.
+    ///
+    /// Without `SESSION_ENGINE` Django keeps them in its database. A class derived
+    /// from the one in `signed_cookies` may read and write anything, so it is
+    /// refused too: set up a [`SessionCodec`](crate::SessionCodec) for it by hand.
+    SessionEngine,
+    /// The site's sessions are no JSON, but pickled or of a form of its own.
+    SessionSerializer,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Setting { name } => {
+                return write!(
+                    f,
+                    "the setting {name} is missing or none of the values that Django takes for it"
+                );
+            }
             Self::EmptySecret => "a secret is empty or only white space",
             Self::UnsafeSeparator => "the separator could occur in a signature",
             Self::CookieName => "the cookie's name is not a token of 1 to 256 characters",
             Self::CookiePath => "the cookie's path is not an absolute path in printable ASCII",
             Self::CookieDomain => "the cookie's domain is not a host name",
             Self::HostPrefix => "a __Host- cookie has the path / and no domain",
+            Self::SettingsJson => "the settings are not a JSON object",
+            Self::UnknownSetting => "a setting is none of those that are used here",
+            Self::SessionEngine => {
+                "the sessions are not in a signed cookie: set Django's SESSION_ENGINE to \
+                 django.contrib.sessions.backends.signed_cookies, or read what is stored with \
+                 django::stored_session_codec"
+            }
+            Self::SessionSerializer => {
+                "the sessions are not JSON: set Django's SESSION_SERIALIZER to \
+                 django.contrib.sessions.serializers.JSONSerializer, for only Python reads \
+                 what is pickled"
+            }
         })
     }
 }

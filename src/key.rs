@@ -90,6 +90,17 @@ impl Keyring {
         self.secrets().enumerate().flat_map(faults).collect()
     }
 
+    /// Makes the ring of the first secret alone.
+    pub(crate) fn without_fallbacks(&self) -> Self {
+        Self { secrets: self.secrets.iter().take(1).cloned().collect() }
+    }
+
+    /// Adds another ring's fallbacks.
+    pub(crate) fn fallbacks_of(mut self, other: &Self) -> Self {
+        self.secrets.extend(other.secrets.iter().skip(1).cloned());
+        self
+    }
+
     /// Makes the ring whose every secret begins with `prefix`, in the same order.
     pub(crate) fn prefixed(&self, prefix: &[u8]) -> Self {
         let secrets = self

@@ -86,6 +86,7 @@ mod cookie;
 mod manager;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod handle;
+mod settings;
 pub mod django;
 #[cfg(feature = "tower")]
 pub mod tower;

@@ -24,6 +24,7 @@ const HOUSE: &[(u32, &str)] = &[
     (5, "cookie"),
     (6, "manager"),
     (7, "handle"),
+    (7, "settings"),
     (8, "django"),
     (8, "tower"),
     (8, "actix"),

@@ -107,7 +107,7 @@ fn value_errors() -> [(ValueError, &'static str); 3] {
     ]
 }
 
-fn config_errors() -> [(ConfigError, &'static str); 6] {
+fn config_errors() -> [(ConfigError, &'static str); 11] {
     [
         (ConfigError::EmptySecret, "a secret is empty or only white space"),
         (ConfigError::UnsafeSeparator, "the separator could occur in a signature"),
@@ -115,6 +115,24 @@ fn config_errors() -> [(ConfigError, &'static str); 6] {
         (ConfigError::CookiePath, "the cookie's path is not an absolute path in printable ASCII"),
         (ConfigError::CookieDomain, "the cookie's domain is not a host name"),
         (ConfigError::HostPrefix, "a __Host- cookie has the path / and no domain"),
+        (ConfigError::SettingsJson, "the settings are not a JSON object"),
+        (ConfigError::UnknownSetting, "a setting is none of those that are used here"),
+        (
+            ConfigError::Setting { name: "SECRET_KEY" },
+            "the setting SECRET_KEY is missing or none of the values that Django takes for it",
+        ),
+        (
+            ConfigError::SessionEngine,
+            "the sessions are not in a signed cookie: set Django's SESSION_ENGINE to \
+             django.contrib.sessions.backends.signed_cookies, or read what is stored with \
+             django::stored_session_codec",
+        ),
+        (
+            ConfigError::SessionSerializer,
+            "the sessions are not JSON: set Django's SESSION_SERIALIZER to \
+             django.contrib.sessions.serializers.JSONSerializer, for only Python reads what is \
+             pickled",
+        ),
     ]
 }
 

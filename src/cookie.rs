@@ -6,7 +6,10 @@ use cookie::{Cookie, SameSite};
 use time::macros::datetime;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::error::{ConfigError, EncodeError};
+use crate::error::{ConfigError, DecodeError, EncodeError};
+
+/// How many cookies of one name are looked at.
+pub(crate) const MAX_COOKIES: usize = 16;
 
 /// The longest name and value together that browsers keep, in bytes.
 const MAX_LEN: usize = 4096;
@@ -209,6 +212,16 @@ impl CookieOptions {
         if !value.bytes().all(is_octet) {
             return Err(EncodeError::CookieValue);
         }
+        self.quoted_cookie(value, max_age, now)
+    }
+
+    /// Makes the same of a value that may be in quotes, as Python's `http.cookies` puts them.
+    pub(crate) fn quoted_cookie(
+        &self,
+        value: &str,
+        max_age: Option<time::Duration>,
+        now: OffsetDateTime,
+    ) -> Result<Cookie<'static>, EncodeError> {
         let len = self.name.len().saturating_add(value.len());
         if len > MAX_LEN {
             return Err(EncodeError::TooLong { len, limit: MAX_LEN });
@@ -261,6 +274,43 @@ impl CookieOptions {
     /// Browsers look for the prefixes in any case.
     fn has_prefix(&self, prefix: &str) -> bool {
         self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    }
+}
+
+/// Returns what the one good value of a cookie holds.
+pub(crate) fn choose<T>(
+    values: &[&[u8]],
+    decode: impl Fn(&str) -> Result<T, DecodeError>,
+) -> Result<T, DecodeError> {
+    if values.len() > MAX_COOKIES {
+        return Err(DecodeError::TooManyCookies { limit: MAX_COOKIES });
+    }
+    let mut good: Option<(&[u8], T)> = None;
+    let mut reason = DecodeError::BadSignature;
+    for value in values {
+        let decoded = match str::from_utf8(value) {
+            Ok(text) => decode(text),
+            Err(_) => Err(DecodeError::BadSignature),
+        };
+        match (decoded, &good) {
+            (Ok(_), Some((first, _))) if first != value => return Err(DecodeError::Ambiguous),
+            (Ok(content), _) => good = Some((value, content)),
+            // Of several reasons the one that keeps the cookie, else the last: Django reads that.
+            (Err(error), _) if !is_worth_keeping(&reason) || is_worth_keeping(&error) => {
+                reason = error;
+            }
+            (Err(_), _) => {}
+        }
+    }
+    good.map(|(_, content)| content).ok_or(reason)
+}
+
+/// Tells whether a refused token may be good for another program, or later.
+pub(crate) fn is_worth_keeping(reason: &DecodeError) -> bool {
+    match reason {
+        DecodeError::TooManyCookies { .. } => true,
+        DecodeError::Revoked { .. } | DecodeError::Expired { .. } => false,
+        reason => reason.is_authentic(),
     }
 }
 

@@ -1,13 +1,16 @@
-//! Names what Django signs: its well-known salts, its signed single cookies, and who is logged in.
+//! Names what Django and this program share: salts, logins, messages, cookies and settings.
 
 use std::time::Duration;
 
 pub use crate::auth::{AuthUser, logout};
 use crate::codec::{self, SessionCodec};
+pub use crate::cookie_signer::{cookie_signer, legacy_signed_cookie_signer, signed_cookie_signer};
 use crate::expiry::ExpiryRule;
 use crate::key::Keyring;
+use crate::messages;
+pub use crate::messages::{Level, Message, MessageStorage, Messages, StoredMessages};
 pub use crate::settings::DjangoSettings;
-use crate::timestamp::TimestampSigner;
+pub use crate::signed_cookie::SignedCookie;
 
 /// The salt of the `signed_cookies` session backend, and of [`SessionCodec`](crate::SessionCodec).
 pub const SESSION_SALT: &str = codec::SESSION_SALT;
@@ -27,7 +30,7 @@ pub const SIGNER_SALT: &str = "django.core.signing.Signer";
 pub const TIMESTAMP_SIGNER_SALT: &str = "django.core.signing.TimestampSigner";
 
 /// The salt of the messages cookie, to be used with [`cookie_signer`].
-pub const MESSAGES_SALT: &str = "django.contrib.messages";
+pub const MESSAGES_SALT: &str = messages::MESSAGES_SALT;
 
 /// The most JSON that a stored session may have, in bytes.
 const STORED_PAYLOAD_LEN: usize = 1024 * 1024;
@@ -40,7 +43,9 @@ const STORED_PAYLOAD_LEN: usize = 1024 * 1024;
 /// `SESSION_COOKIE_AGE` or the session's own expiry back. Look at that first,
 /// and whoever writes a row sets the date anew, to [`Session::expiry_date`].
 /// Everything else is as for cookies, but tokens may have 2 MiB and their JSON
-/// 1 MiB. Sessions that are in a cache alone are pickled, and not to be read here.
+/// 1 MiB. Sessions that are in a cache alone are pickled, and not to be read here;
+/// and a site with `cached_db` looks into its cache first, and sees what was
+/// written to the row only when the cache has forgotten the session.
 ///
 /// A session's key is whatever the visitor's cookie holds: what is not
 /// 32 of `a-z` and `0-9` names no row, and in a file's name might lead elsewhere.
@@ -74,47 +79,4 @@ pub fn stored_session_codec(ring: &Keyring) -> SessionCodec {
         .expiry_rule(ExpiryRule::Django)
         .max_payload_len(STORED_PAYLOAD_LEN)
         .max_token_len(2 * STORED_PAYLOAD_LEN)
-}
-
-/// Makes the signer of Django's own cookies other than the session.
-///
-/// As `django.core.signing.get_cookie_signer`: each secret begins with
-/// `django.http.cookies`, so that it signs nothing else.
-#[must_use]
-pub fn cookie_signer(ring: &Keyring, salt: &str) -> TimestampSigner {
-    TimestampSigner::new(&ring.prefixed(b"django.http.cookies"), salt)
-}
-
-/// Makes the signer of one cookie: that of `set_signed_cookie` and `get_signed_cookie`.
-///
-/// As Django has it since 5.2.15 and 6.0.6: the salt's length stands before
-/// it, so that no two pairs of name and salt share a signer. The value is plain
-/// text, and Django puts it in quotes where a cookie needs them.
-///
-/// # Examples
-///
-/// ```
-/// use signed_session::{Keyring, django};
-///
-/// let ring = Keyring::new("test-secret-key-0123456789")?;
-/// let signer = django::signed_cookie_signer(&ring, "c", "");
-/// let cookie = "v:1r31eq:kS8mze1FjAniMxUYCqGauXqbHk6RqPqu47Z8lyh4lsY";
-/// assert_eq!(signer.unsign(cookie, None)?.value, "v");
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[must_use]
-pub fn signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> TimestampSigner {
-    // Python counts characters.
-    let len = salt.chars().count();
-    cookie_signer(ring, &format!("django.http.cookies.v2:{len}:{salt}{name}"))
-}
-
-/// Makes the signer of one cookie as older Django releases have it.
-///
-/// The salt is the name and the salt run together, so that the cookie `ab`
-/// without a salt is also good as `a` with the salt `b`
-/// (CVE-2026-6873). For reading what is still out there.
-#[must_use]
-pub fn legacy_signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> TimestampSigner {
-    cookie_signer(ring, &format!("{name}{salt}"))
 }

@@ -304,6 +304,8 @@ pub enum ConfigError {
     SessionEngine,
     /// The site's sessions are no JSON, but pickled or of a form of its own.
     SessionSerializer,
+    /// The site keeps its messages in a way that is none of Django's three.
+    MessageStorage,
 }
 
 impl fmt::Display for ConfigError {
@@ -332,6 +334,10 @@ impl fmt::Display for ConfigError {
                 "the sessions are not JSON: set Django's SESSION_SERIALIZER to \
                  django.contrib.sessions.serializers.JSONSerializer, for only Python reads \
                  what is pickled"
+            }
+            Self::MessageStorage => {
+                "the messages are in no storage of Django's: set its MESSAGE_STORAGE to \
+                 django.contrib.messages.storage.fallback.FallbackStorage"
             }
         })
     }

@@ -80,20 +80,23 @@ mod timestamp;
 mod expiry;
 mod session;
 mod unverified;
+mod cookie_signer;
 mod auth;
 mod codec;
 mod cookie;
 mod manager;
+mod signed_cookie;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod handle;
+mod messages;
 mod settings;
-pub mod django;
 #[cfg(feature = "tower")]
 pub mod tower;
 #[cfg(feature = "actix")]
 pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
+pub mod django;
 
 pub use self::cookie::CookieOptions;
 pub use ::cookie::{Cookie, SameSite};

@@ -11,13 +11,10 @@ use time::OffsetDateTime;
 
 use crate::age::{between, signed};
 use crate::codec::SessionCodec;
-use crate::cookie::CookieOptions;
-use crate::error::{DecodeError, EncodeError};
+use crate::cookie::{CookieOptions, MAX_COOKIES, choose, is_worth_keeping};
+use crate::error::EncodeError;
 use crate::key::Weakness;
 use crate::session::Session;
-
-/// How many cookies of the session's name are looked at.
-const MAX_COOKIES: usize = 16;
 
 /// A shorter value stands for no session, as in Django.
 const MIN_TOKEN_CHARS: usize = 8;
@@ -178,7 +175,7 @@ impl SessionManager {
         if tokens.is_empty() {
             return Session::unread(has_cookie, false);
         }
-        self.choose(&tokens, now).unwrap_or_else(Session::from)
+        choose(&tokens, |token| self.codec.decode_at(token, now)).unwrap_or_else(Session::from)
     }
 
     /// Says what the response to this session must carry.
@@ -256,31 +253,6 @@ impl SessionManager {
             }
         }
         (has_cookie, tokens)
-    }
-
-    /// Returns the session of the one good token.
-    fn choose(&self, tokens: &[&[u8]], now: OffsetDateTime) -> Result<Session, DecodeError> {
-        if tokens.len() > MAX_COOKIES {
-            return Err(DecodeError::TooManyCookies { limit: MAX_COOKIES });
-        }
-        let mut good: Option<(&[u8], Session)> = None;
-        let mut reason = DecodeError::BadSignature;
-        for token in tokens {
-            let decoded = match str::from_utf8(token) {
-                Ok(token) => self.codec.decode_at(token, now),
-                Err(_) => Err(DecodeError::BadSignature),
-            };
-            match (decoded, &good) {
-                (Ok(_), Some((first, _))) if first != token => return Err(DecodeError::Ambiguous),
-                (Ok(session), _) => good = Some((token, session)),
-                // Of several reasons the one that keeps the cookie, else the last: Django reads that.
-                (Err(error), _) if !is_worth_keeping(&reason) || is_worth_keeping(&error) => {
-                    reason = error;
-                }
-                (Err(_), _) => {}
-            }
-        }
-        good.map(|(_, session)| session).ok_or(reason)
     }
 
     /// Tells whether the session is to be written, if it may be.
@@ -374,15 +346,6 @@ fn is_long_enough(value: &[u8]) -> bool {
         chunk.valid().chars().chain(replacement)
     });
     chars.take(MIN_TOKEN_CHARS).count() == MIN_TOKEN_CHARS
-}
-
-/// Tells whether a refused token may be good for another program, or later.
-fn is_worth_keeping(reason: &DecodeError) -> bool {
-    match reason {
-        DecodeError::TooManyCookies { .. } => true,
-        DecodeError::Revoked { .. } | DecodeError::Expired { .. } => false,
-        reason => reason.is_authentic(),
-    }
 }
 
 /// Tells whether the browser holds this very session, stamped in this very second.

@@ -16,6 +16,7 @@ use crate::error::ConfigError;
 use crate::json;
 use crate::key::Keyring;
 use crate::manager::SessionManager;
+use crate::messages::{Level, MessageStorage};
 
 const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
 
@@ -40,6 +41,9 @@ const SERIALIZERS: [&str; 2] =
 /// | `SESSION_EXPIRE_AT_BROWSER_CLOSE` | `False` |
 /// | `SESSION_ENGINE` | see [`from_json`](Self::from_json) and [`new`](Self::new) |
 /// | `SESSION_SERIALIZER` | `"django.contrib.sessions.serializers.JSONSerializer"` |
+/// | `MESSAGE_STORAGE` | `"django.contrib.messages.storage.fallback.FallbackStorage"` |
+/// | `MESSAGE_LEVEL` | `20`, which is `messages.INFO` |
+/// | `MESSAGE_TAGS` | `{}` |
 ///
 /// The defaults are Django's, `SESSION_COOKIE_SECURE` included. What this crate
 /// adds, such as an absolute age, is not among them: for that build a
@@ -77,6 +81,18 @@ pub struct DjangoSettings {
     expire_at_browser_close: bool,
     has_cookie_engine: bool,
     has_json_serializer: bool,
+    /// Nothing for one that Django does not have.
+    message_storage: Option<MessagePlace>,
+    message_level: Level,
+    message_tags: BTreeMap<i64, String>,
+}
+
+/// Django's three storages.
+#[derive(Clone, Copy)]
+enum MessagePlace {
+    Cookie,
+    Session,
+    Fallback,
 }
 
 impl DjangoSettings {
@@ -101,6 +117,9 @@ impl DjangoSettings {
             expire_at_browser_close: false,
             has_cookie_engine: true,
             has_json_serializer: true,
+            message_storage: Some(MessagePlace::Fallback),
+            message_level: Level::INFO,
+            message_tags: BTreeMap::new(),
         })
     }
 
@@ -110,7 +129,7 @@ impl DjangoSettings {
     /// else can read; one that is there already must be of that kind:
     ///
     /// ```sh
-    /// (umask 077 && python manage.py shell -v 0 -c 'import json; from django.conf import settings as s; print(json.dumps({n: getattr(s, n) for n in "SECRET_KEY SECRET_KEY_FALLBACKS SESSION_COOKIE_AGE SESSION_COOKIE_NAME SESSION_COOKIE_DOMAIN SESSION_COOKIE_PATH SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE SESSION_SAVE_EVERY_REQUEST SESSION_EXPIRE_AT_BROWSER_CLOSE SESSION_ENGINE SESSION_SERIALIZER".split() if hasattr(s, n)}, default=lambda key: {"hex": key.hex()}))' > django-settings.json)
+    /// (umask 077 && python manage.py shell -v 0 -c 'import json; from django.conf import settings as s; print(json.dumps({n: getattr(s, n) for n in "SECRET_KEY SECRET_KEY_FALLBACKS SESSION_COOKIE_AGE SESSION_COOKIE_NAME SESSION_COOKIE_DOMAIN SESSION_COOKIE_PATH SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE SESSION_SAVE_EVERY_REQUEST SESSION_EXPIRE_AT_BROWSER_CLOSE SESSION_ENGINE SESSION_SERIALIZER MESSAGE_STORAGE MESSAGE_LEVEL MESSAGE_TAGS".split() if hasattr(s, n)}, default=lambda key: {"hex": key.hex()}))' > django-settings.json)
     /// ```
     ///
     /// A secret that is bytes in Python is `{"hex": "…"}`. Settings that are not
@@ -196,6 +215,24 @@ impl DjangoSettings {
             .expire_at_browser_close(self.expire_at_browser_close))
     }
 
+    /// Makes what keeps the site's messages.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::MessageStorage`] if that is none of Django's three classes;
+    /// those of [`CookieOptions`] for a domain that no browser would take.
+    pub fn message_storage(&self) -> Result<MessageStorage, ConfigError> {
+        let options = self.cookie_options("messages")?;
+        let storage = match self.message_storage.ok_or(ConfigError::MessageStorage)? {
+            MessagePlace::Cookie => MessageStorage::cookie(&self.ring, options),
+            MessagePlace::Session => MessageStorage::session(),
+            MessagePlace::Fallback => MessageStorage::fallback(&self.ring, options),
+        };
+        let storage = storage.level(self.message_level);
+        let tags = self.message_tags.iter();
+        Ok(tags.fold(storage, |storage, (level, tag)| storage.level_tag(Level(*level), tag)))
+    }
+
     /// Makes the options of a cookie with the attributes of the session's, but for the path.
     fn cookie_options(&self, name: &str) -> Result<CookieOptions, ConfigError> {
         let options = CookieOptions::new(name)?
@@ -249,6 +286,22 @@ impl DjangoSettings {
                 let serializer: String = read("SESSION_SERIALIZER", json)?;
                 self.has_json_serializer = SERIALIZERS.contains(&serializer.as_str());
             }
+            "MESSAGE_STORAGE" => {
+                self.message_storage = match read::<String>("MESSAGE_STORAGE", json)?.as_str() {
+                    "django.contrib.messages.storage.cookie.CookieStorage" => {
+                        Some(MessagePlace::Cookie)
+                    }
+                    "django.contrib.messages.storage.session.SessionStorage" => {
+                        Some(MessagePlace::Session)
+                    }
+                    "django.contrib.messages.storage.fallback.FallbackStorage" => {
+                        Some(MessagePlace::Fallback)
+                    }
+                    _ => None,
+                };
+            }
+            "MESSAGE_LEVEL" => self.message_level = Level(read("MESSAGE_LEVEL", json)?),
+            "MESSAGE_TAGS" => self.message_tags = read("MESSAGE_TAGS", json)?,
             _ => return Err(ConfigError::UnknownSetting),
         }
         Ok(())

@@ -19,16 +19,19 @@ const HOUSE: &[(u32, &str)] = &[
     (3, "expiry"),
     (4, "session"),
     (4, "unverified"),
+    (4, "cookie_signer"),
     (5, "auth"),
     (5, "codec"),
     (5, "cookie"),
     (6, "manager"),
+    (6, "signed_cookie"),
     (7, "handle"),
-    (7, "settings"),
-    (8, "django"),
+    (7, "messages"),
+    (8, "settings"),
     (8, "tower"),
     (8, "actix"),
     (9, "axum"),
+    (9, "django"),
 ];
 
 /// The rooms of the command line, which is a crate of its own, in the same way. `cli/mod.rs` lists them.

@@ -107,7 +107,7 @@ fn value_errors() -> [(ValueError, &'static str); 3] {
     ]
 }
 
-fn config_errors() -> [(ConfigError, &'static str); 11] {
+fn config_errors() -> [(ConfigError, &'static str); 12] {
     [
         (ConfigError::EmptySecret, "a secret is empty or only white space"),
         (ConfigError::UnsafeSeparator, "the separator could occur in a signature"),
@@ -132,6 +132,11 @@ fn config_errors() -> [(ConfigError, &'static str); 11] {
             "the sessions are not JSON: set Django's SESSION_SERIALIZER to \
              django.contrib.sessions.serializers.JSONSerializer, for only Python reads what is \
              pickled",
+        ),
+        (
+            ConfigError::MessageStorage,
+            "the messages are in no storage of Django's: set its MESSAGE_STORAGE to \
+             django.contrib.messages.storage.fallback.FallbackStorage",
         ),
     ]
 }

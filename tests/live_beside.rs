@@ -7,12 +7,18 @@ mod support;
 
 #[path = "live/auth.rs"]
 mod auth;
+#[path = "live/messages.rs"]
+mod messages;
 #[path = "live/random.rs"]
 #[allow(dead_code, reason = "only other tests use all of it")]
 mod random;
 #[path = "live/run.rs"]
 #[allow(dead_code, reason = "only other tests use all of it")]
 mod run;
+#[path = "live/single.rs"]
+mod single;
+#[path = "live/stored.rs"]
+mod stored;
 #[path = "live/worker.rs"]
 #[allow(dead_code, reason = "only other tests use all of it")]
 mod worker;

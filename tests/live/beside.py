@@ -3,10 +3,15 @@
 Asked and answered as `worker.py`, and with a database: who is logged in is looked up there.
 """
 
+import http.cookies
 import json
+import os
 import sys
+import tempfile
 import time
+from datetime import datetime, timezone
 from io import BytesIO
+from pathlib import Path
 
 import django
 from django.conf import settings
@@ -32,11 +37,20 @@ django.setup()
 
 from django.contrib import auth  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
+from django.contrib.messages.storage import default_storage  # noqa: E402
+from django.contrib.sessions.backends.cached_db import SessionStore as CachedStore  # noqa: E402
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore  # noqa: E402
+from django.contrib.sessions.backends.file import SessionStore as FileStore  # noqa: E402
 from django.contrib.sessions.backends.signed_cookies import SessionStore  # noqa: E402
+from django.contrib.sessions.models import Session as StoredSession  # noqa: E402
+from django.core import signing  # noqa: E402
+from django.core.cache import cache  # noqa: E402
 from django.core.handlers.wsgi import WSGIRequest  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.http import HttpResponse  # noqa: E402
 from django.middleware.csrf import CsrfViewMiddleware, get_token  # noqa: E402
+from django.utils import timezone as django_timezone  # noqa: E402
+from django.utils.safestring import SafeData, mark_safe  # noqa: E402
 
 
 def main():
@@ -49,7 +63,11 @@ def main():
 
 
 def about(case):
-    return {"django": django.__version__, "python": sys.version.split()[0]}
+    return {
+        "django": django.__version__,
+        "python": sys.version.split()[0],
+        "v2_cookies": hasattr(signing, "_cookie_signer_salt"),
+    }
 
 
 class Clock:
@@ -134,12 +152,130 @@ STEPS = {
 }
 
 
+# Messages
+
+
+def messages(case):
+    """Shows and leaves messages as a request does, and says what it says to the browser."""
+    set_site(case)
+    for name, value in case["settings"].items():
+        setattr(settings, name, value)
+    request = request_with(case["cookies"])
+    request.session = SessionStore()
+    request.session._session_cache = json.loads(case["session"])
+    storage = default_storage(request)
+    shown = []
+    for step in case["steps"]:
+        if step is None:
+            shown.append([row(message) for message in storage])
+        else:
+            safe, level, text, tags = step
+            storage.add(level, mark_safe(text) if safe else text, extra_tags=tags)
+    response = HttpResponse()
+    unstored = storage.update(response) or []
+    return {
+        "shown": shown,
+        "unstored": [row(message) for message in unstored],
+        "set_cookie": [cookie.OutputString() for cookie in response.cookies.values()],
+        "session": dumps(dict(request.session.items())),
+        "modified": request.session.modified,
+    }
+
+
+def row(message):
+    safe = isinstance(message.message, SafeData)
+    return [safe, message.level, str(message.message), message.extra_tags, message.tags]
+
+
+# Signed cookies
+
+
+def set_cookie(case):
+    """The Set-Cookie of a value, or None if a server could not send it."""
+    set_site(case)
+    response = HttpResponse()
+    response.set_signed_cookie(case["name"], case["value"], salt=case["salt"])
+    (cookie,) = response.cookies.values()
+    text = cookie.OutputString()
+    try:
+        text.encode("latin-1")  # as WSGI servers do
+    except UnicodeEncodeError:
+        return None
+    return text
+
+
+def get_cookie(case):
+    """What Django reads in a Cookie header, or the name of the error with which it refuses."""
+    set_site(case)
+    settings.SIGNED_COOKIE_LEGACY_SALT_FALLBACK = case["legacy"]
+    request = request_with(case["cookies"])
+    try:
+        return {"ok": request.get_signed_cookie(case["name"], salt=case["salt"], max_age=case["max_age"])}
+    except (KeyError, signing.BadSignature) as refusal:
+        return {"error": type(refusal).__name__}
+
+
+def legacy_cookie(case):
+    """Signs a value as before the salt's length was in it."""
+    set_site(case)
+    signer = signing.get_cookie_signer(salt=case["name"] + case["salt"])
+    return http.cookies.SimpleCookie({case["name"]: signer.sign(case["value"])}).output(header="").strip()
+
+
+# Stored sessions
+
+
+def write_stored(case):
+    """Writes a session with a backend of Django's, and says the text that is stored."""
+    set_site(case)
+    store = STORES[case["backend"]]()
+    store.update(json.loads(case["data"]))
+    store.save()
+    if case["backend"] == "file":
+        return {"key": store.session_key, "text": Path(store._key_to_file()).read_text("ascii")}
+    row = StoredSession.objects.get(pk=store.session_key)
+    return {
+        "key": store.session_key,
+        "text": row.session_data,
+        "expires": round(row.expire_date.timestamp() * 1000),
+    }
+
+
+def read_stored(case):
+    """Reads what was put in the place of a stored session."""
+    set_site(case)
+    store = STORES[case["backend"]](case["key"])
+    # Else a cached session would be read, and not the row.
+    cache.clear()
+    if case["backend"] == "file":
+        # Django looks at the date of the file, which is the machine's.
+        Path(store._key_to_file()).write_text(case["text"], "ascii")
+        os.utime(store._key_to_file(), (case["now"], case["now"]))
+    else:
+        expires = datetime.fromtimestamp(case["expires"] / 1000, timezone.utc)
+        StoredSession.objects.filter(pk=case["key"]).update(session_data=case["text"], expire_date=expires)
+    return dumps(dict(store.items()))
+
+
+STORES = {"db": DatabaseStore, "cached_db": CachedStore, "file": FileStore}
+
+
 REQUESTS = {
     "about": about,
     "step": step,
+    "messages": messages,
+    "set_cookie": set_cookie,
+    "get_cookie": get_cookie,
+    "legacy_cookie": legacy_cookie,
+    "write_stored": write_stored,
+    "read_stored": read_stored,
 }
 
 if __name__ == "__main__":
     call_command("migrate", run_syncdb=True, verbosity=0)
+    # The clock of signing, and that of the sessions.
     time.time = lambda: Clock.now
-    main()
+    django_timezone.now = lambda: datetime.fromtimestamp(Clock.now, timezone.utc)
+    with tempfile.TemporaryDirectory() as folder:
+        settings.SESSION_FILE_PATH = folder
+        main()

@@ -1,0 +1,551 @@
+//! Turns what a request brings into the messages left for its visitor, and leaves others.
+//!
+//! As `django.contrib.messages`: the classes `CookieStorage`, `SessionStorage`
+//! and `FallbackStorage`, and the middleware around them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use cookie::Cookie;
+use serde_json::value::RawValue;
+use time::OffsetDateTime;
+
+use crate::cookie::{CookieOptions, MAX_COOKIES, choose, is_worth_keeping};
+use crate::cookie_signer::cookie_signer;
+use crate::error::{DecodeError, EncodeError, ValueError};
+use crate::json;
+use crate::key::Keyring;
+use crate::manager::Reply;
+use crate::payload::Compress;
+use crate::session::Session;
+use crate::timestamp::TimestampSigner;
+
+/// The salt of the messages cookie.
+pub(crate) const MESSAGES_SALT: &str = "django.contrib.messages";
+
+/// The most that Django puts into the messages cookie, in bytes.
+const MAX_COOKIE_LEN: usize = 2048;
+
+/// The entry of a session that holds messages: JSON in a text.
+const SESSION_KEY: &str = "_messages";
+
+/// What every message begins with, as JSON.
+const MARK: &str = "\"__json_message\"";
+
+/// The last item of a cookie that could not hold all, as JSON.
+const NOT_FINISHED: &str = "\"__messagesnotfinished__\"";
+
+/// How much a message matters: Django's five levels, and any number between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Level(pub i64);
+
+impl Level {
+    /// For who develops the site.
+    pub const DEBUG: Self = Self(10);
+    /// For the visitor to know; what is less is not kept, unless told.
+    pub const INFO: Self = Self(20);
+    /// Something was done.
+    pub const SUCCESS: Self = Self(25);
+    /// Something may be about to fail.
+    pub const WARNING: Self = Self(30);
+    /// Something was not done.
+    pub const ERROR: Self = Self(40);
+
+    /// Returns Django's tag for the level; a level of one's own has none.
+    fn tag(self) -> &'static str {
+        match self {
+            Self::DEBUG => "debug",
+            Self::INFO => "info",
+            Self::SUCCESS => "success",
+            Self::WARNING => "warning",
+            Self::ERROR => "error",
+            _ => "",
+        }
+    }
+}
+
+/// A text for a visitor to see once, on the next page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Message {
+    /// How much it matters.
+    pub level: Level,
+    /// The text: HTML if it is safe, else to be escaped as any text.
+    pub text: String,
+    /// Tags besides the level's, with spaces between; Django's `add` sets none to `""`.
+    pub extra_tags: Option<String>,
+    /// Whether the program that left it marked it as HTML, with Django's `mark_safe`.
+    pub is_safe: bool,
+}
+
+impl Message {
+    /// Makes a message of plain text, without tags besides the level's.
+    #[must_use]
+    pub fn new(level: Level, text: impl Into<String>) -> Self {
+        Self { level, text: text.into(), extra_tags: Some(String::new()), is_safe: false }
+    }
+
+    /// Adds tags, which templates use as CSS classes.
+    #[must_use]
+    pub fn extra_tags(mut self, tags: &str) -> Self {
+        self.extra_tags = Some(tags.to_owned());
+        self
+    }
+
+    /// Sets whether the text is HTML, to be shown unescaped: it is not, unless told.
+    ///
+    /// Never for text that a visitor had a part in.
+    #[must_use]
+    pub fn safe(mut self, is_safe: bool) -> Self {
+        self.is_safe = is_safe;
+        self
+    }
+
+    /// Writes the row that Django's encoder does, with this between its items.
+    fn to_json(&self, comma: &str) -> String {
+        let (safe, level) = (u8::from(self.is_safe), self.level.0);
+        let mut row = [MARK, &safe.to_string(), &level.to_string()].join(comma);
+        for text in [Some(&self.text), self.extra_tags.as_ref()].into_iter().flatten() {
+            row.push_str(comma);
+            row.push_str(&json::quote(text));
+        }
+        format!("[{row}]")
+    }
+}
+
+/// An item of the list that is stored.
+#[derive(Clone)]
+enum Row {
+    Message(Message),
+    /// What is no message: carried as it came.
+    Other(Box<RawValue>),
+}
+
+impl Row {
+    fn read(raw: Box<RawValue>) -> Self {
+        match read_message(raw.get()) {
+            Some(message) => Self::Message(message),
+            None => Self::Other(raw),
+        }
+    }
+
+    fn to_json(&self, comma: &str) -> String {
+        match self {
+            Self::Message(message) => message.to_json(comma),
+            Self::Other(raw) => raw.get().to_owned(),
+        }
+    }
+
+    fn message(&self) -> Option<&Message> {
+        match self {
+            Self::Message(message) => Some(message),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+/// Reads a message, if that is what a row is and nothing in it would be lost.
+fn read_message(row: &str) -> Option<Message> {
+    let items: Vec<&RawValue> = json::read(row).ok()?;
+    let (mark, safe, level, text, tags) = match *items {
+        [mark, safe, level, text] => (mark, safe, level, text, None),
+        [mark, safe, level, text, tags] => (mark, safe, level, text, Some(tags)),
+        _ => return None,
+    };
+    let is_safe = match safe.get() {
+        "0" | "false" => false,
+        "1" | "true" => true,
+        _ => return None,
+    };
+    (mark.get() == MARK).then_some(())?;
+    Some(Message {
+        level: Level(json::read(level.get()).ok()?),
+        text: json::read(text.get()).ok()?,
+        extra_tags: tags.map_or(Some(None), |tags| json::read(tags.get()).ok())?,
+        is_safe,
+    })
+}
+
+/// Where a site keeps its messages: Django's `MESSAGE_STORAGE`.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::django::{Level, Message, MessageStorage};
+/// use signed_session::{CookieOptions, Keyring, Session};
+///
+/// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// let storage = MessageStorage::fallback(&ring, CookieOptions::new("messages")?);
+///
+/// // A request that leaves a message, and one that shows it, be it in Django.
+/// let mut session = Session::new();
+/// let mut messages = storage.load(["theme=dark"]);
+/// messages.add(Message::new(Level::SUCCESS, "The pears are in the cart.").extra_tags("cart"));
+/// let stored = messages.commit(&mut session)?;
+/// let cookie = stored.reply.set_cookie.unwrap();
+///
+/// let mut messages = storage.load([&cookie.stripped().to_string()]);
+/// for message in messages.show(&session)? {
+///     assert_eq!(message.text, "The pears are in the cart.");
+///     assert_eq!(storage.tags(&message), "cart success");
+/// }
+/// // They have been shown: the cookie is deleted.
+/// let stored = messages.commit(&mut session)?;
+/// assert_eq!(stored.reply.set_cookie.unwrap().value(), "");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct MessageStorage {
+    cookie: Option<MessageCookie>,
+    has_session: bool,
+    level: Level,
+    tags: BTreeMap<Level, String>,
+}
+
+#[derive(Clone)]
+struct MessageCookie {
+    options: CookieOptions,
+    signer: TimestampSigner,
+}
+
+impl MessageStorage {
+    /// Keeps messages in a cookie, as `CookieStorage`: the newest, as many as fit 2,048 bytes.
+    ///
+    /// Django's cookie is named `messages`, has the path `/` and otherwise the
+    /// attributes of the session's. The browser drops it when it is closed.
+    #[must_use]
+    pub fn cookie(ring: &Keyring, options: CookieOptions) -> Self {
+        Self::new(Some((ring, options)), false)
+    }
+
+    /// Keeps messages in the session, as `SessionStorage`: all of them.
+    #[must_use]
+    pub fn session() -> Self {
+        Self::new(None, true)
+    }
+
+    /// Keeps messages in a cookie and what does not fit in the session, as `FallbackStorage`.
+    ///
+    /// Django's default. The cookie is that of [`cookie`](Self::cookie), and here
+    /// the oldest are in it.
+    #[must_use]
+    pub fn fallback(ring: &Keyring, options: CookieOptions) -> Self {
+        Self::new(Some((ring, options)), true)
+    }
+
+    fn new(cookie: Option<(&Keyring, CookieOptions)>, has_session: bool) -> Self {
+        let cookie = cookie.map(|(ring, options)| MessageCookie {
+            options,
+            signer: cookie_signer(ring, MESSAGES_SALT),
+        });
+        Self { cookie, has_session, level: Level::INFO, tags: BTreeMap::new() }
+    }
+
+    /// Sets the least level that is kept: Django's `MESSAGE_LEVEL`, [`Level::INFO`] unless set.
+    #[must_use]
+    pub fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+
+    /// Sets the tag of a level, as an entry of Django's `MESSAGE_TAGS`.
+    #[must_use]
+    pub fn level_tag(mut self, level: Level, tag: &str) -> Self {
+        self.tags.insert(level, tag.to_owned());
+        self
+    }
+
+    /// Returns a message's own tags and its level's, as `message.tags` in a template.
+    #[must_use]
+    pub fn tags(&self, message: &Message) -> String {
+        let of_level = self.tags.get(&message.level).map_or(message.level.tag(), String::as_str);
+        let own = message.extra_tags.as_deref().unwrap_or_default();
+        let space = if own.is_empty() || of_level.is_empty() { "" } else { " " };
+        format!("{own}{space}{of_level}")
+    }
+
+    /// Takes up a request's messages, from its `Cookie:` headers.
+    ///
+    /// None is read before it is asked for.
+    pub fn load<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> Messages
+    where
+        H: AsRef<[u8]> + ?Sized + 'h,
+    {
+        let mut values: Vec<Vec<u8>> = Vec::new();
+        if let Some(MessageCookie { options, .. }) = &self.cookie {
+            let found = cookie_headers.into_iter().flat_map(|h| options.find_bytes(h.as_ref()));
+            // One more than are looked at shows that there are too many.
+            let found = found.filter(|value| !value.is_empty()).take(MAX_COOKIES.saturating_add(1));
+            values = found.map(<[u8]>::to_vec).collect();
+        }
+        Messages {
+            storage: self.clone(),
+            values,
+            loaded: None,
+            refused: None,
+            queued: Vec::new(),
+            is_shown: false,
+        }
+    }
+}
+
+impl fmt::Debug for MessageStorage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageStorage").finish_non_exhaustive()
+    }
+}
+
+/// The messages of one request: those left before, and those that it leaves.
+pub struct Messages {
+    storage: MessageStorage,
+    /// Those of the cookie, as they came.
+    values: Vec<Vec<u8>>,
+    /// Nothing, as long as nobody has asked.
+    loaded: Option<Loaded>,
+    refused: Option<DecodeError>,
+    queued: Vec<Message>,
+    /// Whether what was loaded need not be kept: Django's `used`.
+    is_shown: bool,
+}
+
+/// What was left before.
+#[derive(Clone, Default)]
+struct Loaded {
+    rows: Vec<Row>,
+    /// Whether some were in the cookie, and in the session: Django's `_used_storages`.
+    from_cookie: bool,
+    from_session: bool,
+}
+
+impl Messages {
+    /// Leaves a message, for this page or the next.
+    ///
+    /// One without text is dropped, and one below the storage's
+    /// [`level`](MessageStorage::level), as Django does.
+    pub fn add(&mut self, message: Message) {
+        if !message.text.is_empty() && message.level >= self.storage.level {
+            self.queued.push(message);
+        }
+    }
+
+    /// Returns all messages, the oldest first, to be shown now and not again.
+    ///
+    /// They are forgotten when the request's are committed. Items that are no
+    /// messages, which another program may have put there, are not shown and kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] if the session's messages cannot be read.
+    pub fn show(&mut self, session: &Session) -> Result<Vec<Message>, ValueError> {
+        let mut loaded = self.load(session)?;
+        self.is_shown = true;
+        loaded.rows.extend(self.queued.drain(..).map(Row::Message));
+        let shown = loaded.rows.iter().filter_map(Row::message).cloned().collect();
+        self.loaded = Some(loaded);
+        Ok(shown)
+    }
+
+    /// Returns why the cookie of the request was refused, once it was looked at.
+    #[must_use]
+    pub fn refused(&self) -> Option<&DecodeError> {
+        self.refused.as_ref()
+    }
+
+    /// Keeps what was not shown, and says what the response must carry.
+    ///
+    /// As [`commit_at`](Self::commit_at).
+    ///
+    /// # Errors
+    ///
+    /// As [`commit_at`](Self::commit_at).
+    pub fn commit(self, session: &mut Session) -> Result<StoredMessages, EncodeError> {
+        self.commit_at(session, OffsetDateTime::now_utc())
+    }
+
+    /// Keeps what was not shown, and says what a response sent at `now` must carry.
+    ///
+    /// To be called before the session is committed, which may be changed here.
+    /// If no message was shown nor left, nothing is done.
+    ///
+    /// A cookie that no key of the site signed is deleted when messages are shown,
+    /// as in Django; one that is genuine and that only this program cannot read
+    /// stays until another is written.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Value`] if the session's messages cannot be read, to which
+    /// others would have to be added; [`EncodeError::TooLong`] if something that
+    /// is no message would not find room; [`EncodeError::BadTimestamp`].
+    pub fn commit_at(
+        mut self,
+        session: &mut Session,
+        now: OffsetDateTime,
+    ) -> Result<StoredMessages, EncodeError> {
+        let mut rows = Vec::new();
+        let is_shown = self.is_shown;
+        let is_due = is_shown || !self.queued.is_empty();
+        if is_due {
+            let loaded = self.load(session)?;
+            let is_kept = |row: &Row| !is_shown || matches!(row, Row::Other(_));
+            rows = loaded.rows.iter().filter(|row| is_kept(row)).cloned().collect();
+            rows.extend(self.queued.drain(..).map(Row::Message));
+            self.loaded = Some(loaded);
+        }
+        let was_read = self.loaded.is_some();
+        let Loaded { from_cookie, from_session, .. } = self.loaded.take().unwrap_or_default();
+        let mut set_cookie = None;
+        let MessageStorage { cookie, has_session, .. } = &self.storage;
+        if let Some(cookie) = cookie.as_ref().filter(|_| is_due) {
+            if !rows.is_empty() {
+                (set_cookie, rows) = cookie.store(rows, !has_session, now)?;
+            } else if from_cookie || !has_session && !self.is_to_stay() {
+                set_cookie = Some(cookie.options.removal());
+            }
+        }
+        if *has_session && is_due {
+            if !rows.is_empty() {
+                let rows: Vec<String> = rows.drain(..).map(|row| row.to_json(", ")).collect();
+                session.set_text(SESSION_KEY, &format!("[{}]", rows.join(", ")));
+            } else if from_session || cookie.is_none() {
+                session.remove(SESSION_KEY);
+            }
+        }
+        let vary_on_cookie = cookie.is_some() && was_read || set_cookie.is_some();
+        let unstored = rows.iter().filter_map(Row::message).cloned().collect();
+        Ok(StoredMessages { reply: Reply { set_cookie, vary_on_cookie }, unstored })
+    }
+
+    /// Tells whether the cookie is genuine, though not to be read here.
+    fn is_to_stay(&self) -> bool {
+        self.refused.as_ref().is_some_and(is_worth_keeping)
+    }
+
+    /// Returns what was left before, and reads it the first time.
+    fn load(&mut self, session: &Session) -> Result<Loaded, ValueError> {
+        if let Some(loaded) = self.loaded.take() {
+            return Ok(loaded);
+        }
+        let mut loaded = Loaded::default();
+        let mut is_session_read = self.storage.has_session;
+        if self.storage.cookie.is_some() {
+            let (rows, is_whole) = self.read_cookie();
+            loaded.from_cookie = !rows.is_empty();
+            loaded.rows = rows;
+            // What follows is in the session only if the cookie says so.
+            is_session_read &= !is_whole;
+        }
+        if is_session_read {
+            let rows = read_session(session)?;
+            loaded.from_session = !rows.is_empty();
+            loaded.rows.extend(rows);
+        }
+        Ok(loaded)
+    }
+
+    /// Reads the rows of the cookie, and whether they are all that there are.
+    fn read_cookie(&mut self) -> (Vec<Row>, bool) {
+        let Some(cookie) = self.storage.cookie.as_ref().filter(|_| !self.values.is_empty()) else {
+            return (Vec::new(), true);
+        };
+        let values: Vec<&[u8]> = self.values.iter().map(Vec::as_slice).collect();
+        let read = |value: &str| cookie.signer.unsign_object::<Vec<Box<RawValue>>>(value, None);
+        match choose(&values, read) {
+            Ok(mut rows) => {
+                let is_whole = rows.pop_if(|row| row.get() == NOT_FINISHED).is_none();
+                (rows.into_iter().map(Row::read).collect(), is_whole)
+            }
+            Err(reason) => {
+                self.refused = Some(reason);
+                (Vec::new(), true)
+            }
+        }
+    }
+}
+
+/// Reads the rows that are in a session.
+fn read_session(session: &Session) -> Result<Vec<Row>, ValueError> {
+    // Null and an empty text are none, as for Django.
+    let text = session.get::<Option<String>>(SESSION_KEY)?.flatten().unwrap_or_default();
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rows: Vec<Box<RawValue>> = json::read(&text).map_err(|_| ValueError::WrongType)?;
+    Ok(rows.into_iter().map(Row::read).collect())
+}
+
+impl MessageCookie {
+    /// Makes the cookie of as many rows as fit, and returns those that do not.
+    ///
+    /// They are the oldest or the newest, halving the search as Django does.
+    fn store(
+        &self,
+        mut rows: Vec<Row>,
+        drops_oldest: bool,
+        now: OffsetDateTime,
+    ) -> Result<(Option<Cookie<'static>>, Vec<Row>), EncodeError> {
+        let texts: Vec<String> = rows.iter().map(|row| row.to_json(",")).collect();
+        let mut left = Vec::new();
+        let mut encoded = self.encode(&texts, false, now)?;
+        if encoded.is_none() {
+            let (mut low, mut high) = (0, texts.len());
+            let kept = |at: usize| if drops_oldest { texts.get(at..) } else { texts.get(..at) };
+            while low < high {
+                let middle = low.midpoint(high);
+                let part = if drops_oldest { middle } else { middle.saturating_add(1) };
+                let fits = self.encode(kept(part).unwrap_or_default(), true, now)?.is_some();
+                if fits == drops_oldest {
+                    high = middle;
+                } else {
+                    low = middle.saturating_add(1);
+                }
+            }
+            encoded = self.encode(kept(low).unwrap_or_default(), true, now)?;
+            left = rows.split_off(low);
+            if drops_oldest {
+                left = rows;
+            }
+        }
+        if drops_oldest && left.iter().any(|row| row.message().is_none()) {
+            let len = texts.iter().fold(0, |len: usize, text| len.saturating_add(text.len()));
+            return Err(EncodeError::TooLong { len, limit: MAX_COOKIE_LEN });
+        }
+        let cookie = encoded.map(|encoded| self.options.cookie(&encoded, None, now)).transpose()?;
+        Ok((cookie, left))
+    }
+
+    /// Encodes rows, if they fit, and says at their end if they are not all.
+    fn encode(
+        &self,
+        rows: &[String],
+        is_part: bool,
+        now: OffsetDateTime,
+    ) -> Result<Option<String>, EncodeError> {
+        let rows: Vec<&str> =
+            rows.iter().map(String::as_str).chain(is_part.then_some(NOT_FINISHED)).collect();
+        let list = RawValue::from_string(format!("[{}]", rows.join(",")))
+            .map_err(|_| EncodeError::Value(ValueError::Unserializable))?;
+        match self.signer.sign_object_at(&list, Compress::IfShorter, now) {
+            Ok(encoded) => Ok(Some(encoded).filter(|encoded| encoded.len() <= MAX_COOKIE_LEN)),
+            Err(EncodeError::TooLarge { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Shows nothing: the messages are the visitor's.
+impl fmt::Debug for Messages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Messages").finish_non_exhaustive()
+    }
+}
+
+/// What came of the messages of a request.
+#[derive(Debug)]
+#[must_use = "the response has to carry the reply"]
+#[non_exhaustive]
+pub struct StoredMessages {
+    /// What the response must carry, besides what the session calls for.
+    pub reply: Reply,
+    /// The messages that found no room, the oldest; none but with [`MessageStorage::cookie`].
+    pub unstored: Vec<Message>,
+}

@@ -1,0 +1,231 @@
+//! Turns a text into a signed cookie of its own, and finds it again in a request.
+//!
+//! As `HttpResponse.set_signed_cookie` and `HttpRequest.get_signed_cookie`.
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+use std::time::Duration;
+
+use cookie::Cookie;
+use time::OffsetDateTime;
+
+use crate::cookie::{CookieOptions, MAX_COOKIES, choose};
+use crate::cookie_signer::{legacy_signed_cookie_signer, signed_cookie_signer};
+use crate::error::{DecodeError, EncodeError};
+use crate::key::Keyring;
+use crate::timestamp::TimestampSigner;
+
+/// A cookie of Django's `set_signed_cookie`: text that its visitor can read and not change.
+///
+/// The value is signed for this name and this salt. Django has each cookie signed
+/// so that it is good as no other, since 5.2.15 and 6.0.6; what was signed before
+/// that is refused, unless [`legacy_fallback`](Self::legacy_fallback) is set.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use signed_session::{CookieOptions, Keyring, django::SignedCookie};
+///
+/// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// let year = Duration::from_secs(31_536_000);
+/// let theme = SignedCookie::new(&ring, CookieOptions::new("theme")?, "").max_age(year);
+///
+/// // In Django: response.set_signed_cookie("theme", "light grey", max_age=31536000)
+/// let cookie = theme.set("light grey")?;
+/// assert!(cookie.value().starts_with(r#""light grey:"#));
+///
+/// // In Django: request.get_signed_cookie("theme", default=None, max_age=31536000)
+/// let header = format!("sessionid=…; {}", cookie.stripped());
+/// assert_eq!(theme.get([&header])?, Some("light grey".to_owned()));
+/// assert_eq!(theme.get(["sessionid=…"])?, None);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct SignedCookie {
+    options: CookieOptions,
+    signer: TimestampSigner,
+    legacy: TimestampSigner,
+    reads_legacy: bool,
+    max_age: Option<Duration>,
+}
+
+impl SignedCookie {
+    /// Names a cookie, by its options, and what it is for, by a salt that may be empty.
+    #[must_use]
+    pub fn new(ring: &Keyring, options: CookieOptions, salt: &str) -> Self {
+        Self {
+            signer: signed_cookie_signer(ring, options.name(), salt),
+            legacy: legacy_signed_cookie_signer(ring, options.name(), salt),
+            options,
+            reads_legacy: false,
+            max_age: None,
+        }
+    }
+
+    /// Sets how long the cookie lasts: unless set, until the browser is closed, and the value always.
+    ///
+    /// It is told the browser, and enforced when the cookie is read.
+    #[must_use]
+    pub fn max_age(mut self, max_age: Duration) -> Self {
+        self.max_age = Some(max_age);
+        self
+    }
+
+    /// Sets whether what an older Django signed is read: it is not, unless told.
+    ///
+    /// Django's `SIGNED_COOKIE_LEGACY_SALT_FALLBACK`. In that form the cookie `ab`
+    /// without a salt is also good as `a` with the salt `b` (CVE-2026-6873). It is
+    /// never written, and not tried for a value that is merely too old.
+    #[must_use]
+    pub fn legacy_fallback(mut self, read: bool) -> Self {
+        self.reads_legacy = read;
+        self
+    }
+
+    /// Returns the cookie's value from the request's `Cookie:` headers, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_at`](Self::get_at).
+    pub fn get<'h, H>(
+        &self,
+        cookie_headers: impl IntoIterator<Item = &'h H>,
+    ) -> Result<Option<String>, DecodeError>
+    where
+        H: AsRef<[u8]> + ?Sized + 'h,
+    {
+        self.get_at(cookie_headers, OffsetDateTime::now_utc())
+    }
+
+    /// Returns the cookie's value, if there is one, as of `now`.
+    ///
+    /// Quotes that a cookie needed are undone. Of several cookies of the name the
+    /// good one is taken.
+    ///
+    /// # Errors
+    ///
+    /// As [`TimestampSigner::unsign_at`]; [`DecodeError::Ambiguous`] if two good
+    /// ones differ, and [`DecodeError::TooManyCookies`] past 16.
+    pub fn get_at<'h, H>(
+        &self,
+        cookie_headers: impl IntoIterator<Item = &'h H>,
+        now: OffsetDateTime,
+    ) -> Result<Option<String>, DecodeError>
+    where
+        H: AsRef<[u8]> + ?Sized + 'h,
+    {
+        let values: Vec<&[u8]> = cookie_headers
+            .into_iter()
+            .flat_map(|header| self.options.find_bytes(header.as_ref()))
+            // One more than are looked at shows that there are too many.
+            .take(MAX_COOKIES.saturating_add(1))
+            .collect();
+        if values.is_empty() {
+            return Ok(None);
+        }
+        choose(&values, |value| self.unsign(&unquote(value), now)).map(Some)
+    }
+
+    /// Makes the cookie that sets this value.
+    ///
+    /// # Errors
+    ///
+    /// As [`set_at`](Self::set_at).
+    pub fn set(&self, value: &str) -> Result<Cookie<'static>, EncodeError> {
+        self.set_at(value, OffsetDateTime::now_utc())
+    }
+
+    /// Makes the cookie that sets this value, signed at `now`.
+    ///
+    /// The value is put in quotes where Python's `http.cookies` does so, for
+    /// Django to undo: with a space in it, for one.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::CookieValue`] for a character past U+00FF, which Django can
+    /// neither write nor read; [`EncodeError::TooLong`] if name and value have
+    /// more than 4,096 bytes; [`EncodeError::BadTimestamp`].
+    pub fn set_at(&self, value: &str, now: OffsetDateTime) -> Result<Cookie<'static>, EncodeError> {
+        let mut token = self.signer.start(value.len());
+        token.push_str(value);
+        self.signer.append_readable_stamp(&mut token, now)?;
+        let max_age = self.max_age.map(|age| age.try_into().unwrap_or(time::Duration::MAX));
+        self.options.quoted_cookie(&quote(&token)?, max_age, now)
+    }
+
+    /// Makes the cookie that has browsers delete it.
+    #[must_use]
+    pub fn removal(&self) -> Cookie<'static> {
+        self.options.removal()
+    }
+
+    fn unsign(&self, token: &str, now: OffsetDateTime) -> Result<String, DecodeError> {
+        let value = match self.signer.unsign_at(token, self.max_age, now) {
+            Err(DecodeError::BadSignature | DecodeError::Malformed) if self.reads_legacy => {
+                self.legacy.unsign_at(token, self.max_age, now)
+            }
+            stamped => stamped,
+        }?;
+        Ok(value.value.to_owned())
+    }
+}
+
+/// Puts a value in quotes if Python does: it takes fewer characters for plain than cookies allow.
+fn quote(value: &str) -> Result<Cow<'_, str>, EncodeError> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:".contains(&byte);
+    if value.bytes().all(is_plain) {
+        return Ok(Cow::Borrowed(value));
+    }
+    let mut quoted = String::with_capacity(value.len().saturating_mul(2));
+    quoted.push('"');
+    for character in value.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            ',' | ';' | '\0'..='\x1F' | '\x7F'..='\u{FF}' => {
+                // Writing to a String cannot fail.
+                let _ = write!(quoted, "\\{:03o}", u32::from(character));
+            }
+            ' '..='~' => quoted.push(character),
+            _ => return Err(EncodeError::CookieValue),
+        }
+    }
+    quoted.push('"');
+    Ok(Cow::Owned(quoted))
+}
+
+/// Undoes the quotes of Python's `http.cookies`, if there are any.
+fn unquote(value: &str) -> Cow<'_, str> {
+    let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    let Some(mut rest) = inner else { return Cow::Borrowed(value) };
+    let mut plain = String::with_capacity(rest.len());
+    while let Some((before, after)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let octal =
+            after.get(..3).filter(|digits| digits.bytes().all(|b| matches!(b, b'0'..=b'7')));
+        let code = octal.and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        let mut characters = after.chars();
+        rest = match (code, characters.next()) {
+            (Some(code), _) => {
+                plain.push(char::from(code));
+                after.get(3..).unwrap_or_default()
+            }
+            (None, Some(character)) => {
+                plain.push(character);
+                characters.as_str()
+            }
+            (None, None) => {
+                plain.push('\\');
+                ""
+            }
+        };
+    }
+    plain.push_str(rest);
+    Cow::Owned(plain)
+}
+
+impl fmt::Debug for SignedCookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedCookie").finish_non_exhaustive()
+    }
+}

@@ -182,6 +182,13 @@ impl ResponseError for ValueError {
     }
 }
 
+/// A bare 500, with the reason in the log: so handlers can use `?` on messages, too.
+impl ResponseError for EncodeError {
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        internal_error(self)
+    }
+}
+
 fn internal_error(reason: &dyn std::error::Error) -> HttpResponse<BoxBody> {
     tracing::error!(%reason, "a session could not be used");
     HttpResponse::InternalServerError().finish()

@@ -29,7 +29,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::error::ValueError;
+use crate::error::{EncodeError, ValueError};
 use crate::handle::{MissingSession, SessionHandle};
 
 impl<S: Sync> FromRequestParts<S> for SessionHandle {
@@ -49,6 +49,13 @@ impl IntoResponse for MissingSession {
 
 /// A bare 500, with the reason in the log: so handlers can use `?` on a session.
 impl IntoResponse for ValueError {
+    fn into_response(self) -> Response {
+        internal_error(&self)
+    }
+}
+
+/// A bare 500, with the reason in the log: so handlers can use `?` on messages, too.
+impl IntoResponse for EncodeError {
     fn into_response(self) -> Response {
         internal_error(&self)
     }

@@ -12,7 +12,7 @@ pub use crate::messages::{Level, Message, MessageStorage, Messages, StoredMessag
 pub use crate::settings::DjangoSettings;
 pub use crate::signed_cookie::SignedCookie;
 
-/// The salt of the `signed_cookies` session backend, and of [`SessionCodec`](crate::SessionCodec).
+/// The salt of the `signed_cookies` session backend, and of [`SessionCodec`].
 pub const SESSION_SALT: &str = codec::SESSION_SALT;
 
 /// The salt of `session_data` in database, cached-database and file sessions.

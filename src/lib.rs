@@ -12,9 +12,11 @@
 //!
 //! [`SessionCodec`] turns a [`Session`] into a token and back. [`Signer`] and
 //! [`TimestampSigner`] do the same for any text or object. A [`Keyring`] holds
-//! the secrets, [`CookieOptions`] the cookie's attributes, and [`django`] the
-//! names under which Django signs. [`SessionManager`] reads the session from a
+//! the secrets, [`CookieOptions`] the cookie's attributes, and [`django`] what
+//! else a Django site shares: logins, messages, settings. [`SessionManager`] reads the session from a
 //! request's cookies and says what the response must carry.
+//!
+//! The [`guide`] tells how to put a Rust service beside a Django site.
 //!
 //! The only way to learn that a token is good is to receive what was in it.
 //! Tokens are signed and not encrypted: whoever holds one can read it.
@@ -97,6 +99,7 @@ pub mod actix;
 #[cfg(feature = "axum")]
 pub mod axum;
 pub mod django;
+pub mod guide;
 
 pub use self::cookie::CookieOptions;
 pub use ::cookie::{Cookie, SameSite};

@@ -13,8 +13,10 @@ use actix_web::http::header::COOKIE;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpResponse, test, web};
 use signed_session::actix::SessionMiddleware;
+use signed_session::django::{Level, Message, MessageStorage};
 use signed_session::{
-    CookieOptions, Keyring, MissingSession, SessionCodec, SessionHandle, SessionManager, ValueError,
+    CookieOptions, EncodeError, Keyring, MissingSession, SessionCodec, SessionHandle,
+    SessionManager, ValueError,
 };
 use support::web::{Answer, codec, cookie, logged, manager};
 
@@ -75,6 +77,23 @@ fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
     let answer = answer.unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     assert_eq!((answer.cookie(), answer.all("vary")), (None, vec!["Cookie"]));
+    let reason = ValueError::WrongType;
+    assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
+}
+
+#[test]
+fn messages_that_cannot_be_left_are_a_bare_500_that_shows_nothing_of_them() {
+    async fn page(mut session: SessionHandle) -> Result<&'static str, EncodeError> {
+        session.insert("_messages", 1)?;
+        let mut messages = MessageStorage::session().load(["a=b"]);
+        messages.add(Message::new(Level::INFO, "planted"));
+        let _ = session.with(|session| messages.commit(session))?;
+        Ok("a page")
+    }
+    let app = App::new().wrap(SessionMiddleware::new(manager())).route("/", web::get().to(page));
+    let (answer, log) = ask(app, &cookie(MARK));
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     let reason = ValueError::WrongType;
     assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
 }

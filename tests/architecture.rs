@@ -32,6 +32,7 @@ const HOUSE: &[(u32, &str)] = &[
     (8, "actix"),
     (9, "axum"),
     (9, "django"),
+    (9, "guide"),
 ];
 
 /// The rooms of the command line, which is a crate of its own, in the same way. `cli/mod.rs` lists them.

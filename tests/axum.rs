@@ -11,8 +11,9 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get;
 use http_body_util::BodyExt as _;
+use signed_session::django::{Level, Message, MessageStorage};
 use signed_session::tower::SessionLayer;
-use signed_session::{MissingSession, SessionHandle, ValueError};
+use signed_session::{EncodeError, MissingSession, SessionHandle, ValueError};
 use support::web::{Answer, cookie, logged, manager};
 use tower::ServiceExt as _;
 
@@ -59,6 +60,21 @@ fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
     let (answer, log) = ask(with_sessions(Router::new().route("/", get(page))));
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     assert_eq!((answer.cookie(), answer.all("vary")), (None, vec!["Cookie"]));
+    let reason = ValueError::WrongType;
+    assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
+}
+
+#[test]
+fn messages_that_cannot_be_left_are_a_bare_500_that_shows_nothing_of_them() {
+    async fn page(mut session: SessionHandle) -> Result<&'static str, EncodeError> {
+        session.insert("_messages", 1)?;
+        let mut messages = MessageStorage::session().load(["a=b"]);
+        messages.add(Message::new(Level::INFO, "planted"));
+        let _ = session.with(|session| messages.commit(session))?;
+        Ok("a page")
+    }
+    let (answer, log) = ask(with_sessions(Router::new().route("/", get(page))));
+    assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     let reason = ValueError::WrongType;
     assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
 }

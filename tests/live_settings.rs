@@ -6,18 +6,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use signed_session::django::DjangoSettings;
+use signed_session::django::{DjangoSettings, Level, Message};
 use signed_session::{ConfigError, SessionCodec};
 use support::django::{Django, environments};
 
-/// The line as it stands in the documentation of `DjangoSettings::from_json`.
+/// The line as it stands in the documentation of `DjangoSettings::from_json`, and in the guide.
 fn line() -> String {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/settings.rs");
-    let source = fs::read_to_string(source).unwrap();
-    let mut lines = source.lines().filter_map(|line| line.trim().strip_prefix("/// (umask 077 "));
-    let line = lines.next().expect("the line is in the documentation");
-    assert_eq!(lines.next(), None, "it stands there once");
-    format!("(umask 077 {line}")
+    let lines = ["src/settings.rs", "src/guide.rs"].map(|source| {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
+        let source = fs::read_to_string(source).unwrap();
+        let mut lines = source.lines().filter_map(|line| line.trim().get(4..));
+        let line = lines.find(|line| line.starts_with("(umask 077 "));
+        line.expect("the line is in the documentation").to_owned()
+    });
+    assert_eq!(lines[0], lines[1]);
+    lines[0].clone()
 }
 
 /// A real project in a folder of its own, which `settings` are added to.
@@ -110,6 +113,8 @@ SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_HTTPONLY = False
 SESSION_COOKIE_SAMESITE = 'Strict'
 SESSION_OF_ANOTHER_PACKAGE = object()
+MESSAGE_STORAGE = 'django.contrib.messages.storage.cookie.CookieStorage'
+MESSAGE_TAGS = {40: 'danger'}
 ",
         );
         let settings = DjangoSettings::from_json(&printed(&django, &folder)).unwrap();
@@ -122,6 +127,9 @@ SESSION_OF_ANOTHER_PACKAGE = object()
         session.insert("who", "Rust").unwrap();
         let ours = manager.commit(&session, 200).unwrap().set_cookie.unwrap().to_string();
         assert_eq!(attributes(&ours), attributes(&theirs));
+
+        let messages = settings.message_storage().unwrap();
+        assert_eq!(messages.tags(&Message::new(Level::ERROR, "no")), "danger");
 
         let old = signed_session::Keyring::new("ключ \"' $HOME").unwrap();
         let token = SessionCodec::new(&old).encode(&session).unwrap();

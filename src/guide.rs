@@ -1,0 +1,276 @@
+//! Tells how to put a Rust service beside a Django site, and what to watch when it is there.
+//!
+//! A Django site is in production. One part of it, say the cart, is to be served
+//! by Rust: the visitor who logged in on one is known on the other, until the
+//! last logout. What the two share is the session cookie and the secret that
+//! signs it; they do not call each other.
+//!
+//! 1. [In fifteen minutes](#in-fifteen-minutes)
+//! 2. [Log in and out in Rust](#log-in-and-out-in-rust)
+//! 3. [The order of key rotation](#the-order-of-key-rotation)
+//! 4. [What differs](#what-differs)
+//! 5. [What to watch](#what-to-watch)
+//!
+//! # In fifteen minutes
+//!
+//! ## Django keeps its sessions in a signed cookie
+//!
+//! ```python
+//! # settings.py
+//! SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+//! SESSION_COOKIE_SECURE = True  # on https, where a site in production is
+//! ```
+//!
+//! Everybody has to log in once more after this change. From now on the session
+//! is in the visitor's hands: it cannot be changed, but it can be read, it has to
+//! fit 4,096 bytes, and a copy of it stays good after the logout until it
+//! expires. If that is not what you want, leave the engine as it is: Rust can
+//! still look into the sessions of a database or of files, with
+//! [`stored_session_codec`].
+//!
+//! ## Django prints its settings, Rust reads them
+//!
+//! In the project's folder, as the user whom the Rust service will run as:
+//!
+//! ```sh
+//! (umask 077 && python manage.py shell -v 0 -c 'import json; from django.conf import settings as s; print(json.dumps({n: getattr(s, n) for n in "SECRET_KEY SECRET_KEY_FALLBACKS SESSION_COOKIE_AGE SESSION_COOKIE_NAME SESSION_COOKIE_DOMAIN SESSION_COOKIE_PATH SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE SESSION_SAVE_EVERY_REQUEST SESSION_EXPIRE_AT_BROWSER_CLOSE SESSION_ENGINE SESSION_SERIALIZER MESSAGE_STORAGE MESSAGE_LEVEL MESSAGE_TAGS".split() if hasattr(s, n)}, default=lambda key: {"hex": key.hex()}))' > django-settings.json)
+//! ```
+//!
+//! The file holds the site's secret. It is to be written anew with every change
+//! of these settings, by the deployment that makes the change.
+//!
+//! ## Rust knows who is there
+//!
+//! ```sh
+//! cargo add signed-session --features axum
+//! ```
+//!
+//! A page for whoever is logged in. Django's session names the user; that the
+//! password has not been changed since, and that the user is still there and
+//! active, only the database knows. Yours is asked with whatever you ask
+//! databases with: `select password, is_active, username from auth_user where id = …`.
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # mod service {
+//! use axum::extract::State;
+//! use axum::{Router, routing::get};
+//! use signed_session::django::{AuthUser, DjangoSettings};
+//! use signed_session::tower::SessionLayer;
+//! use signed_session::{ConfigError, Keyring, SessionHandle, ValueError};
+//!
+//! struct Row {
+//!     password: String,
+//!     is_active: bool,
+//!     username: String,
+//! }
+//!
+//! /// Django's row of this id, if there is one.
+//! async fn find_user(id: &str) -> Option<Row> {
+//! #   let password = "pbkdf2_sha256$1000000$salt$hash".to_owned();
+//! #   return Some(Row { password, is_active: true, username: id.to_owned() });
+//!     // …
+//! }
+//!
+//! async fn hello(
+//!     State(ring): State<Keyring>,
+//!     mut session: SessionHandle,
+//! ) -> Result<String, ValueError> {
+//!     Ok(match who(&ring, &mut session).await? {
+//!         Some(row) => format!("Hello, {}.", row.username),
+//!         None => "Hello, stranger.".to_owned(),
+//!     })
+//! }
+//!
+//! /// The user who is logged in, by the rules of Django's `get_user`.
+//! async fn who(ring: &Keyring, session: &mut SessionHandle) -> Result<Option<Row>, ValueError> {
+//!     let Some(user) = session.with(|session| AuthUser::of(session))? else { return Ok(None) };
+//!     if user.backend() != "django.contrib.auth.backends.ModelBackend" {
+//!         return Ok(None);
+//!     }
+//!     let Some(row) = find_user(user.id()).await else { return Ok(None) };
+//!     if !row.is_active {
+//!         return Ok(None);
+//!     }
+//!     // If the password is another by now, this ends the session.
+//!     let matched = session.with(|session| user.resume(session, ring, &row.password));
+//!     Ok(matched.map(|_| row))
+//! }
+//!
+//! pub fn app(settings: &str) -> Result<Router, ConfigError> {
+//!     let settings = DjangoSettings::from_json(settings)?;
+//!     Ok(Router::new()
+//!         .route("/rust/hello", get(hello))
+//!         .layer(SessionLayer::new(settings.session_manager()?))
+//!         .with_state(settings.keyring().clone()))
+//! }
+//! # }
+//! ```
+//!
+//! ## Both stand behind one origin
+//!
+//! A browser sends the cookie to the host that set it, so Rust gets a path of the
+//! same host. With nginx, for example:
+//!
+//! ```text
+//! location /rust/ { proxy_pass http://127.0.0.1:3000; }
+//! location /      { proxy_pass http://127.0.0.1:8000; }
+//! ```
+//!
+//! Rust on a host of its own, such as `cart.example.com`, needs
+//! `SESSION_COOKIE_DOMAIN = "example.com"`; every host below that name then gets
+//! the cookie, and can set one.
+//!
+//! Log in at Django's `/admin/`, open `/rust/hello`: there you are.
+//!
+//! ## They share a cart, and messages
+//!
+//! Entries of the session are JSON, on both sides. What Rust does not touch goes
+//! back byte for byte.
+//!
+//! ```python
+//! def cart(request):
+//!     return render(request, "cart.html", {"cart": request.session.get("cart", [])})
+//! ```
+//!
+//! And a message left in Rust is shown by the next page, be it Django's:
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # mod service {
+//! use axum::extract::State;
+//! use axum::http::{HeaderMap, header::COOKIE};
+//! use axum::response::{AppendHeaders, IntoResponse, Redirect};
+//! use signed_session::django::{Level, Message, MessageStorage};
+//! use signed_session::{EncodeError, SessionHandle};
+//!
+//! /// Puts pears into the cart; the storage is `settings.message_storage()?`.
+//! pub async fn add_pears(
+//!     State(storage): State<MessageStorage>,
+//!     mut session: SessionHandle,
+//!     headers: HeaderMap,
+//! ) -> Result<impl IntoResponse, EncodeError> {
+//!     let mut cart: Vec<String> = session.get("cart")?.unwrap_or_default();
+//!     cart.push("pears".to_owned());
+//!     session.insert("cart", &cart)?;
+//!
+//!     let mut messages = storage.load(headers.get_all(COOKIE));
+//!     messages.add(Message::new(Level::SUCCESS, "The pears are in the cart."));
+//!     let stored = session.with(|session| messages.commit(session))?;
+//!     Ok((AppendHeaders(stored.reply.headers([])), Redirect::to("/cart/")))
+//! }
+//! # }
+//! ```
+//!
+//! # Log in and out in Rust
+//!
+//! Leave logging in to Django if you can: it knows how passwords are hashed and
+//! what else is asked of a visitor. Where Rust does it, it does what
+//! `django.contrib.auth.login` does to the session:
+//!
+//! ```
+//! use signed_session::django::{self, AuthUser};
+//! use signed_session::{Keyring, Session};
+//!
+//! /// `id` and `password` are the row's; what was typed has been checked against it.
+//! fn login(session: &mut Session, ring: &Keyring, id: u64, password: &str) {
+//!     let user = AuthUser::new(ring, id, "django.contrib.auth.backends.ModelBackend", password);
+//!     // Of what a stranger had put into the session only the cart stays.
+//!     user.login(session, |key| key == "cart");
+//! }
+//!
+//! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+//! let mut session = Session::new();
+//! session.insert("cart", ["pears"])?;
+//! login(&mut session, &ring, 42, "pbkdf2_sha256$1000000$salt$hash");
+//! assert_eq!(AuthUser::of(&session)?.unwrap().id(), "42");
+//!
+//! // And out, in Django too.
+//! django::logout(&mut session);
+//! assert!(session.is_empty());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Django's signals are not sent: what hangs on `user_logged_in`, first of all
+//! `last_login` in the database, is yours to do. When a password is changed in
+//! Rust, [`AuthUser::restamp`] keeps the session in which that was done; every
+//! other session of the user ends, in Django as well.
+//!
+//! # The order of key rotation
+//!
+//! `SECRET_KEY` signs, `SECRET_KEY_FALLBACKS` are accepted. A process that meets a
+//! token under a secret it does not have takes the visitor for a stranger, *and
+//! replaces the cookie* as soon as the session is read. So no process may sign
+//! with a secret before every other accepts it, whichever language it speaks:
+//!
+//! | step | on every machine, Django's and Rust's | before the next |
+//! |---|---|---|
+//! | 1 | `SECRET_KEY = old`, `SECRET_KEY_FALLBACKS = [new]` | all processes have been restarted, Rust's with the settings printed anew |
+//! | 2 | `SECRET_KEY = new`, `SECRET_KEY_FALLBACKS = [old]`, one after the other | `SESSION_COOKIE_AGE` has passed, or the longest that any session asked for |
+//! | 3 | `SECRET_KEY = new`, without a fallback | |
+//!
+//! Nobody is signed out. The hash of the password in a session is under the secret
+//! too: in step 2 the first request of a visitor writes it anew, in Django by
+//! `get_user` and in Rust by [`AuthUser::resume`]. Between two processes that are
+//! not at the same step it goes to and fro, which does no harm.
+//!
+//! What has leaked is replaced at once, everywhere, without a fallback. All are
+//! signed out, and have to be.
+//!
+//! # What differs
+//!
+//! Every difference from Django has a number and a test; SECURITY.md lists them.
+//! These show beside a Django site:
+//!
+//! - A session's own `set_expiry` ends it when it is read, also if Django would
+//!   still take it (D6). With `SESSION_COOKIE_AGE` alone there is no difference.
+//! - Two good session cookies of one name are refused; Django takes the last (D11).
+//! - A session that is too large is an error and no cookie that vanishes (D10).
+//! - A response that sets the cookie is marked `Cache-Control: private` (D14), and
+//!   one that shows messages from their cookie says `Vary: Cookie` (D20).
+//! - A login drops what an anonymous visitor had put in the session (D19).
+//! - Stamps that lie more than five minutes ahead are refused (D5).
+//!
+//! # What to watch
+//!
+//! - **The secret, to the byte.** In Python it is text or bytes; here text is its
+//!   UTF-8. A newline at the end of a file is part of it. If Rust refuses every
+//!   cookie with [`DecodeError::BadSignature`], `signed-session explain` of the
+//!   command line says what is the matter.
+//! - **The engine.** Everywhere [`ConfigError::SessionEngine`] means what it says:
+//!   without a setting Django's sessions are in its database. `PickleSerializer`
+//!   and custom serializers are refused as well.
+//! - **Name, domain and path of the cookie** must be the same on both sides, or
+//!   browsers keep two. After a change of one of them the old cookie is still out
+//!   there beside the new: change the name, too.
+//! - **`Secure`.** By Django's default it is off, and with [`DjangoSettings`] it is
+//!   so here. Turn it on in Django.
+//! - **Clocks.** The stamp is that of the machine that signed. Have all of them
+//!   ask for the time; [`SessionCodec::max_clock_skew`] is for when they differ.
+//! - **CSRF.** Django's middleware guards Django's views and no others. A form
+//!   that Rust takes needs a guard of its own, such as a look at `Origin`;
+//!   `SameSite=Lax` alone leaves out sibling hosts. [`AuthUser::login`] says what
+//!   becomes of Django's secret.
+//! - **The password's hash.** Without [`AuthUser::resume`] a session outlives a
+//!   change of password. It costs a row from the database for each request that
+//!   asks who is there, as in Django.
+//! - **The last cookie wins.** The whole session is in it: of two requests at once,
+//!   one in each language, the one answered last has its changes kept.
+//! - **Logout** deletes the cookie. A copy stays good until it expires; who needs
+//!   more changes the password, or sets [`SessionCodec::not_before`].
+//! - **The order of deployment.** First the Rust service that only reads, then what
+//!   writes. Entries that one side does not know are carried by it.
+//! - **Caches.** What depends on the session says `Vary: Cookie`. A cache that
+//!   does not heed it must not see these paths.
+//! - **Messages** are committed before the session is, within the layer: with two
+//!   of Django's storages they may be in it.
+//!
+//! [`stored_session_codec`]: crate::django::stored_session_codec
+//! [`AuthUser::restamp`]: crate::django::AuthUser::restamp
+//! [`AuthUser::resume`]: crate::django::AuthUser::resume
+//! [`AuthUser::login`]: crate::django::AuthUser::login
+//! [`DjangoSettings`]: crate::django::DjangoSettings
+//! [`DecodeError::BadSignature`]: crate::DecodeError::BadSignature
+//! [`ConfigError::SessionEngine`]: crate::ConfigError::SessionEngine
+//! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
+//! [`SessionCodec::not_before`]: crate::SessionCodec::not_before

@@ -163,6 +163,9 @@ impl SessionManager {
     /// Of several cookies of the name the good one is taken. Two good ones that
     /// differ are [`DecodeError::Ambiguous`]: one of them may have been planted.
     /// At most 16 are looked at; more are [`DecodeError::TooManyCookies`].
+    ///
+    /// [`DecodeError::Ambiguous`]: crate::DecodeError::Ambiguous
+    /// [`DecodeError::TooManyCookies`]: crate::DecodeError::TooManyCookies
     pub fn load_at<'h, H>(
         &self,
         cookie_headers: impl IntoIterator<Item = &'h H>,

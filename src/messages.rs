@@ -381,43 +381,33 @@ impl Messages {
         session: &mut Session,
         now: OffsetDateTime,
     ) -> Result<StoredMessages, EncodeError> {
-        let mut rows = Vec::new();
-        let is_shown = self.is_shown;
-        let is_due = is_shown || !self.queued.is_empty();
-        if is_due {
-            let loaded = self.load(session)?;
-            let is_kept = |row: &Row| !is_shown || matches!(row, Row::Other(_));
-            rows = loaded.rows.iter().filter(|row| is_kept(row)).cloned().collect();
-            rows.extend(self.queued.drain(..).map(Row::Message));
-            self.loaded = Some(loaded);
+        let mut reply = Reply { set_cookie: None, vary_on_cookie: false };
+        if !self.is_shown && self.queued.is_empty() {
+            return Ok(StoredMessages { reply, unstored: Vec::new() });
         }
-        let was_read = self.loaded.is_some();
-        let Loaded { from_cookie, from_session, .. } = self.loaded.take().unwrap_or_default();
-        let mut set_cookie = None;
-        let MessageStorage { cookie, has_session, .. } = &self.storage;
-        if let Some(cookie) = cookie.as_ref().filter(|_| is_due) {
+        let Loaded { rows, from_cookie, from_session } = self.load(session)?;
+        let is_kept = |row: &Row| !self.is_shown || matches!(row, Row::Other(_));
+        let queued = self.queued.into_iter().map(Row::Message);
+        let mut rows: Vec<Row> = rows.into_iter().filter(is_kept).chain(queued).collect();
+        let MessageStorage { cookie, has_session, .. } = self.storage;
+        if let Some(cookie) = &cookie {
+            reply.vary_on_cookie = true;
             if !rows.is_empty() {
-                (set_cookie, rows) = cookie.store(rows, !has_session, now)?;
-            } else if from_cookie || !has_session && !self.is_to_stay() {
-                set_cookie = Some(cookie.options.removal());
+                (reply.set_cookie, rows) = cookie.store(rows, !has_session, now)?;
+            } else if from_cookie
+                || !has_session && !self.refused.is_some_and(|reason| is_worth_keeping(&reason))
+            {
+                reply.set_cookie = Some(cookie.options.removal());
             }
         }
-        if *has_session && is_due {
-            if !rows.is_empty() {
-                let rows: Vec<String> = rows.drain(..).map(|row| row.to_json(", ")).collect();
-                session.set_text(SESSION_KEY, &format!("[{}]", rows.join(", ")));
-            } else if from_session || cookie.is_none() {
-                session.remove(SESSION_KEY);
-            }
+        if has_session && !rows.is_empty() {
+            let rows: Vec<String> = rows.drain(..).map(|row| row.to_json(", ")).collect();
+            session.set_text(SESSION_KEY, &format!("[{}]", rows.join(", ")));
+        } else if from_session || cookie.is_none() {
+            session.remove(SESSION_KEY);
         }
-        let vary_on_cookie = cookie.is_some() && was_read || set_cookie.is_some();
         let unstored = rows.iter().filter_map(Row::message).cloned().collect();
-        Ok(StoredMessages { reply: Reply { set_cookie, vary_on_cookie }, unstored })
-    }
-
-    /// Tells whether the cookie is genuine, though not to be read here.
-    fn is_to_stay(&self) -> bool {
-        self.refused.as_ref().is_some_and(is_worth_keeping)
+        Ok(StoredMessages { reply, unstored })
     }
 
     /// Returns what was left before, and reads it the first time.

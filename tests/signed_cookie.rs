@@ -102,6 +102,21 @@ fn a_value_is_quoted_where_python_does_and_comes_back() {
 }
 
 #[test]
+fn every_character_that_a_cookie_can_carry_comes_back_alone_and_beside_others() {
+    for code in 0..=u8::MAX {
+        let character = char::from(code);
+        for value in [format!("{character}"), format!("a{character}1"), format!("\\{character}\"")]
+        {
+            let made = cookie("c", "").set_at(&value, NOW).unwrap();
+            let inner = made.value().trim_matches('"');
+            assert!(made.value().is_ascii() && !inner.contains([',', ';', '\n']), "{value:?}");
+            let read = get(&cookie("c", ""), &format!("a=b; {}", made.stripped()));
+            assert_eq!(read, Ok(Some(value)));
+        }
+    }
+}
+
+#[test]
 fn other_spellings_in_quotes_are_read_as_python_reads_them() {
     let signed = django::signed_cookie_signer(&ring(), "c", "").sign_at("abc", NOW);
     let rest = signed.strip_prefix("abc").unwrap();

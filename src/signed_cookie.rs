@@ -148,8 +148,8 @@ impl SignedCookie {
     /// more than 4,096 bytes; [`EncodeError::BadTimestamp`].
     pub fn set_at(&self, value: &str, now: OffsetDateTime) -> Result<Cookie<'static>, EncodeError> {
         let mut token = self.signer.start(value.len());
-        token.push_str(value);
-        self.signer.append_readable_stamp(&mut token, now)?;
+        token.extend_from_slice(value.as_bytes());
+        let token = self.signer.stamp_readably(token, now)?;
         let max_age = self.max_age.map(|age| age.try_into().unwrap_or(time::Duration::MAX));
         self.options.quoted_cookie(&quote(&token)?, max_age, now)
     }

@@ -125,6 +125,43 @@ def seeds():
         oversized = b"\0\0\0\2" + b"\1\0\13\377" + b"\0"
         yield "story", setting + login + oversized + visit
         yield "story", setting + login + visit + forged + visit + logout + visit
+    yield from command_lines()
+
+
+def command_lines():
+    """What the program is told: `command_line.rs` has the lists in which these numbers are places."""
+
+    def call(command, fed, options=b"", count=0, by_argument=True):
+        return "command_line", bytes([command, count]) + options + bytes([by_argument]) + fed
+
+    header, quote, percent = b"\4\2" + b"\4\1", b"\4\5", b"\3"
+    for command in range(7):
+        for token in range(10):
+            whole = bytes([0, token])
+            yield call(command, whole)
+            yield call(command, whole, by_argument=False)
+            yield call(command, bytes([2, token, 9, 0, 65]))
+            yield call(command, header + whole + b"\4\4" + b"\4\1" + b"\0\6")
+            yield call(command, quote + percent + bytes([token]) + quote)
+        for name, values in enumerate((3, 4, 6, 5, 5, 3, 3, 4, 4, 3, 2, 0, 0, 0, 0)):
+            for value in range(max(values, 1)):
+                picked = bytes([name] + [1] * (values > 0 and name != 2) + [value] * (values > 0))
+                for token in (0, 3, 4):
+                    yield call(command, bytes([0, token]), picked, 1)
+            yield call(command, b"\0\0", bytes([name, 0]) + text("\33[2J"), 1)
+    lines = b"".join(bytes([0, token]) + b"\4\0" for token in range(10))
+    for options, count in ((b"", 0), (b"\1\1\1", 1), (b"\1\1\1" + b"\11\1\1" + b"\16", 3)):
+        yield call(0, lines, options, count, by_argument=False)
+        yield call(2, lines, options, count, by_argument=False)
+    for written in (b"{}", b'{"user":"\xc3\xa9\x7f"}', b'{ "a" : [1.50, 1e400] }', b"[1]", b"1", b"no", b'"\\ud800"'):
+        fed = b"\5" + bytes([len(written)]) + written
+        for options, count in ((b"", 0), (b"\2\1", 1), (b"\2\5" + b"\13", 2), (b"\15", 1)):
+            yield call(5, fed, options, count)
+        yield call(6, fed)
+        yield call(6, fed, b"\14", 1)
+    for words in ("", "--help", "--version", "decode\n--help", "man", "man\ndecode", "man\n\33", "completions\nzsh",
+                  "keygen", "nothing", "decode\n--at\nx", "explain\n--\n-x", "encode\n{}", "\33[2J"):
+        yield "command_line", b"\7" + words.encode()
 
 
 def main(directory):

@@ -12,6 +12,7 @@ mod made;
 mod set_cookie;
 mod tree;
 
+pub mod command_line;
 pub mod cookie;
 pub mod json;
 pub mod naive;
@@ -49,7 +50,7 @@ pub const LAWS: [(&str, Law); 9] = [
 const NOW: OffsetDateTime = datetime!(2023-11-14 22:13:20 UTC);
 
 /// The secret of most test vectors.
-const SECRET: &str = "test-secret-key-0123456789";
+pub const SECRET: &str = "test-secret-key-0123456789";
 
 /// The stamp of `NOW`.
 const STAMP: &str = "1r31eq";

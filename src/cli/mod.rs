@@ -23,6 +23,7 @@ mod explain;
 mod shell;
 mod check;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -30,13 +31,13 @@ use clap::Parser as _;
 use args::{Cli, Command};
 use failure::Failure;
 
-/// Runs the program.
-pub(crate) fn run() -> ExitCode {
-    let run = || match Cli::try_parse() {
+/// Runs the program with these words, the first of which is its name.
+pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let ran = match Cli::try_parse_from(words) {
         Ok(cli) => command(cli.command),
         Err(error) => shell::usage(&error),
     };
-    run().unwrap_or_else(Failure::report)
+    ran.unwrap_or_else(Failure::report)
 }
 
 fn command(command: Command) -> Result<ExitCode, Failure> {

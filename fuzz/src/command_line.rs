@@ -352,7 +352,7 @@ fn without_percents(text: &str) -> String {
         match part.get(..2).map(|digits| u8::from_str_radix(digits, 16)) {
             Some(Ok(byte)) => {
                 out.push(byte);
-                out.extend(part[2..].as_bytes());
+                out.extend(&part.as_bytes()[2..]);
             }
             _ => {
                 out.push(b'%');

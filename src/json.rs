@@ -235,3 +235,16 @@ pub(crate) fn unquote(quoted: &str) -> Option<Vec<u8>> {
 
     serde_json::Deserializer::from_str(quoted).deserialize_bytes(Bytes).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::unquote;
+
+    #[test]
+    fn what_is_no_string_is_not_unquoted() {
+        for text in ["", "1", "null", "[\"a\"]", "\"a"] {
+            assert_eq!(unquote(text), None, "{text}");
+        }
+        assert_eq!(unquote("\"a\\ud800\""), Some(b"a\xed\xa0\x80".to_vec()));
+    }
+}

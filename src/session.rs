@@ -106,11 +106,10 @@ impl Text {
 impl Entry {
     /// Returns the key's own characters: UTF-8, but for lone surrogates.
     fn name<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
-        match (&self.unescaped, self.key.bytes(arrived)) {
-            (Some(name), _) => name,
-            (None, [_, name @ .., _]) => name,
-            (None, _) => &[],
-        }
+        self.unescaped.as_deref().unwrap_or_else(|| {
+            let quoted = self.key.bytes(arrived);
+            quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
+        })
     }
 }
 

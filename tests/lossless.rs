@@ -124,6 +124,55 @@ fn the_white_space_between_entries_is_all_that_goes() {
 }
 
 #[test]
+fn a_number_that_is_not_finite_is_found_in_values_of_every_shape() {
+    #[derive(Serialize)]
+    enum Shape {
+        Unit,
+        Newtype(f64),
+        Tuple(f64, f64),
+        Struct {
+            #[serde(skip_serializing_if = "Option::is_none")]
+            absent: Option<u8>,
+            value: f64,
+        },
+    }
+    #[derive(Serialize)]
+    struct Unit;
+    #[derive(Serialize)]
+    struct Newtype(f64);
+    #[derive(Serialize)]
+    struct Tuple(f64, f64);
+    #[derive(Serialize)]
+    struct Struct {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        absent: Option<u8>,
+        value: f64,
+    }
+
+    // Each has a null of its own, so that nothing but the number tells them apart.
+    let shapes: [fn(&mut Session, f64) -> Result<(), ValueError>; 8] = [
+        |session, x| session.insert("a", (None::<u8>, Shape::Newtype(x))),
+        |session, x| session.insert("a", (None::<u8>, Shape::Tuple(0.0, x))),
+        |session, x| session.insert("a", (None::<u8>, Shape::Struct { absent: None, value: x })),
+        |session, x| session.insert("a", (None::<u8>, Newtype(x))),
+        |session, x| session.insert("a", (None::<u8>, Tuple(0.0, x))),
+        |session, x| session.insert("a", (None::<u8>, Struct { absent: None, value: x })),
+        |session, x| session.insert("a", (None::<u8>, BTreeMap::from([("x", [Some(x)])]))),
+        |session, x| {
+            let address = std::net::Ipv4Addr::LOCALHOST;
+            session.insert("a", ((), Shape::Unit, Unit, address, "text", 'c', true, x))
+        },
+    ];
+    for shape in shapes {
+        let mut session = Session::new();
+        assert_eq!(shape(&mut session, f64::NAN), Err(ValueError::NotFinite));
+        assert_eq!(written(&session), "{}");
+        assert_eq!(shape(&mut session, 1.5), Ok(()));
+        assert!(written(&session).contains("null") && written(&session).contains("1.5"));
+    }
+}
+
+#[test]
 fn what_json_cannot_say_is_refused_and_changes_nothing() {
     #[derive(Serialize)]
     struct Deep {

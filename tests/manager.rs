@@ -323,13 +323,15 @@ fn sixteen_cookies_of_the_name_are_looked_at_and_more_are_refused() {
 #[test]
 fn of_several_reasons_the_one_that_keeps_the_cookie_counts_and_else_the_last() {
     let expired = header_at(LATER - 15 * DAY, "old");
-    let unreadable = header_of("W10");
+    let [unreadable, worse] = ["W10", "W"].map(header_of);
     for (headers, expected) in [
         ([FORGED, &expired], "Expired"),
         ([&expired, FORGED], "BadSignature"),
         ([FORGED, &unreadable], "NotAnObject"),
         ([&unreadable, FORGED], "NotAnObject"),
         ([&unreadable, &expired], "NotAnObject"),
+        ([&unreadable, &worse], "Base64"),
+        ([&worse, &unreadable], "NotAnObject"),
         (["sessionid=no-separator", FORGED], "BadSignature"),
         ([FORGED, "sessionid=no-separator"], "Malformed"),
     ] {
@@ -520,9 +522,21 @@ fn a_session_that_does_not_fit_says_how_many_bytes_each_entry_takes() {
     session.insert("cart", "x".repeat(3100)).unwrap();
     session.insert("what a visitor typed", "y").unwrap();
     session.insert("zoë", 1).unwrap();
+    session.insert("", 1).unwrap();
+    session.insert(&"k".repeat(64), 1).unwrap();
+    session.insert(&"k".repeat(65), 1).unwrap();
     let refused = manager.commit_at(&session, 200, NOW).unwrap_err();
     let EncodeError::Oversized { len, limit, entries } = &refused else { panic!("{refused:?}") };
-    let expected = [("cart", 3110), ("entry 3", 27), ("user_id", 13), ("entry 4", 13)];
+    let longest = "k".repeat(64);
+    let expected = [
+        ("cart", 3110),
+        ("entry 7", 70),
+        (&longest, 69),
+        ("entry 3", 27),
+        ("user_id", 13),
+        ("entry 4", 13),
+        ("entry 5", 5),
+    ];
     let entries: Vec<(&str, usize)> = entries.iter().map(|(key, size)| (&**key, *size)).collect();
     assert_eq!(entries, expected);
     // All entries, the braces, and no comma after the last: base64 of that with stamp and signature.
@@ -532,7 +546,8 @@ fn a_session_that_does_not_fit_says_how_many_bytes_each_entry_takes() {
         refused.to_string(),
         format!(
             "the session has {len} bytes, more than the limit of 4096; in JSON cart takes 3110, \
-             entry 3 takes 27, user_id takes 13, entry 4 takes 13"
+             entry 7 takes 70, {longest} takes 69, entry 3 takes 27, user_id takes 13, \
+             entry 4 takes 13, entry 5 takes 5"
         ),
     );
     // Nothing of a value, and the session goes on.

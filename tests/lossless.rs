@@ -149,8 +149,9 @@ fn a_number_that_is_not_finite_is_found_in_values_of_every_shape() {
         value: f64,
     }
 
-    // Each has a null of its own, so that nothing but the number tells them apart.
-    let shapes: [fn(&mut Session, f64) -> Result<(), ValueError>; 8] = [
+    type Insert = fn(&mut Session, f64) -> Result<(), ValueError>;
+    // Each has a null of its own, which is how such a number would be written.
+    let shapes: [Insert; 8] = [
         |session, x| session.insert("a", (None::<u8>, Shape::Newtype(x))),
         |session, x| session.insert("a", (None::<u8>, Shape::Tuple(0.0, x))),
         |session, x| session.insert("a", (None::<u8>, Shape::Struct { absent: None, value: x })),

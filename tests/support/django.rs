@@ -47,14 +47,21 @@ fn find_or_make() -> Result<Vec<Django>, String> {
         let _ = writeln!(io::stderr(), "live Django tests skipped: {WITHOUT}=1 is set");
         return Ok(Vec::new());
     }
+    wanted().map_err(|reason| format!("{reason}; set {WITHOUT}=1 to skip the live Django tests"))
+}
+
+/// Returns every wanted Django, installed if it was not; there is at least one.
+///
+/// # Errors
+///
+/// One sentence that says what is missing.
+pub fn wanted() -> Result<Vec<Django>, String> {
     let wanted = env::var(WANTED).unwrap_or_default();
-    let series = match wanted.trim() {
-        "" => Ok(vec![Series::NEWEST]),
-        list => list.split(',').map(|name| Series::new(name.trim())).collect(),
+    let series: Vec<Series<'_>> = match wanted.trim() {
+        "" => vec![Series::NEWEST],
+        list => list.split(',').map(|name| Series::new(name.trim())).collect::<Result<_, _>>()?,
     };
-    series.and_then(|series| series.iter().map(Series::environment).collect()).map_err(
-        |reason: String| format!("{reason}; set {WITHOUT}=1 to skip the live Django tests"),
-    )
+    series.iter().map(Series::environment).collect()
 }
 
 /// A wanted Django.
@@ -109,7 +116,7 @@ impl<'a> Series<'a> {
                 format!("Django {title} runs on none of the Pythons that were found ({seen})")
             });
         };
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("django");
+        let folder = tmp()?.join("django");
         let home = folder.join(format!("{title}-python3.{}", python.minor));
         if let Some(django) = imported(&home, self) {
             return Ok(django);
@@ -121,6 +128,16 @@ impl<'a> Series<'a> {
             format!("Django {title} was installed on {python} but cannot be imported")
         })
     }
+}
+
+/// Returns the `tmp` folder of cargo's target, which cargo names to tests and not to programs.
+fn tmp() -> Result<PathBuf, String> {
+    if let Some(tmp) = option_env!("CARGO_TARGET_TMPDIR") {
+        return Ok(tmp.into());
+    }
+    let program = env::current_exe().map_err(|error| format!("no place for it: {error}"))?;
+    let target = program.ancestors().nth(2).ok_or("the program is not in a target of cargo's")?;
+    Ok(target.join("tmp"))
 }
 
 /// A Python 3 that really runs and can make environments.

@@ -16,8 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use chromium::Chromium;
-pub use site::{Site, build_example, serve};
-pub use visitor::Visitor;
+pub use site::{Site, build_example, build_package, serve};
+pub use visitor::{Visitor, check_says};
 
 /// How long anything may take before a test gives up on it.
 const PATIENCE: Duration = Duration::from_secs(30);

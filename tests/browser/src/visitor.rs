@@ -64,7 +64,7 @@ impl Visitor {
         self.leave(|| {
             self.click_at(&format!(
                 "//button[@aria-label='{button}' or not(@aria-label) and \
-                 normalize-space()='{button}']"
+                 normalize-space()='{button}'] | //input[@type='submit' and @value='{button}']"
             ));
         });
     }
@@ -172,7 +172,12 @@ impl Visitor {
 
     /// Tells whether the browser holds any cookie for the page, one that scripts may not see included.
     pub fn holds_a_cookie(&self) -> bool {
-        self.call("Network.getCookies", json!({}))["cookies"] != json!([])
+        self.cookies() != json!([])
+    }
+
+    /// Returns the page's cookie of this name as Chromium has it: `value`, `httpOnly`, …
+    pub fn cookie(&self, name: &str) -> Option<Value> {
+        self.cookies().as_array()?.iter().find(|cookie| cookie["name"] == name).cloned()
     }
 
     /// Returns what the page complained of so far: errors, warnings, and all else on its console.
@@ -189,6 +194,17 @@ impl Visitor {
         self.events(|event| {
             (event["method"] == "Network.requestWillBeSent").then_some(())?;
             event["params"]["request"]["url"].as_str().map(str::to_owned)
+        })
+    }
+
+    /// Returns the `Set-Cookie:` lines that came so far.
+    pub fn set_cookies(&self) -> Vec<String> {
+        self.events(|event| {
+            (event["method"] == "Network.responseReceivedExtraInfo").then_some(())?;
+            let headers = event["params"]["headers"].as_object()?;
+            let mut headers = headers.iter();
+            let (_, lines) = headers.find(|(name, _)| name.eq_ignore_ascii_case("set-cookie"))?;
+            lines.as_str().map(str::to_owned)
         })
     }
 
@@ -255,6 +271,10 @@ impl Visitor {
         self.devtools.borrow().events(&self.session).filter_map(pick).collect()
     }
 
+    fn cookies(&self) -> Value {
+        self.call("Network.getCookies", json!({}))["cookies"].take()
+    }
+
     fn call(&self, method: &str, params: Value) -> Value {
         let answer = self.devtools.borrow_mut().call(Some(&self.session), method, params);
         answer.unwrap_or_else(|error| panic!("{method}: {error}"))
@@ -269,6 +289,17 @@ impl Drop for Visitor {
             eprintln!("--- on the screen:\n{page}\n---");
         }
     }
+}
+
+/// Sees that these words are in the visible text of what a CSS selector finds first.
+///
+/// # Panics
+///
+/// If they are not.
+#[track_caller]
+pub fn check_says(visitor: &Visitor, selector: &str, words: &str) {
+    let text = visitor.text(selector);
+    assert!(text.contains(words), "{selector} says {text:?}, and not {words:?}");
 }
 
 /// Writes how to find the field that belongs to a label.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use signed_session_browser_tests::{Chromium, Site, Visitor, build_example, serve, until};
+use signed_session_browser_tests::{
+    Chromium, Site, Visitor, build_example, check_says, serve, until,
+};
 
 /// Starts an explorer with keys of its own: tests rotate them.
 fn explorer() -> Site {
@@ -30,12 +32,6 @@ fn check_quiet(visitor: &Visitor, site: &Site) {
     for url in requests {
         assert!(url.starts_with(&site.url("/")) || url.starts_with("data:"), "{url}");
     }
-}
-
-#[track_caller]
-fn check_says(visitor: &Visitor, selector: &str, what: &str) {
-    let text = visitor.text(selector);
-    assert!(text.contains(what), "{selector} says {text:?}, and not {what:?}");
 }
 
 fn set(visitor: &Visitor, key: &str, value: &str) {

@@ -1,0 +1,112 @@
+//! Puts a Rust service beside a Django site: one origin, one cookie, one login.
+//!
+//! ```sh
+//! cargo run --package signed-session-example-beside-django
+//! ```
+//!
+//! It needs Python 3, and fetches Django itself. `site/` is the Django project,
+//! and `shop.rs` the same shop in Rust. The rest is what a web server and a
+//! service manager do elsewhere: `origin.rs` passes to Django what is not
+//! Rust's, `django.rs` starts and stops it.
+//!
+//! The secrets are in a file that is named at the start. Change it, and type
+//! `django` or `rust` to restart that side: so secrets are rotated, one machine
+//! after the other.
+
+mod django;
+mod origin;
+mod page;
+mod shop;
+mod users;
+
+#[allow(dead_code, reason = "the tests use the rest of it")]
+#[path = "../../../tests/support/django.rs"]
+mod python;
+
+use std::error::Error;
+use std::io;
+use std::process::ExitCode;
+use std::thread;
+
+use django::Project;
+use origin::Origin;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use users::Users;
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let Err(error) = run().await else { return ExitCode::SUCCESS };
+    eprintln!("error: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run() -> Result<(), Failure> {
+    let mut orders = orders()?;
+    let folder = tempfile::tempdir()?;
+    let django = python::wanted()?.swap_remove(0);
+    let project = Project::new(django.python, folder.path())?;
+    let password = project.create_user("ada")?;
+
+    let server = project.serve()?;
+    println!("Django {} is on http://{}", django.version, server.address());
+    println!("the secrets are in {}", project.secrets().display());
+    println!("log in as ada with the password {password}");
+    let shop = || shop::router(&project.settings()?, Users::new(project.database()));
+    let origin = Origin::new(server, shop()?);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    tokio::spawn(origin.clone().serve(listener));
+
+    while let Some(order) = orders.recv().await {
+        let restarted = match order {
+            Order::Stop => break,
+            Order::RestartDjango => project.serve().map(|server| origin.set_django(server)),
+            Order::RestartRust => shop().map(|router| origin.set_rust(router)),
+        };
+        match restarted {
+            Ok(()) => println!("restarted"),
+            Err(error) => println!("not restarted: {error}"),
+        }
+    }
+    Ok(())
+}
+
+/// What can be asked of the running program.
+enum Order {
+    Stop,
+    RestartDjango,
+    RestartRust,
+}
+
+/// Takes orders from the terminal: lines that are typed, and Ctrl-C.
+fn orders() -> Result<UnboundedReceiver<Order>, Failure> {
+    let (sender, orders) = unbounded_channel();
+    let stop = sender.clone();
+    ctrlc::set_handler(move || drop(stop.send(Order::Stop)))?;
+    thread::spawn(move || {
+        for line in io::stdin().lines().map_while(Result::ok) {
+            let order = match line.trim() {
+                "django" => Order::RestartDjango,
+                "rust" => Order::RestartRust,
+                _ => {
+                    println!("type django or rust, to restart one of them");
+                    continue;
+                }
+            };
+            if sender.send(order).is_err() {
+                return;
+            }
+        }
+    });
+    Ok(orders)
+}
+
+/// Makes a secret of 32 random bytes, in hexadecimal.
+fn random() -> Result<String, Failure> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

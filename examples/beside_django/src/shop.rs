@@ -1,0 +1,191 @@
+//! Is the shop of `site/shop.py` again, in Rust: the same visitors, carts and messages.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Form, Router};
+use serde::Deserialize;
+use signed_session::django::{
+    self, AuthUser, DjangoSettings, Level, Message, MessageStorage, Messages,
+};
+use signed_session::tower::SessionLayer;
+use signed_session::{Keyring, SessionHandle};
+
+use crate::users::{User, Users};
+use crate::{Failure, page};
+
+/// How Django checks a password, unless its settings say otherwise: each session names it.
+const BACKEND: &str = "django.contrib.auth.backends.ModelBackend";
+
+/// What the handlers share.
+struct Shop {
+    ring: Keyring,
+    messages: MessageStorage,
+    users: Users,
+}
+
+type Shared = State<Arc<Shop>>;
+
+/// Makes the shop from the settings of the Django project, which are JSON.
+pub fn router(settings: &str, users: Users) -> Result<Router, Failure> {
+    let settings = DjangoSettings::from_json(settings)?;
+    let ring = settings.keyring().clone();
+    let shop = Shop { ring, messages: settings.message_storage()?, users };
+    Ok(Router::new()
+        .route("/rust/", get(home))
+        .route("/rust/add", post(add))
+        .route("/rust/leave", post(leave))
+        .route("/rust/login", post(login))
+        .route("/rust/logout", post(logout))
+        .with_state(Arc::new(shop))
+        .layer(SessionLayer::new(settings.session_manager()?))
+        .layer(middleware::from_fn(refuse_forms_from_elsewhere)))
+}
+
+impl Shop {
+    /// Finds out who is logged in, on whichever side that was done.
+    ///
+    /// As `request.user`: a session made before the password was changed ends here.
+    async fn user(&self, session: &mut SessionHandle) -> Result<Option<User>, Failure> {
+        let named = session.with(|session| AuthUser::of(session))?;
+        let Some(named) = named.filter(|named| named.backend() == BACKEND) else { return Ok(None) };
+        let Some(user) = self.users.by_id(named.id()).await? else { return Ok(None) };
+        let key = session.with(|session| named.resume(session, &self.ring, &user.password));
+        Ok(key.map(|_| user))
+    }
+
+    fn messages(&self, headers: &HeaderMap) -> Messages {
+        self.messages.load(headers.get_all(COOKIE))
+    }
+}
+
+/// Shows who is there, what messages there are, and the cart.
+async fn home(
+    State(shop): Shared,
+    mut session: SessionHandle,
+    headers: HeaderMap,
+) -> Result<Response, Oops> {
+    let user = shop.user(&mut session).await?;
+    let cart: Vec<String> = session.get("cart")?.unwrap_or_default();
+    let mut messages = shop.messages(&headers);
+    let shown = session.with(|session| messages.show(session))?;
+    let shown = shown.iter().map(|message| (shop.messages.tags(message), &*message.text));
+    let page = page::render(user.map(|user| user.name), shown, &cart);
+    answer(page, messages, session)
+}
+
+#[derive(Deserialize)]
+struct Thing {
+    thing: String,
+}
+
+async fn add(session: SessionHandle, Form(form): Form<Thing>) -> Result<Redirect, Oops> {
+    let mut cart: Vec<String> = session.get("cart")?.unwrap_or_default();
+    cart.push(form.thing);
+    session.insert("cart", cart)?;
+    Ok(back())
+}
+
+#[derive(Deserialize)]
+struct Note {
+    text: String,
+}
+
+async fn leave(
+    State(shop): Shared,
+    session: SessionHandle,
+    headers: HeaderMap,
+    Form(form): Form<Note>,
+) -> Result<Response, Oops> {
+    let mut messages = shop.messages(&headers);
+    messages.add(Message::new(Level::SUCCESS, form.text).extra_tags("from-rust"));
+    answer(Redirect::to("/"), messages, session)
+}
+
+#[derive(Deserialize)]
+struct Credentials {
+    username: String,
+    password: String,
+}
+
+async fn login(
+    State(shop): Shared,
+    mut session: SessionHandle,
+    headers: HeaderMap,
+    Form(form): Form<Credentials>,
+) -> Result<Response, Oops> {
+    let mut messages = shop.messages(&headers);
+    match shop.users.authenticate(form.username, form.password).await? {
+        Some(user) => {
+            let user = AuthUser::new(&shop.ring, user.id, BACKEND, &user.password);
+            // Of what was there before, the cart alone is the visitor's for certain.
+            session.with(|session| user.login(session, |key| key == "cart"));
+        }
+        None => messages.add(Message::new(Level::ERROR, "No such name and password.")),
+    }
+    answer(back(), messages, session)
+}
+
+async fn logout(mut session: SessionHandle) -> Redirect {
+    session.with(django::logout);
+    back()
+}
+
+fn back() -> Redirect {
+    Redirect::to("/rust/")
+}
+
+/// Completes an answer by the messages that stay: some in the session, some in a cookie.
+fn answer(
+    body: impl IntoResponse,
+    messages: Messages,
+    mut session: SessionHandle,
+) -> Result<Response, Oops> {
+    let stored = session.with(|session| messages.commit(session))?;
+    let mut response = body.into_response();
+    for (name, value) in stored.reply.headers([]) {
+        response.headers_mut().append(HeaderName::from_static(name), value.try_into()?);
+    }
+    Ok(response)
+}
+
+/// Refuses a form that another site sent, which must not act for the visitor.
+///
+/// Django's token is not asked for. `SameSite=Lax` keeps the cookie from most
+/// of such forms; but another port of this host is the same site.
+async fn refuse_forms_from_elsewhere(request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let is_from_here = match headers.get("sec-fetch-site") {
+        Some(site) => site == "same-origin",
+        // An older browser names the page's origin, and curl, which acts for nobody, does not.
+        None => headers.get(ORIGIN).is_none_or(|origin| {
+            let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            origin == format!("http://{host}").as_str()
+        }),
+    };
+    if is_from_here || request.method().is_safe() {
+        return next.run(request).await;
+    }
+    (StatusCode::FORBIDDEN, "This form was sent by another site.").into_response()
+}
+
+/// What should not happen: a 500, with the reason on the console.
+struct Oops(Failure);
+
+impl<E: Into<Failure>> From<E> for Oops {
+    fn from(error: E) -> Self {
+        Self(error.into())
+    }
+}
+
+impl IntoResponse for Oops {
+    fn into_response(self) -> Response {
+        eprintln!("error: {}", self.0);
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}

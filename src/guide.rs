@@ -113,6 +113,7 @@
 //! same host. With nginx, for example:
 //!
 //! ```text
+//! proxy_set_header Host $http_host;  # by which Django knows its own forms
 //! location /rust/ { proxy_pass http://127.0.0.1:3000; }
 //! location /      { proxy_pass http://127.0.0.1:8000; }
 //! ```
@@ -121,7 +122,9 @@
 //! `SESSION_COOKIE_DOMAIN = "example.com"`; every host below that name then gets
 //! the cookie, and can set one.
 //!
-//! Log in at Django's `/admin/`, open `/rust/hello`: there you are.
+//! Log in at Django's `/admin/`, open `/rust/hello`: there you are. All of this
+//! at work, with the login, the cart and the messages below, is the example
+//! `beside_django` of the repository.
 //!
 //! ## They share a cart, and messages
 //!

@@ -84,22 +84,7 @@ fn a_real_login_is_read_and_changed_in_rust_and_read_again_by_django() {
                 rest.split_once(line.as_str()).unwrap_or_else(|| panic!("{line}: {shown}"));
             rest = after;
         }
-        // And the README shows this run: the same but for what differs each time.
-        let readme = readme();
-        let blocks = blocks(&readme, "text");
-        let readme_shows = blocks.iter().find(|block| block.starts_with("Django ")).unwrap();
-        assert_eq!(without_what_varies(&shown), without_what_varies(readme_shows));
     }
-}
-
-/// Leaves out the first line, which names the version, and tokens, times and the password's hash.
-fn without_what_varies(shown: &str) -> Vec<&str> {
-    let marks = ["sessionid=", "signed ", "_auth_user_hash = "];
-    let kept = |line| {
-        let cut = |mark: &&str| str::find(line, mark);
-        marks.iter().find_map(cut).map_or(line, |at| &line[..at])
-    };
-    shown.trim_end().lines().skip(1).map(kept).collect()
 }
 
 #[test]

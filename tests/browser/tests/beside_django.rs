@@ -1,0 +1,341 @@
+//! Holds that Django and Rust behind one origin share a login, in a real browser.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write as _};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use signed_session_browser_tests::{
+    Chromium, Site, Visitor, build_package, check_says, serve, until,
+};
+use tempfile::TempDir;
+
+/// The shop of both languages; what it keeps goes with it.
+struct Shop {
+    site: Site,
+    _folder: TempDir,
+}
+
+/// Tells a story beside each Django: 5.2 and 6.1, unless `SIGNED_SESSION_DJANGO` says which.
+fn beside_each_django(story: impl Fn(Shop)) {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    if env::var_os("SIGNED_SESSION_WITHOUT_DJANGO").is_some_and(|value| value == "1") {
+        // Not `eprintln!`: the harness would swallow it.
+        let _ = writeln!(io::stderr(), "tests beside Django skipped: there is to be none");
+        return;
+    }
+    let program = PROGRAM.get_or_init(|| build_package("signed-session-example-beside-django"));
+    let wanted = env::var("SIGNED_SESSION_DJANGO").unwrap_or_default();
+    let wanted = if wanted.trim().is_empty() { "5.2,6.1" } else { wanted.trim() };
+    for series in wanted.split(',') {
+        let folder = tempfile::tempdir().expect("there is room for the site");
+        let site = Site::start(
+            Command::new(program).env("SIGNED_SESSION_DJANGO", series).env("TMPDIR", folder.path()),
+        );
+        assert!(site.said("Django ").starts_with(series.trim()), "{}", site.said("Django "));
+        check_readme_shows(site.first_lines());
+        story(Shop { site, _folder: folder });
+    }
+}
+
+/// What is printed stands in the README, but for what differs each time.
+fn check_readme_shows(lines: &[String]) {
+    let readme = include_str!("../../../README.md");
+    let (_, block) = readme.split_once("```text\nDjango ").expect("a block that begins so");
+    let (block, _) = block.split_once("\n```").expect("it ends");
+    let block = format!("Django {block}");
+    // Versions, addresses, paths and passwords.
+    let is_fixed = |word: &&str| !word.contains(|c: char| c == '/' || c.is_ascii_digit());
+    let fixed = |line: &str| line.split(' ').filter(is_fixed).collect::<Vec<_>>().join(" ");
+    let shown: Vec<String> = block.lines().map(fixed).collect();
+    let printed: Vec<String> = lines.iter().map(|line| fixed(line)).collect();
+    assert_eq!(printed, shown);
+}
+
+impl Shop {
+    fn open(&self, visitor: &Visitor, path: &str) {
+        visitor.open(&self.site.url(path));
+    }
+
+    fn password(&self) -> &str {
+        self.site.said("log in as ada with the password ")
+    }
+
+    fn secrets(&self) -> &Path {
+        Path::new(self.site.said("the secrets are in "))
+    }
+
+    /// Writes the file of the secrets: the first signs, all are accepted.
+    fn set_secrets(&self, secrets: &[&str]) {
+        fs::write(self.secrets(), secrets.join("\n")).expect("the secrets can be changed");
+    }
+
+    fn restart(&self, side: &str) {
+        assert_eq!(self.site.tell(side), "restarted");
+    }
+
+    /// Lets somebody in who logs in at Django's admin page.
+    fn ada(&self, chromium: &Chromium) -> Visitor {
+        let visitor = chromium.visitor();
+        self.open(&visitor, "/admin/");
+        log_in(&visitor, ["Username:", "Password:", "Log in"], self.password());
+        check_says(&visitor, "#content h1", "Site administration");
+        visitor
+    }
+
+    /// Opens both pages, and sees who the visitor is to either.
+    #[track_caller]
+    fn check_both_greet(&self, visitor: &Visitor, name: Option<&str>) {
+        for (path, side) in [("/rust/", "Rust"), ("/", "Django")] {
+            self.open(visitor, path);
+            check_greets(visitor, side, name);
+        }
+    }
+}
+
+#[track_caller]
+fn check_greets(visitor: &Visitor, side: &str, name: Option<&str>) {
+    let greeting = match name {
+        Some(name) => format!("{side} greets {name}."),
+        None => format!("{side} knows nobody."),
+    };
+    assert_eq!(visitor.text("#who"), greeting);
+}
+
+fn log_in(visitor: &Visitor, [name, password, button]: [&str; 3], typed: &str) {
+    visitor.fill(name, "ada");
+    visitor.fill(password, typed);
+    visitor.click(button);
+}
+
+fn log_in_in_rust(visitor: &Visitor, password: &str) {
+    log_in(visitor, ["Name", "Password", "Log in in Rust"], password);
+}
+
+fn put_into_cart(visitor: &Visitor, thing: &str) {
+    visitor.fill("Thing", thing);
+    visitor.click("Put into the cart");
+}
+
+/// Returns the session's cookie, of which every attribute is as Django has it.
+#[track_caller]
+fn session(visitor: &Visitor) -> String {
+    let cookie = visitor.cookie("sessionid").expect("there is a session");
+    assert_eq!(cookie["httpOnly"], true);
+    assert_eq!(cookie["sameSite"], "Lax");
+    assert_eq!((&cookie["path"], &cookie["domain"]), (&"/".into(), &"127.0.0.1".into()));
+    assert_eq!((&cookie["secure"], &cookie["session"]), (&false.into(), &false.into()));
+    cookie["value"].as_str().expect("a cookie is text").to_owned()
+}
+
+// One login.
+
+#[test]
+fn a_login_at_the_admin_page_is_one_in_rust_until_the_logout_in_rust() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        let ada = shop.ada(&chromium);
+        let cookie = session(&ada);
+        shop.check_both_greet(&ada, Some("ada"));
+        assert_eq!(session(&ada), cookie, "reading a session writes nothing");
+
+        shop.open(&ada, "/rust/");
+        put_into_cart(&ada, "apples");
+        assert_eq!(ada.text("#cart"), "apples");
+        assert_ne!(session(&ada), cookie);
+        shop.open(&ada, "/");
+        assert_eq!(ada.text("#cart"), "apples");
+        put_into_cart(&ada, "pears");
+        shop.open(&ada, "/rust/");
+        assert_eq!(ada.text("#cart"), "apples\npears");
+
+        ada.click("Log out in Rust");
+        check_greets(&ada, "Rust", None);
+        assert_eq!(ada.cookie("sessionid"), None);
+        assert_eq!(ada.text("#cart"), "");
+        shop.check_both_greet(&ada, None);
+        shop.open(&ada, "/admin/");
+        check_says(&ada, "label[for=id_username]", "Username");
+    });
+}
+
+#[test]
+fn a_login_in_rust_is_one_at_the_admin_page_until_the_logout_in_django() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        let ada = chromium.visitor();
+        shop.open(&ada, "/rust/");
+        assert_eq!(ada.cookie("sessionid"), None, "who has nothing gets no session");
+        put_into_cart(&ada, "apples");
+        let anonymous = session(&ada);
+
+        log_in_in_rust(&ada, "a guess");
+        check_greets(&ada, "Rust", None);
+        assert_eq!(ada.text("#messages .error"), "No such name and password.");
+        assert_eq!(session(&ada), anonymous);
+
+        log_in_in_rust(&ada, shop.password());
+        check_greets(&ada, "Rust", Some("ada"));
+        assert_ne!(session(&ada), anonymous);
+        shop.open(&ada, "/admin/");
+        check_says(&ada, "#content h1", "Site administration");
+        shop.check_both_greet(&ada, Some("ada"));
+        assert_eq!(ada.text("#cart"), "apples", "what she had chosen before");
+
+        ada.click("Log out in Django");
+        check_greets(&ada, "Django", None);
+        assert_eq!(ada.cookie("sessionid"), None);
+        shop.check_both_greet(&ada, None);
+    });
+}
+
+#[test]
+fn a_new_password_in_django_signs_all_others_out_in_rust() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        // Of the others, one comes to Rust first and one to Django.
+        let (ada, in_rust, in_django) =
+            (shop.ada(&chromium), shop.ada(&chromium), shop.ada(&chromium));
+        shop.check_both_greet(&in_rust, Some("ada"));
+
+        shop.open(&ada, "/admin/password_change/");
+        let new = "something that nobody guesses";
+        ada.fill("Old password:", shop.password());
+        ada.fill("New password:", new);
+        ada.fill("New password confirmation:", new);
+        ada.click("Change my password");
+        check_says(&ada, "#content h1", "Password change successful");
+        shop.check_both_greet(&ada, Some("ada"));
+
+        shop.open(&in_rust, "/rust/");
+        check_greets(&in_rust, "Rust", None);
+        assert_eq!(in_rust.cookie("sessionid"), None);
+        shop.check_both_greet(&in_rust, None);
+        shop.open(&in_django, "/");
+        check_greets(&in_django, "Django", None);
+        shop.check_both_greet(&in_django, None);
+
+        shop.open(&in_rust, "/rust/");
+        log_in_in_rust(&in_rust, shop.password());
+        check_greets(&in_rust, "Rust", None);
+        log_in_in_rust(&in_rust, new);
+        shop.check_both_greet(&in_rust, Some("ada"));
+    });
+}
+
+// One secret after another.
+
+#[test]
+fn the_secret_is_rotated_on_one_side_after_the_other_and_nobody_is_lost() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        let mut secret = fs::read_to_string(shop.secrets()).expect("there is a secret");
+        secret.truncate(secret.trim_end().len());
+        for (round, order) in [["django", "rust"], ["rust", "django"]].iter().enumerate() {
+            let (ada, idle) = (shop.ada(&chromium), shop.ada(&chromium));
+            shop.open(&ada, "/rust/");
+            put_into_cart(&ada, "apples");
+            let new = format!("a secret for round {round} that is long enough not to be guessed");
+            // As SECURITY.md has it: a fallback first, then in front, and in the end alone.
+            for secrets in [&[&*secret, &*new][..], &[&new, &secret], &[&new]] {
+                shop.set_secrets(secrets);
+                for side in order {
+                    shop.restart(side);
+                    shop.check_both_greet(&ada, Some("ada"));
+                    assert_eq!(ada.text("#cart"), "apples");
+                    if side == &order[0] && secrets.len() > 1 {
+                        // And while one side is ahead, a login on either is one on the other.
+                        let other = shop.ada(&chromium);
+                        shop.check_both_greet(&other, Some("ada"));
+                        shop.open(&other, "/rust/");
+                        other.click("Log out in Rust");
+                        log_in_in_rust(&other, shop.password());
+                        shop.check_both_greet(&other, Some("ada"));
+                    }
+                }
+            }
+            // Who never came in the meantime shows that the former secret is gone indeed.
+            shop.check_both_greet(&idle, None);
+            secret = new;
+        }
+    });
+}
+
+// Messages.
+
+#[test]
+fn a_message_of_one_side_is_shown_once_by_the_other() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        // Too long for the cookie of messages, it goes into the session.
+        let long: String = (1_u64..400).map(|n| format!("{:x}", n * n * 2_654_435_761)).collect();
+        for (path, button, tags) in [
+            ("/rust/", "Leave it for Django to show", "from-rust success"),
+            ("/", "Leave it for Rust to show", "from-django success"),
+        ] {
+            for (text, is_in_session) in [("Zoë & <b>co</b>", false), (&long[..3200], true)] {
+                let visitor = chromium.visitor();
+                shop.open(&visitor, path);
+                visitor.paste("Message", text);
+                visitor.click(button);
+                // The side that was told has sent the visitor to the other.
+                assert_eq!(visitor.read("location.pathname == '/' ? '/rust/' : '/'"), path);
+                assert_eq!(visitor.text("#messages"), text);
+                assert_eq!(visitor.read("document.querySelector('#messages li').className"), tags);
+                let set = visitor.set_cookies().concat();
+                assert!(set.contains("messages="), "{set}");
+                assert_eq!(set.contains("sessionid="), is_in_session, "{set}");
+
+                for path in ["/", "/rust/"] {
+                    shop.open(&visitor, path);
+                    assert!(!visitor.sees("#messages"), "it was shown before");
+                }
+                // Of one in the session Django leaves a mark in the cookie that nothing is in it.
+                assert!(is_in_session || visitor.cookie("messages").is_none());
+                assert_eq!(visitor.complaints(), [""; 0]);
+            }
+        }
+    });
+}
+
+// The program.
+
+#[test]
+fn a_form_on_another_site_changes_nothing_in_either() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        let ada = shop.ada(&chromium);
+        shop.open(&ada, "/rust/");
+        put_into_cart(&ada, "apples");
+        // Another port is another origin but the same site: the cookies come along.
+        let form = |path| {
+            format!(
+                "<form method=post action='{}'><input type=hidden name=thing value=figs>\
+                 <button>{path}</button></form>",
+                shop.site.url(path)
+            )
+        };
+        let other = serve(form("/rust/add") + &form("/add"));
+        for (path, refusal) in [("/rust/add", "sent by another site"), ("/add", "Forbidden")] {
+            ada.open(&other);
+            ada.click(path);
+            check_says(&ada, "body", refusal);
+        }
+        shop.check_both_greet(&ada, Some("ada"));
+        assert_eq!(ada.text("#cart"), "apples");
+    });
+}
+
+#[test]
+fn django_ends_with_the_program_that_started_it_even_if_that_is_killed() {
+    beside_each_django(|mut shop| {
+        let (_, django) = shop.site.said("Django ").split_once("http://").expect("an address");
+        TcpStream::connect(django).expect("Django runs");
+        let django = django.to_owned();
+        shop.site.kill();
+        until("the end of Django", || TcpStream::connect(&django).is_err().then_some(()));
+    });
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, HOST, ORIGIN};
-use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -44,7 +44,8 @@ pub fn router(settings: &str, users: Users) -> Result<Router, Failure> {
         .route("/rust/logout", post(logout))
         .with_state(Arc::new(shop))
         .layer(SessionLayer::new(settings.session_manager()?))
-        .layer(middleware::from_fn(refuse_forms_from_elsewhere)))
+        .layer(middleware::from_fn(refuse_forms_from_elsewhere))
+        .layer(middleware::map_response(protect)))
 }
 
 impl Shop {
@@ -172,6 +173,21 @@ async fn refuse_forms_from_elsewhere(request: Request, next: Next) -> Response {
         return next.run(request).await;
     }
     (StatusCode::FORBIDDEN, "This form was sent by another site.").into_response()
+}
+
+/// Sets the headers that Django's own middlewares set, so that no page is weaker than others.
+async fn protect(mut response: Response) -> Response {
+    for (name, value) in [
+        ("cross-origin-opener-policy", "same-origin"),
+        ("referrer-policy", "same-origin"),
+        ("x-content-type-options", "nosniff"),
+        ("x-frame-options", "DENY"),
+    ] {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
 }
 
 /// What should not happen: a 500, with the reason on the console.

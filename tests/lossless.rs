@@ -124,6 +124,26 @@ fn the_white_space_between_entries_is_all_that_goes() {
 }
 
 #[test]
+fn characters_beyond_ascii_are_refused_wherever_they_stand_and_however_many_there_are() {
+    let signer = TimestampSigner::new(&ring(), django::SESSION_SALT);
+    let verdict = |text: &str| {
+        let payload = URL_SAFE_NO_PAD.encode(format!("{{\"a\":\"{text}\"}}"));
+        codec().decode_at(&signer.sign_at(&payload, NOW), NOW).map(drop)
+    };
+    let plain = "x".repeat(40);
+    assert_eq!(verdict(&plain), Ok(()));
+    // Two that are alike must not hide each other.
+    for first in 0..40 {
+        for second in first + 1..40 {
+            let mut text = plain.clone();
+            text.replace_range(second..=second, "é");
+            text.replace_range(first..=first, "é");
+            assert_eq!(verdict(&text), Err(DecodeError::Json), "{text}");
+        }
+    }
+}
+
+#[test]
 fn a_number_that_is_not_finite_is_found_in_values_of_every_shape() {
     #[derive(Serialize)]
     enum Shape {
@@ -161,7 +181,8 @@ fn a_number_that_is_not_finite_is_found_in_values_of_every_shape() {
         |session, x| session.insert("a", (None::<u8>, BTreeMap::from([("x", [Some(x)])]))),
         |session, x| {
             let address = std::net::Ipv4Addr::LOCALHOST;
-            session.insert("a", ((), Shape::Unit, Unit, address, "text", 'c', true, x))
+            let text = format_args!("{address}");
+            session.insert("a", ((), Shape::Unit, Unit, address, text, 'c', true, x))
         },
     ];
     for shape in shapes {

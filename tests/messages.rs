@@ -435,3 +435,23 @@ fn neither_messages_nor_their_storage_show_anything() {
     assert_eq!(format!("{storage:?}"), "MessageStorage { .. }");
     assert_eq!(format!("{:?}", storage.load(["messages=planted"])), "Messages { .. }");
 }
+
+#[test]
+fn the_short_form_asks_the_system_s_clock_and_no_cookie_is_dated_before_1970() {
+    let storage = MessageStorage::cookie(&ring(), options());
+    let store = |commit: fn(_, &mut Session) -> Result<StoredMessages, EncodeError>| {
+        let mut messages = storage.load(["a=b"]);
+        messages.add(hello());
+        commit(messages, &mut Session::new())
+    };
+    let before = OffsetDateTime::now_utc().unix_timestamp();
+    let stored = store(|messages: django::Messages, session| messages.commit(session)).unwrap();
+    let cookie = stored.reply.set_cookie.unwrap();
+    let signed_at = signer().unsign(cookie.value(), None).unwrap().signed_at.unix_timestamp();
+    assert!((before..=OffsetDateTime::now_utc().unix_timestamp()).contains(&signed_at));
+
+    let refused = store(|messages, session| {
+        messages.commit_at(session, OffsetDateTime::UNIX_EPOCH - time::Duration::SECOND)
+    });
+    assert_eq!(refused.err(), Some(EncodeError::BadTimestamp));
+}

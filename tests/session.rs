@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use signed_session::{
-    DecodeError, Expiry, Keyring, Session, SessionCodec, TimestampSigner, ValueError,
+    DecodeError, EncodeError, Expiry, Keyring, Session, SessionCodec, TimestampSigner, ValueError,
+    django,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -195,4 +196,23 @@ fn a_session_can_be_shared_and_sent_between_threads() {
     check::<SessionCodec>();
     check::<TimestampSigner>();
     check::<Keyring>();
+}
+
+#[test]
+fn a_stored_session_is_read_however_old_and_up_to_a_mebibyte() {
+    let ring = Keyring::new("test-secret-key-0123456789").unwrap();
+    let codec = django::stored_session_codec(&ring);
+    let session = |len: usize| {
+        let mut session = Session::new();
+        session.insert("a", "x".repeat(len - r#"{"a":""}"#.len())).unwrap();
+        session
+    };
+    let text = codec.encode_at(&session(1 << 20), NOW).unwrap();
+    let read = codec.decode_at(&text, NOW + Duration::from_secs(1 << 30)).unwrap();
+    assert_eq!(read.to_json(), session(1 << 20).to_json());
+    let refused = codec.encode_at(&session((1 << 20) + 1), NOW);
+    assert_eq!(refused, Err(EncodeError::TooLarge { len: (1 << 20) + 1, limit: 1 << 20 }));
+    // As it stands it is no cookie's.
+    let refused = SessionCodec::new(&ring).decode_at(&text, NOW).unwrap_err();
+    assert!(!refused.is_authentic());
 }

@@ -237,3 +237,14 @@ fn a_cookie_under_a_retired_key_is_read_and_the_removal_deletes_it() {
     assert_eq!(removal.max_age(), Some(time::Duration::ZERO));
     assert_eq!(format!("{reader:?}"), "SignedCookie { .. }");
 }
+
+#[test]
+fn the_short_forms_ask_the_system_s_clock() {
+    let cookie = cookie("theme", "").max_age(HOUR);
+    let today = cookie.set("dark").unwrap().stripped().to_string();
+    assert_eq!(cookie.get([&today]), Ok(Some("dark".to_owned())));
+    let later = OffsetDateTime::now_utc() + 2 * HOUR;
+    assert!(matches!(cookie.get_at([&today], later), Err(DecodeError::Expired { .. })));
+    let old = cookie.set_at("dark", NOW).unwrap().stripped().to_string();
+    assert!(matches!(cookie.get([&old]), Err(DecodeError::Expired { .. })));
+}

@@ -169,9 +169,16 @@ fn a_number_that_is_not_finite_is_found_in_values_of_every_shape() {
         value: f64,
     }
 
+    struct Keys(f64);
+    impl Serialize for Keys {
+        fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.collect_map([(self.0, "value")])
+        }
+    }
+
     type Insert = fn(&mut Session, f64) -> Result<(), ValueError>;
     // Each has a null of its own, which is how such a number would be written.
-    let shapes: [Insert; 8] = [
+    let shapes: [Insert; 9] = [
         |session, x| session.insert("a", (None::<u8>, Shape::Newtype(x))),
         |session, x| session.insert("a", (None::<u8>, Shape::Tuple(0.0, x))),
         |session, x| session.insert("a", (None::<u8>, Shape::Struct { absent: None, value: x })),
@@ -179,6 +186,7 @@ fn a_number_that_is_not_finite_is_found_in_values_of_every_shape() {
         |session, x| session.insert("a", (None::<u8>, Tuple(0.0, x))),
         |session, x| session.insert("a", (None::<u8>, Struct { absent: None, value: x })),
         |session, x| session.insert("a", (None::<u8>, BTreeMap::from([("x", [Some(x)])]))),
+        |session, x| session.insert("a", (None::<u8>, Keys(x))),
         |session, x| {
             let address = std::net::Ipv4Addr::LOCALHOST;
             let text = format_args!("{address}");

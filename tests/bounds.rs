@@ -795,6 +795,16 @@ fn any_token_within_the_limits_is_read_or_refused_within_the_stated_heap() {
 }
 
 #[test]
+fn what_a_thread_keeps_does_not_add_up_however_many_sessions_it_reads() {
+    let codec = SessionCodec::new(&ring());
+    let token = |n: usize| plain_token(&object(60, |k| format!("\"{n}-{k}\":{k}")));
+    let tokens: Vec<String> = (0..500).map(token).collect();
+    let used = measured(|| tokens.iter().for_each(|token| drop(codec.decode_at(token, noon()))));
+    println!("{used:?}");
+    assert!(used.bytes_current <= 64 * 1024, "{used:?}");
+}
+
+#[test]
 fn a_bomb_of_64_mib_takes_no_more_heap_than_a_session_of_the_limit() {
     let codec = SessionCodec::new(&ring()).max_token_len(1 << 20);
     for (name, start, filling) in

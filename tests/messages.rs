@@ -188,6 +188,8 @@ fn tags_are_the_message_s_own_and_then_the_level_s() {
             assert_eq!(storage.tags(&message), expected);
         }
     }
+    let error = Message::new(Level::ERROR, "text");
+    assert_eq!(MessageStorage::session().tags(&error), "error");
 }
 
 /// Rows that are no message of Django's, or say more than one can.

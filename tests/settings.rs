@@ -119,6 +119,16 @@ fn each_setting_of_the_cookie_reaches_the_cookie() {
             json!("strict"),
             "sessionid=; HttpOnly; SameSite=Strict; Path=/; Max-Age=1209600",
         ),
+        (
+            "SESSION_COOKIE_SAMESITE",
+            json!("Lax"),
+            "sessionid=; HttpOnly; SameSite=Lax; Path=/; Max-Age=1209600",
+        ),
+        (
+            "SESSION_COOKIE_SAMESITE",
+            json!("None"),
+            "sessionid=; HttpOnly; SameSite=None; Secure; Path=/; Max-Age=1209600",
+        ),
         ("SESSION_COOKIE_SAMESITE", json!(false), "sessionid=; HttpOnly; Path=/; Max-Age=1209600"),
         ("SESSION_COOKIE_SAMESITE", json!(null), "sessionid=; HttpOnly; Path=/; Max-Age=1209600"),
         ("SESSION_COOKIE_SAMESITE", json!(""), "sessionid=; HttpOnly; Path=/; Max-Age=1209600"),

@@ -9,7 +9,6 @@ extern crate self as ctrlc;
 #[path = "../../src/cli/mod.rs"]
 mod cli;
 
-use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, Write as _};
@@ -35,8 +34,8 @@ static KEY_FILE: LazyLock<String> = LazyLock::new(|| {
 ///
 /// # Errors
 ///
-/// None.
-pub fn set_handler(_: impl FnMut() + Send + 'static) -> Result<(), Infallible> {
+/// None, as nothing is done.
+pub fn set_handler(_: impl FnMut() + Send + 'static) -> io::Result<()> {
     Ok(())
 }
 
@@ -76,11 +75,11 @@ fn run(call: &Call) -> Ran {
         file.read_to_end(&mut bytes).unwrap();
         bytes
     });
-    Ran { status: number(&status), out, err }
+    Ran { status: number(status), out, err }
 }
 
 /// Returns the number of a status, which does not tell it otherwise.
-fn number(status: &ExitCode) -> u8 {
-    let shown = |status: &ExitCode| format!("{status:?}");
-    (0..=u8::MAX).find(|number| shown(&ExitCode::from(*number)) == shown(status)).unwrap()
+fn number(status: ExitCode) -> u8 {
+    let shown = |status: ExitCode| format!("{status:?}");
+    (0..=u8::MAX).find(|number| shown(ExitCode::from(*number)) == shown(status)).unwrap()
 }

@@ -29,7 +29,7 @@ struct Genuine {
 }
 
 /// What stands in payloads that are never to be printed.
-const PLANTED: &str = "planted";
+const PLANTED: &str = "of-nobody-here";
 
 const OLD: i64 = NOW.unix_timestamp() - 60 * 24 * 60 * 60;
 

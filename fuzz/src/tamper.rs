@@ -16,7 +16,8 @@ pub fn law(data: &[u8]) {
 
     let [mut token, donor] = good.clone();
     edits.iter().for_each(|edit| token = edit.apply(&token, &donor));
-    if good.contains(&token) {
+    // The fuzzer may remember a token of an earlier run, which is as good.
+    if is_signed(&token) {
         return;
     }
     let codec = wide_codec();
@@ -29,7 +30,7 @@ pub fn law(data: &[u8]) {
 
     let manager = SessionManager::new(codec.clone(), CookieOptions::new("sessionid").unwrap());
     // A cookie cannot hold all of it: what stands before a `;` may be the good token again.
-    if !token.contains(';') && !good.contains(&token.trim_matches([' ', '\t']).to_owned()) {
+    if !token.contains(';') && !is_signed(token.trim_matches([' ', '\t'])) {
         let session = manager.load_at([&format!("sessionid={token}")], NOW);
         assert!(session.is_empty() && session.signed_at().is_none());
     }
@@ -41,10 +42,17 @@ pub fn law(data: &[u8]) {
         let headers =
             [format!("sessionid={}", good[0]), format!("sessionid={}", token.replace(';', ""))];
         let loaded = manager.load_at(&headers, NOW);
-        if codec.decode_at(&token.replace(';', ""), NOW).is_err() {
+        if !is_signed(token.replace(';', "").trim_matches([' ', '\t'])) {
             assert_eq!(loaded.to_json(), session.to_json());
         }
     }
+}
+
+/// Tells whether the key signed a token, by the second implementation's word.
+fn is_signed(token: &str) -> bool {
+    token.rsplit_once(':').is_some_and(|(value, signature)| {
+        django::signature(value, django::SESSION_SALT, SECRET) == signature
+    })
 }
 
 /// One change, at places that are shares of the token's length.

@@ -126,6 +126,38 @@ def seeds():
         yield "story", setting + login + oversized + visit
         yield "story", setting + login + visit + forged + visit + logout + visit
     yield from command_lines()
+    yield from beside()
+
+
+def beside():
+    """What a Django left, or is left: `beside.rs` says in which order it is taken."""
+    engine = {"SECRET_KEY": "k", "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies"}
+    for value in (None, True, False, 0, 300, -1, "", "Lax", "none", "x;y", "/", [], ["k2"], [""], {}, {"hex": "6b"}, {"20": "notice"}):
+        for name in ("SECRET_KEY", "SECRET_KEY_FALLBACKS", "SESSION_COOKIE_AGE", "SESSION_COOKIE_NAME",
+                     "SESSION_COOKIE_DOMAIN", "SESSION_COOKIE_PATH", "SESSION_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY",
+                     "SESSION_COOKIE_SAMESITE", "SESSION_SAVE_EVERY_REQUEST", "SESSION_EXPIRE_AT_BROWSER_CLOSE",
+                     "SESSION_ENGINE", "SESSION_SERIALIZER", "MESSAGE_STORAGE", "MESSAGE_LEVEL", "MESSAGE_TAGS"):
+            yield "beside", b"\0" + json.dumps(engine | {name: value}).encode()
+    storages = "django.contrib.messages.storage."
+    for storage in ("cookie.CookieStorage", "session.SessionStorage", "fallback.FallbackStorage"):
+        yield "beside", b"\0" + json.dumps(engine | {"MESSAGE_STORAGE": storages + storage}).encode()
+    for value in ("v", "a b", 'a"b', "a\\b", "\u00e9", "\u20ac", "a;b,c", "\n", '"', '"\\073"', '"\\', "v:1r31eq:x"):
+        yield "beside", b"\1" + text("") + b"\0" + value.encode()
+        yield "beside", b"\1" + text("s") + b"\1" + value.encode()
+    for storage in range(3):
+        for times in (0, 1, 7):
+            row = b"\1" + number(25) + text("Saved. " * 30) + b"\1" + text("cart") + bytes([times])
+            yield "beside", bytes([2, storage]) + row * (1 + times)
+        for rows in ("[]", '[["__json_message",0,20,"a"]]', '[["__json_message",1,20,"a","b"],"__messagesnotfinished__"]',
+                     '[["__json_message",0,20,"a",null],{"a":[1]},3]', '[["__json_message",2,20,"a"]]', "{}", "[", '"a"'):
+            for left in (b"\0", b"\1" + text(rows), b"\1" + text("")):
+                yield "beside", bytes([3, storage]) + left + b"\0" + rows.encode()
+                yield "beside", bytes([3, storage]) + left + b"\1" + rows.encode()
+    who = b"\4" + text("42") + text("django.contrib.auth.backends.ModelBackend") + text("pbkdf2_sha256$1$s$h")
+    yield "beside", who
+    for stored in ("1", '"1"', "42", '"42"', "-1", "1.5", "null", "true", '""', "[]", '"\\ud800"'):
+        yield "beside", who + (b"\1" + text(stored)) * 4
+        yield "beside", who + b"\1" + text("42") + b"\1" + text(stored) + b"\0\1" + text(stored)
 
 
 def command_lines():

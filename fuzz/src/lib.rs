@@ -12,6 +12,7 @@ mod made;
 mod set_cookie;
 mod tree;
 
+pub mod beside;
 pub mod command_line;
 pub mod cookie;
 pub mod json;
@@ -34,7 +35,8 @@ use time::macros::datetime;
 type Law = fn(&[u8]);
 
 /// Every law by the name of its target.
-pub const LAWS: [(&str, Law); 9] = [
+pub const LAWS: [(&str, Law); 10] = [
+    ("beside", beside::law),
     ("cookie", cookie::law),
     ("json", json::law),
     ("naive", naive::law),

@@ -1,0 +1,169 @@
+//! What a Django beside us left is read or refused with a reason, and what is left for it is read again.
+
+use serde_json::value::RawValue;
+use signed_session::django::{
+    AuthUser, DjangoSettings, Level, MESSAGES_SALT, Message, MessageStorage, SignedCookie,
+};
+use signed_session::{CookieOptions, DecodeError, Keyring, Session};
+
+use super::input::Input;
+use super::{NOW, SECRET, STAMP, TWO_WEEKS, django, is_discreet, is_discreet_error, made, ring};
+
+/// What stands before the secret of every cookie but the session's.
+const COOKIE_KEY: &str = "django.http.cookies";
+
+pub fn law(data: &[u8]) {
+    let mut input = Input::new(data);
+    match input.byte() % 5 {
+        0 => settings(&mut input),
+        1 => single_cookie(&mut input),
+        2 => left_for_django(&mut input),
+        3 => left_by_django(&mut input),
+        _ => login(&mut input),
+    }
+}
+
+/// Settings are taken or refused, and say nothing of what is in them.
+fn settings(input: &mut Input<'_>) {
+    let text = input.rest_as_text();
+    match DjangoSettings::from_json(&text) {
+        Ok(settings) => {
+            is_discreet(&settings, &text);
+            if let Err(error) = settings.session_manager() {
+                is_discreet_error(&error, &text);
+            }
+            if let Err(error) = settings.message_storage() {
+                is_discreet_error(&error, &text);
+            }
+        }
+        Err(error) => is_discreet_error(&error, &text),
+    }
+}
+
+/// A cookie that is set is found again, and none that nobody signed.
+fn single_cookie(input: &mut Input<'_>) {
+    let (salt, is_legacy) = (input.text(), input.flag());
+    let options = CookieOptions::new("c").unwrap();
+    let cookie = SignedCookie::new(&ring(), options, &salt).max_age(TWO_WEEKS);
+    let cookie = cookie.legacy_fallback(is_legacy);
+    let text = input.rest_as_text();
+    let forged = format!("c={text}");
+    match cookie.get_at([forged.as_str()], NOW) {
+        // The memory of the fuzzer may hold a signature; then it is one for this very cookie.
+        Ok(Some(value)) => assert!(text.contains(&value) || text.starts_with('"')),
+        Ok(None) => panic!("there is a cookie"),
+        Err(error) => is_discreet_error(&error, &text),
+    }
+    match cookie.set_at(&text, NOW) {
+        Ok(set) => {
+            let header = set.stripped().to_string();
+            assert!(header.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b';'));
+            assert_eq!(cookie.get_at([header.as_str()], NOW), Ok(Some(text)));
+            let other = SignedCookie::new(&ring(), CookieOptions::new("c").unwrap(), "another");
+            assert!(salt == "another" || other.get_at([header.as_str()], NOW).is_err());
+        }
+        Err(error) => is_discreet_error(&error, &text),
+    }
+}
+
+fn storage(input: &mut Input<'_>) -> MessageStorage {
+    let options = CookieOptions::new("messages").unwrap();
+    match input.byte() % 3 {
+        0 => MessageStorage::cookie(&ring(), options),
+        1 => MessageStorage::session(),
+        _ => MessageStorage::fallback(&ring(), options),
+    }
+}
+
+/// Messages that were left are shown, in order, once: but for those that are said to find no room.
+fn left_for_django(input: &mut Input<'_>) {
+    let storage = storage(input).level(Level(i64::MIN));
+    let mut session = Session::new();
+    let mut messages = storage.load(None::<&str>);
+    let mut left = Vec::new();
+    while !input.is_empty() && left.len() < 40 {
+        let is_safe = input.flag();
+        let mut message = Message::new(Level(input.number()), input.text()).safe(is_safe);
+        if input.flag() {
+            message = message.extra_tags(&input.text());
+        }
+        message.text = message.text.repeat(usize::from(input.byte() % 8));
+        messages.add(message.clone());
+        // One without text is none.
+        left.extend(Some(message).filter(|message| !message.text.is_empty()));
+    }
+    let stored = messages.commit_at(&mut session, NOW).unwrap();
+    let cookie = stored.reply.set_cookie.map(|cookie| cookie.stripped().to_string());
+    assert!(cookie.as_ref().is_none_or(|cookie| cookie.len() <= "messages=".len() + 2048));
+    let mut again = storage.load(cookie.iter());
+    let shown = again.show(&session).unwrap();
+    assert_eq!([stored.unstored, shown].concat(), left);
+    assert!(again.refused().is_none());
+    let stored = again.commit_at(&mut session, NOW).unwrap();
+    assert!(stored.unstored.is_empty());
+    let mut rest = storage.load(stored.reply.set_cookie.map(|c| c.stripped().to_string()).iter());
+    assert!(rest.show(&session).unwrap().is_empty());
+}
+
+/// Whatever Django signed as messages is shown or kept, and never panics.
+fn left_by_django(input: &mut Input<'_>) {
+    let storage = storage(input);
+    let mut session = Session::new();
+    if input.flag() {
+        session.insert("_messages", input.text()).unwrap();
+    }
+    let secret = [COOKIE_KEY, SECRET].concat();
+    let value = django::sign(&made::payload(input), MESSAGES_SALT, secret, STAMP);
+    let header = format!("messages={value}");
+    let mut messages = storage.load([header.as_str()]);
+    let is_shown = messages.show(&session).is_ok();
+    if let Some(error) = messages.refused() {
+        // What is cut off or trimmed in the header is no longer what was signed.
+        let is_whole = value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
+        let is_proved = error.is_authentic() || matches!(error, DecodeError::TooLong { .. });
+        assert!(is_proved || !is_whole);
+        is_discreet_error(error, &value);
+    }
+    is_discreet(&messages, &value);
+    messages.add(Message::new(Level::ERROR, "the last"));
+    match messages.commit_at(&mut session, NOW) {
+        Ok(stored) => is_discreet(&stored.reply.vary_on_cookie, &value),
+        Err(error) => {
+            assert!(!is_shown || !error.to_string().is_empty());
+            is_discreet_error(&error, &value);
+        }
+    }
+}
+
+/// Who logs in is known until the password is another, whatever was in the session.
+fn login(input: &mut Input<'_>) {
+    let (id, backend, password) = (input.text(), input.text(), input.text());
+    let mut session = Session::new();
+    for key in ["_auth_user_id", "_auth_user_backend", "_auth_user_hash", "cart"] {
+        if !input.flag() {
+            continue;
+        }
+        let text = input.text();
+        let value = RawValue::from_string(text.clone()).ok().filter(|_| text.is_ascii());
+        match value {
+            Some(value) => session.insert(key, &value).unwrap(),
+            None => session.insert(key, text).unwrap(),
+        }
+    }
+    if let Ok(Some(user)) = AuthUser::of(&session) {
+        is_discreet(&user, user.id());
+        assert_eq!(user.verify(&ring(), &password), None);
+    }
+    let user = AuthUser::new(&ring(), &id, &backend, &password);
+    user.login(&mut session, |key| key == "cart");
+    let known = AuthUser::of(&session).unwrap().unwrap();
+    assert_eq!((known.id(), known.backend()), (id.as_str(), backend.as_str()));
+    assert_eq!(known.verify(&ring(), &password), Some(0));
+
+    let rotated = Keyring::new("another").unwrap().fallback(SECRET).unwrap();
+    assert_eq!(known.resume(&mut session, &rotated, &password), Some(1));
+    let known = AuthUser::of(&session).unwrap().unwrap();
+    assert_eq!(known.verify(&rotated, &password), Some(0));
+    assert_eq!(known.resume(&mut session, &rotated, &format!("{password}x")), None);
+    assert!(session.is_empty());
+}

@@ -7,7 +7,7 @@ use signed_session::django::{
 use signed_session::{CookieOptions, DecodeError, Keyring, Session};
 
 use super::input::Input;
-use super::{NOW, SECRET, STAMP, TWO_WEEKS, django, is_discreet, is_discreet_error, made, ring};
+use super::{NOW, RING, SECRET, STAMP, TWO_WEEKS, django, is_discreet, is_discreet_error, made};
 
 /// What stands before the secret of every cookie but the session's.
 const COOKIE_KEY: &str = "django.http.cookies";
@@ -44,7 +44,7 @@ fn settings(input: &mut Input<'_>) {
 fn single_cookie(input: &mut Input<'_>) {
     let (salt, is_legacy) = (input.text(), input.flag());
     let options = CookieOptions::new("c").unwrap();
-    let cookie = SignedCookie::new(&ring(), options, &salt).max_age(TWO_WEEKS);
+    let cookie = SignedCookie::new(&RING, options, &salt).max_age(TWO_WEEKS);
     let cookie = cookie.legacy_fallback(is_legacy);
     let text = input.rest_as_text();
     let forged = format!("c={text}");
@@ -59,7 +59,7 @@ fn single_cookie(input: &mut Input<'_>) {
             let header = set.stripped().to_string();
             assert!(header.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b';'));
             assert_eq!(cookie.get_at([header.as_str()], NOW), Ok(Some(text)));
-            let other = SignedCookie::new(&ring(), CookieOptions::new("c").unwrap(), "another");
+            let other = SignedCookie::new(&RING, CookieOptions::new("c").unwrap(), "another");
             assert!(salt == "another" || other.get_at([header.as_str()], NOW).is_err());
         }
         Err(error) => is_discreet_error(&error, &text),
@@ -69,9 +69,9 @@ fn single_cookie(input: &mut Input<'_>) {
 fn storage(input: &mut Input<'_>) -> MessageStorage {
     let options = CookieOptions::new("messages").unwrap();
     match input.byte() % 3 {
-        0 => MessageStorage::cookie(&ring(), options),
+        0 => MessageStorage::cookie(&RING, options),
         1 => MessageStorage::session(),
-        _ => MessageStorage::fallback(&ring(), options),
+        _ => MessageStorage::fallback(&RING, options),
     }
 }
 
@@ -152,13 +152,13 @@ fn login(input: &mut Input<'_>) {
     }
     if let Ok(Some(user)) = AuthUser::of(&session) {
         is_discreet(&user, user.id());
-        let _ = user.verify(&ring(), &password);
+        let _ = user.verify(&RING, &password);
     }
-    let user = AuthUser::new(&ring(), &id, &backend, &password);
+    let user = AuthUser::new(&RING, &id, &backend, &password);
     user.login(&mut session, |key| key == "cart");
     let known = AuthUser::of(&session).unwrap().unwrap();
     assert_eq!((known.id(), known.backend()), (id.as_str(), backend.as_str()));
-    assert_eq!(known.verify(&ring(), &password), Some(0));
+    assert_eq!(known.verify(&RING, &password), Some(0));
 
     let rotated = Keyring::new("another").unwrap().fallback(SECRET).unwrap();
     assert_eq!(known.resume(&mut session, &rotated, &password), Some(1));

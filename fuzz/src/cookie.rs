@@ -1,5 +1,7 @@
 //! A cookie is read by its very name and nothing else, and what is written says what was meant.
 
+use std::sync::LazyLock;
+
 use signed_session::{
     Cookie, CookieOptions, DecodeError, SameSite, SessionCodec, SessionManager, TimestampSigner,
 };
@@ -7,7 +9,21 @@ use time::{Duration, OffsetDateTime};
 
 use super::input::Input;
 use super::set_cookie::{Said, parse};
-use super::{NOW, django, is_discreet_error, ring};
+use super::{NOW, RING, django, is_discreet_error};
+
+/// Two good tokens.
+static TOKENS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    let signer = TimestampSigner::new(&RING, django::SESSION_SALT);
+    [r#"{"user":"ada"}"#, r#"{"user":"bob"}"#]
+        .map(|json| signer.sign_at(&django::base64(json.as_bytes()), NOW))
+});
+
+static READERS: LazyLock<[(CookieOptions, SessionManager); 3]> = LazyLock::new(|| {
+    ["sessionid", "s", "__Host-id"].map(|name| {
+        let options = CookieOptions::new(name).unwrap();
+        (options.clone(), SessionManager::new(SessionCodec::new(&RING), options))
+    })
+});
 
 pub fn law(data: &[u8]) {
     let mut input = Input::new(data);
@@ -16,21 +32,22 @@ pub fn law(data: &[u8]) {
 
 /// Reads headers in which the bytes 1 and 2 stand for two good tokens.
 fn reads(input: &mut Input<'_>) {
-    let signer = TimestampSigner::new(&ring(), django::SESSION_SALT);
-    let [ada, bob] = [r#"{"user":"ada"}"#, r#"{"user":"bob"}"#]
-        .map(|json| signer.sign_at(&django::base64(json.as_bytes()), NOW));
-    let name = input.pick(&["sessionid", "s", "__Host-id"]);
+    let [ada, bob] = &*TOKENS;
+    let (options, manager) = &READERS[input.pick(&[0, 1, 2])];
+    let name = options.name();
     let headers = input.rest().split(|byte| *byte == b'\n').map(|header| {
-        let put = |byte: &u8| match byte {
-            1 => format!("{name}={ada}").into_bytes(),
-            2 => format!("{name}={bob}").into_bytes(),
-            byte => vec![*byte],
-        };
-        header.iter().flat_map(put).collect()
+        let mut bytes = Vec::new();
+        for byte in header {
+            match byte {
+                1 => bytes.extend_from_slice(format!("{name}={ada}").as_bytes()),
+                2 => bytes.extend_from_slice(format!("{name}={bob}").as_bytes()),
+                byte => bytes.push(*byte),
+            }
+        }
+        bytes
     });
     let headers: Vec<Vec<u8>> = headers.collect();
 
-    let options = CookieOptions::new(name).unwrap();
     for header in &headers {
         let text = String::from_utf8_lossy(header);
         assert_eq!(options.find(&text).collect::<Vec<_>>(), found(&text, name));
@@ -41,9 +58,8 @@ fn reads(input: &mut Input<'_>) {
     let has_cookie = !tokens.is_empty();
     tokens.retain(|token| token.chars().count() >= 8);
     let good = |token: &String| tokens.iter().any(|other| other == token);
-    let manager = SessionManager::new(SessionCodec::new(&ring()), options);
     let session = manager.load_at(&headers, NOW);
-    let expected = match (good(&ada), good(&bob)) {
+    let expected = match (good(ada), good(bob)) {
         _ if tokens.len() > 16 => Err(DecodeError::TooManyCookies { limit: 16 }),
         (true, true) => Err(DecodeError::Ambiguous),
         (true, false) => Ok(r#"{"user":"ada"}"#),

@@ -84,15 +84,15 @@ fn hmac_sha256(key: &[u8], message: &[u8]) -> Vec<u8> {
 
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Writes base64url without padding, bit by bit.
+/// Writes base64url without padding.
 pub fn base64(bytes: &[u8]) -> String {
-    let bits: Vec<u8> =
-        bytes.iter().flat_map(|byte| (0..8).rev().map(move |at| byte >> at & 1)).collect();
-    let digit = |bits: &[u8]| {
-        let index = (0..6).fold(0, |index, at| index << 1 | bits.get(at).copied().unwrap_or(0));
-        char::from(BASE64[usize::from(index)])
-    };
-    bits.chunks(6).map(digit).collect()
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let byte = |at: usize| usize::from(group.get(at).copied().unwrap_or(0));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        text.extend((0..=group.len()).map(|at| char::from(BASE64[bits >> (18 - 6 * at) & 63])));
+    }
+    text
 }
 
 /// Reads base64url without padding, if it is what `base64` writes.

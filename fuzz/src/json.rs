@@ -5,11 +5,11 @@ use signed_session::{Compress, EncodeError, Signer, ValueError};
 
 use super::input::Input;
 use super::tree::Tree;
-use super::{NOW, django, is_discreet_error, ring, wide_codec};
+use super::{NOW, RING, WIDE_CODEC, django, is_discreet_error};
 
 pub fn law(data: &[u8]) {
     let mut input = Input::new(data);
-    let signer = Signer::new(&ring(), "json");
+    let signer = Signer::new(&RING, "json");
     let written = |token: &str| {
         let json = django::read_base64(signer.unsign(token).unwrap()).unwrap();
         String::from_utf8(json).unwrap()
@@ -33,7 +33,7 @@ pub fn law(data: &[u8]) {
     assert_eq!(value, tree.as_read());
     assert_eq!(value.to_string(), tree.as_read().to_string(), "-0.0 equals 0.0");
 
-    let refused = wide_codec().encode_as_at(&tree, NOW).err();
+    let refused = WIDE_CODEC.encode_as_at(&tree, NOW).err();
     assert_eq!(refused.is_none(), matches!(tree, Tree::Object(_)));
     if let Some(refused) = refused {
         assert_eq!(refused, EncodeError::NotAnObject);

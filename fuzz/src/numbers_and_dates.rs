@@ -1,21 +1,30 @@
 //! A stamp and a session's own expiry are read back as they were written, and nothing else is read.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use signed_session::{
-    DecodeError, EncodeError, Expiry, Session, SessionCodec, Signer, TimestampSigner,
+    Compress, DecodeError, EncodeError, Expiry, Session, SessionCodec, Signer, TimestampSigner,
 };
 use time::macros::datetime;
 use time::{OffsetDateTime, UtcOffset};
 
 use super::input::Input;
-use super::{NOW, TWO_WEEKS, django, is_discreet_error, ring};
+use super::{NOW, RING, TWO_WEEKS, django, is_discreet_error};
 
 const KEY: &str = "_session_expiry";
 
 /// The calendar of Python in whole seconds.
 const FIRST: OffsetDateTime = datetime!(0001-01-01 00:00:00 UTC);
 const LAST: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
+
+static SIGNER: LazyLock<Signer> = LazyLock::new(|| Signer::new(&RING, "stamp"));
+
+static STAMPER: LazyLock<TimestampSigner> = LazyLock::new(|| TimestampSigner::new(&RING, "stamp"));
+
+/// Does not compress, which would take most of the time.
+static CODEC: LazyLock<SessionCodec> =
+    LazyLock::new(|| SessionCodec::new(&RING).compress(Compress::Never).max_token_len(1 << 20));
 
 pub fn law(data: &[u8]) {
     let mut input = Input::new(data);
@@ -30,14 +39,12 @@ pub fn law(data: &[u8]) {
 }
 
 fn stamps(seconds: i64, age: i64) {
-    let signer = TimestampSigner::new(&ring(), "stamp");
     let Ok(moment) = OffsetDateTime::from_unix_timestamp(seconds) else { return };
-    let token = signer.sign_at("v", moment);
+    let token = STAMPER.sign_at("v", moment);
     assert!(token.starts_with(&format!("v:{}:", django::stamp(seconds))));
-    let codec = SessionCodec::new(&ring());
-    let is_refused = codec.encode_at(&Session::new(), moment) == Err(EncodeError::BadTimestamp);
+    let is_refused = CODEC.encode_at(&Session::new(), moment) == Err(EncodeError::BadTimestamp);
     assert_eq!(is_refused, seconds < 0);
-    match signer.unsign_at(&token, None, NOW) {
+    match STAMPER.unsign_at(&token, None, NOW) {
         Ok(stamped) => assert_eq!((stamped.value, stamped.signed_at), ("v", moment)),
         Err(error) => assert!(seconds < 0 && error == DecodeError::BadTimestamp),
     }
@@ -46,15 +53,16 @@ fn stamps(seconds: i64, age: i64) {
     {
         let age = u64::try_from(age).unwrap_or(0);
         for max_age in [age.saturating_sub(1), age, age.saturating_add(1)] {
-            let is_good = signer.unsign_at(&token, Some(Duration::from_secs(max_age)), now).is_ok();
+            let is_good =
+                STAMPER.unsign_at(&token, Some(Duration::from_secs(max_age)), now).is_ok();
             assert_eq!(is_good, age <= max_age);
         }
     }
 }
 
 fn spelled_stamps(text: &str) {
-    let token = Signer::new(&ring(), "stamp").sign(&format!("v:{text}"));
-    let read = TimestampSigner::new(&ring(), "stamp").unsign_at(&token, None, NOW);
+    let token = SIGNER.sign(&format!("v:{text}"));
+    let read = STAMPER.unsign_at(&token, None, NOW);
     let seconds = django::read_stamp(text.rsplit(':').next().unwrap_or_default());
     match read {
         Ok(stamped) => assert_eq!(Some(stamped.signed_at.unix_timestamp()), seconds),
@@ -88,8 +96,7 @@ fn dates(input: &mut Input<'_>) {
 fn spelled_dates(text: &str) {
     let mut session = Session::new();
     session.insert(KEY, text).unwrap();
-    let codec = SessionCodec::new(&ring()).max_token_len(1 << 20);
-    let token = codec.encode_at(&session, NOW);
+    let token = CODEC.encode_at(&session, NOW);
     let Ok(expiry) = session.expiry() else {
         assert_eq!(token, Err(EncodeError::BadExpiry));
         return is_discreet_error(&EncodeError::BadExpiry, text);
@@ -105,8 +112,8 @@ fn spelled_dates(text: &str) {
     // Good until then, and not a second longer.
     let token = token.unwrap();
     if moment >= NOW && moment < LAST {
-        assert!(codec.decode_at(&token, moment).is_ok());
-        let late = codec.decode_at(&token, moment + time::Duration::SECOND);
+        assert!(CODEC.decode_at(&token, moment).is_ok());
+        let late = CODEC.decode_at(&token, moment + time::Duration::SECOND);
         assert!(matches!(late, Err(DecodeError::Expired { .. })));
     }
 }
@@ -158,14 +165,13 @@ fn numbers(input: &mut Input<'_>) {
     if number >= 0 {
         answers_as(&session, expected);
     }
-    let codec = SessionCodec::new(&ring());
-    let token = codec.encode_at(&session, NOW).unwrap();
+    let token = CODEC.encode_at(&session, NOW).unwrap();
     let Some(last) = NOW.checked_add(time::Duration::seconds(number)) else { return };
     if number > 0 && last < LAST {
-        assert!(codec.decode_at(&token, last).is_ok());
-        assert!(codec.decode_at(&token, last + time::Duration::SECOND).is_err());
+        assert!(CODEC.decode_at(&token, last).is_ok());
+        assert!(CODEC.decode_at(&token, last + time::Duration::SECOND).is_err());
     }
-    assert_eq!(codec.decode_at(&token, NOW).is_ok(), number >= 0);
+    assert_eq!(CODEC.decode_at(&token, NOW).is_ok(), number >= 0);
 
     // However it is spelled, a number is never a fault.
     let digits = input.rest_as_text();

@@ -5,7 +5,7 @@ use signed_session::{Compress, CookieOptions, Expiry, Session};
 
 use super::input::Input;
 use super::tree::Tree;
-use super::{NOW, STAMP, TWO_WEEKS, django, wide_codec};
+use super::{NOW, STAMP, TWO_WEEKS, WIDE_CODEC, django};
 
 /// What a session should hold: each key and the JSON of its value.
 type Model = Vec<(String, String)>;
@@ -24,7 +24,7 @@ pub fn law(data: &[u8]) {
 
     assert!(session.keys().eq(model.iter().map(|(key, _)| key)));
 
-    let codec = wide_codec();
+    let codec = &*WIDE_CODEC;
     let today = codec.decode(&codec.encode(&session).unwrap()).unwrap();
     assert_eq!(entries(&today), model);
     let plain = codec.clone().compress(Compress::Never).encode_at(&session, NOW).unwrap();

@@ -10,7 +10,7 @@ use signed_session::{
 };
 
 use super::input::Input;
-use super::{NOW, SECRET, TWO_WEEKS, django, is_discreet, is_discreet_error, made, ring};
+use super::{NOW, RING, SECRET, TWO_WEEKS, django, is_discreet, is_discreet_error, made};
 
 pub fn law(data: &[u8]) {
     let mut input = Input::new(data);
@@ -20,7 +20,7 @@ pub fn law(data: &[u8]) {
     let payload = made::payload(&mut input);
     let token = django::sign(&payload, django::SESSION_SALT, SECRET, &stamp);
 
-    let mut codec = SessionCodec::new(&ring()).expiry_rule(rule);
+    let mut codec = SessionCodec::new(&RING).expiry_rule(rule);
     if is_absolute {
         codec = codec.absolute_max_age(TWO_WEEKS);
     }
@@ -50,7 +50,7 @@ pub fn law(data: &[u8]) {
         }
     }
 
-    let signer = TimestampSigner::new(&ring(), django::SESSION_SALT).max_payload_len(limit);
+    let signer = TimestampSigner::new(&RING, django::SESSION_SALT).max_payload_len(limit);
     match signer.unsign_object_at::<Box<RawValue>>(&token, None, NOW) {
         Ok(json) => assert!(json.get().len() <= limit),
         Err(error) => is_discreet_error(&error, &token),

@@ -1,9 +1,20 @@
 //! A good token with anything changed is never accepted.
 
+use std::sync::LazyLock;
+
 use signed_session::{CookieOptions, SessionManager, Signer, TimestampSigner};
 
 use super::input::Input;
-use super::{NOW, SECRET, django, made, ring, wide_codec};
+use super::{NOW, RING, SECRET, WIDE_CODEC, django, made};
+
+static SIGNER: LazyLock<Signer> = LazyLock::new(|| Signer::new(&RING, django::SESSION_SALT));
+
+static STAMPER: LazyLock<TimestampSigner> =
+    LazyLock::new(|| TimestampSigner::new(&RING, django::SESSION_SALT));
+
+static MANAGER: LazyLock<SessionManager> = LazyLock::new(|| {
+    SessionManager::new(WIDE_CODEC.clone(), CookieOptions::new("sessionid").unwrap())
+});
 
 pub fn law(data: &[u8]) {
     let mut input = Input::new(data);
@@ -20,28 +31,24 @@ pub fn law(data: &[u8]) {
     if is_signed(&token) {
         return;
     }
-    let codec = wide_codec();
-    let refused = codec.decode_at(&token, NOW).unwrap_err();
+    let refused = WIDE_CODEC.decode_at(&token, NOW).unwrap_err();
     assert!(!refused.is_authentic(), "{refused}");
-    let signer = Signer::new(&ring(), django::SESSION_SALT);
-    assert_eq!(signer.unsign(&token), Err(refused.clone()));
-    let stamper = TimestampSigner::new(&ring(), django::SESSION_SALT);
-    assert_eq!(stamper.unsign_at(&token, None, NOW), Err(refused));
+    assert_eq!(SIGNER.unsign(&token), Err(refused.clone()));
+    assert_eq!(STAMPER.unsign_at(&token, None, NOW), Err(refused));
 
-    let manager = SessionManager::new(codec.clone(), CookieOptions::new("sessionid").unwrap());
     // A cookie cannot hold all of it: what stands before a `;` may be the good token again.
     if !token.contains(';') && !is_signed(token.trim_matches([' ', '\t'])) {
-        let session = manager.load_at([&format!("sessionid={token}")], NOW);
+        let session = MANAGER.load_at([&format!("sessionid={token}")], NOW);
         assert!(session.is_empty() && session.signed_at().is_none());
     }
     // Beside the good one it changes nothing.
-    if let Ok(session) = codec.decode_at(&good[0], NOW)
+    if let Ok(session) = WIDE_CODEC.decode_at(&good[0], NOW)
         && !good[0].contains(';')
         && good[0].trim_matches([' ', '\t']) == good[0]
     {
         let headers =
             [format!("sessionid={}", good[0]), format!("sessionid={}", token.replace(';', ""))];
-        let loaded = manager.load_at(&headers, NOW);
+        let loaded = MANAGER.load_at(&headers, NOW);
         if !is_signed(token.replace(';', "").trim_matches([' ', '\t'])) {
             assert_eq!(loaded.to_json(), session.to_json());
         }

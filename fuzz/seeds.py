@@ -8,11 +8,12 @@ import base64
 import hashlib
 import json
 import pathlib
+import random
 import struct
 import sys
 
 VECTORS = pathlib.Path(__file__).parent.parent / "tests/vectors"
-LARGEST = 1500
+LARGEST = 2048
 
 
 def vectors(name):
@@ -151,8 +152,17 @@ def beside():
         for rows in ("[]", '[["__json_message",0,20,"a"]]', '[["__json_message",1,20,"a","b"],"__messagesnotfinished__"]',
                      '[["__json_message",0,20,"a",null],{"a":[1]},3]', '[["__json_message",2,20,"a"]]', "{}", "[", '"a"'):
             for left in (b"\0", b"\1" + text(rows), b"\1" + text("")):
-                yield "beside", bytes([3, storage]) + left + b"\0" + rows.encode()
-                yield "beside", bytes([3, storage]) + left + b"\1" + rows.encode()
+                for shown in (b"\0", b"\1"):
+                    yield "beside", bytes([3, storage]) + shown + left + b"\0" + rows.encode()
+                    yield "beside", bytes([3, storage]) + shown + left + b"\1" + rows.encode()
+        # More than a cookie has room for.
+        noise = random.Random(storage)
+        texts = ["".join(noise.choices("".join(map(chr, range(0x80, 0x800))), k=120)) for _ in range(7)]
+        rows = [b"\0" + number(level) + text(words) + b"\0\1" for level, words in zip((10, 20, 25, 30, 40, 50, 0), texts)]
+        yield "beside", bytes([2, storage]) + b"".join(rows)
+        texts = ["".join(noise.choices("".join(map(chr, range(0x23, 0x5C))), k=150)) for _ in range(12)]
+        for rows in (texts, [["__json_message", 0, 20, words] for words in texts[:11]]):
+            yield "beside", bytes([3, storage]) + b"\0\0\0" + json.dumps(rows, separators=(",", ":")).encode()
     who = b"\4" + text("42") + text("django.contrib.auth.backends.ModelBackend") + text("pbkdf2_sha256$1$s$h")
     yield "beside", who
     for stored in ("1", '"1"', "42", '"42"', "-1", "1.5", "null", "true", '""', "[]", '"\\ud800"'):

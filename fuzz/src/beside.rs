@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 use signed_session::django::{
-    AuthUser, DjangoSettings, Level, MESSAGES_SALT, Message, MessageStorage, SignedCookie,
+    AuthUser, DjangoSettings, Level, MESSAGES_SALT, Message, MessageStorage, SignedCookie, logout,
 };
 use signed_session::{CookieOptions, DecodeError, Keyring, Session};
 
@@ -28,12 +28,14 @@ fn settings(input: &mut Input<'_>) {
     let text = input.rest_as_text();
     match DjangoSettings::from_json(&text) {
         Ok(settings) => {
-            is_discreet(&settings, &text);
-            if let Err(error) = settings.session_manager() {
-                is_discreet_error(&error, &text);
+            is_discreet(&(&settings, settings.keyring()), &text);
+            match settings.session_manager() {
+                Ok(manager) => assert_eq!(manager.weaknesses(), settings.keyring().weaknesses()),
+                Err(error) => is_discreet_error(&error, &text),
             }
-            if let Err(error) = settings.message_storage() {
-                is_discreet_error(&error, &text);
+            match settings.message_storage() {
+                Ok(storage) => is_discreet(&storage, &text),
+                Err(error) => is_discreet_error(&error, &text),
             }
         }
         Err(error) => is_discreet_error(&error, &text),
@@ -56,11 +58,17 @@ fn single_cookie(input: &mut Input<'_>) {
     }
     match cookie.set_at(&text, NOW) {
         Ok(set) => {
+            is_discreet(&cookie, &salt);
+            assert_eq!(cookie.set(&text).map(|today| today.value().len()), Ok(set.value().len()));
             let header = set.stripped().to_string();
             assert!(header.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b';'));
             assert_eq!(cookie.get_at([header.as_str()], NOW), Ok(Some(text)));
             let other = SignedCookie::new(&RING, CookieOptions::new("c").unwrap(), "another");
             assert!(salt == "another" || other.get_at([header.as_str()], NOW).is_err());
+            // Once it is deleted there is none, or an empty one that nobody signed.
+            assert_eq!(cookie.get_at(["another=1"], NOW), Ok(None));
+            let removed = cookie.removal().stripped().to_string();
+            assert_eq!(cookie.get_at([removed.as_str()], NOW), Err(DecodeError::Malformed));
         }
         Err(error) => is_discreet_error(&error, &text),
     }
@@ -88,6 +96,7 @@ fn left_for_django(input: &mut Input<'_>) {
             message = message.extra_tags(&input.text());
         }
         message.text = message.text.repeat(usize::from(input.byte() % 8));
+        assert_eq!(storage.tags(&message), tags(&message));
         messages.add(message.clone());
         // One without text is none.
         left.extend(Some(message).filter(|message| !message.text.is_empty()));
@@ -105,9 +114,23 @@ fn left_for_django(input: &mut Input<'_>) {
     assert!(rest.show(&session).unwrap().is_empty());
 }
 
+/// The message's own tags and its level's, once more in other words.
+fn tags(message: &Message) -> String {
+    let of_level = match message.level {
+        Level::DEBUG => "debug",
+        Level::INFO => "info",
+        Level::SUCCESS => "success",
+        Level::WARNING => "warning",
+        Level::ERROR => "error",
+        _ => "",
+    };
+    let tags = [message.extra_tags.as_deref().unwrap_or(""), of_level];
+    tags.into_iter().filter(|tags| !tags.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 /// Whatever Django signed as messages is shown or kept, and never panics.
 fn left_by_django(input: &mut Input<'_>) {
-    let storage = storage(input);
+    let (storage, is_shown) = (storage(input), input.flag());
     let mut session = Session::new();
     if input.flag() {
         session.insert("_messages", input.text()).unwrap();
@@ -116,7 +139,9 @@ fn left_by_django(input: &mut Input<'_>) {
     let value = django::sign(&made::payload(input), MESSAGES_SALT, secret, STAMP);
     let header = format!("messages={value}");
     let mut messages = storage.load([header.as_str()]);
-    let _ = messages.show(&session);
+    if is_shown {
+        let _ = messages.show(&session);
+    }
     if let Some(error) = messages.refused() {
         // What is cut off or trimmed in the header is no longer what was signed.
         let is_whole = value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
@@ -164,6 +189,8 @@ fn login(input: &mut Input<'_>) {
     assert_eq!(known.resume(&mut session, &rotated, &password), Some(1));
     let known = AuthUser::of(&session).unwrap().unwrap();
     assert_eq!(known.verify(&rotated, &password), Some(0));
+    let mut other = session.clone();
     assert_eq!(known.resume(&mut session, &rotated, &format!("{password}x")), None);
-    assert!(session.is_empty());
+    logout(&mut other);
+    assert!(session.is_empty() && other.is_empty());
 }

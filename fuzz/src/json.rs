@@ -1,11 +1,31 @@
 //! What is written is JSON as Python writes it, and says what was meant.
 
+use serde::Serialize;
 use serde_json::Value;
 use signed_session::{Compress, EncodeError, Signer, ValueError};
 
 use super::input::Input;
 use super::tree::Tree;
 use super::{NOW, RING, WIDE_CODEC, django, is_discreet_error};
+
+/// What `derive` makes of a Rust type.
+#[derive(Serialize)]
+struct Derived<'t> {
+    some: Option<&'t Tree>,
+    none: Option<u8>,
+    unit: Variant<'t>,
+    newtype: Variant<'t>,
+    tuple: Variant<'t>,
+    fields: Variant<'t>,
+}
+
+#[derive(Serialize)]
+enum Variant<'t> {
+    Unit,
+    Newtype(&'t Tree),
+    Tuple(bool, &'t Tree),
+    Fields { tree: &'t Tree },
+}
 
 pub fn law(data: &[u8]) {
     let mut input = Input::new(data);
@@ -39,6 +59,19 @@ pub fn law(data: &[u8]) {
         assert_eq!(refused, EncodeError::NotAnObject);
         is_discreet_error(&refused, &json);
     }
+    let derived = Derived {
+        some: Some(&tree),
+        none: None,
+        unit: Variant::Unit,
+        newtype: Variant::Newtype(&tree),
+        tuple: Variant::Tuple(true, &tree),
+        fields: Variant::Fields { tree: &tree },
+    };
+    let [head, tail] = [
+        format!(r#"{{"some":{json},"none":null,"unit":"Unit","newtype":{{"Newtype":{json}}}"#),
+        format!(r#","tuple":{{"Tuple":[true,{json}]}},"fields":{{"Fields":{{"tree":{json}}}}}}}"#),
+    ];
+    assert_eq!(written(&signer.sign_object(&derived, Compress::Never).unwrap()), head + &tail);
     // One that cannot be said spoils all.
     for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         let refused = signer.sign_object(&(&tree, [Some(number)]), Compress::Never).unwrap_err();

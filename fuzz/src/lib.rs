@@ -74,7 +74,8 @@ fn is_discreet(shown: &impl Debug, came_in: &str) {
 
 /// Panics if a message is not one line of ASCII, or holds text that came in.
 fn is_discreet_error(error: &impl Error, came_in: &str) {
-    let message = error.to_string();
+    let source = error.source().map_or(String::new(), |source| format!(": {source}"));
+    let message = error.to_string() + &source;
     assert!(!message.is_empty() && message.bytes().all(|byte| matches!(byte, b' '..=b'~')));
     holds_nothing_of(came_in, || format!("{message} {error:?} {error:#?}"));
 }

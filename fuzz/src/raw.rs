@@ -78,6 +78,7 @@ fn as_a_cookie(data: &[u8], token: &str) {
     is_discreet(&session, token);
     assert!(session.refused().is_none_or(|reason| !reason.is_authentic()));
     assert!(session.signed_at().is_none() && session.key_index().is_none());
+    is_discreet(&(&*MANAGER, &*CODEC), token);
     let header = CookieOptions::new("sessionid").unwrap();
     assert!(header.find(token).all(|value| value.len() <= token.len()));
 }

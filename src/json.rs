@@ -111,7 +111,7 @@ fn respell(spelling: &[u8]) -> String {
 /// Escapes DEL and all beyond ASCII as `\uXXXX`, astral characters as a surrogate pair.
 ///
 /// Outside of strings JSON has no such character, so the whole text is one case.
-fn to_ascii(text: String) -> String {
+pub(crate) fn to_ascii(text: String) -> String {
     // A fold, not `any`: without an early exit the compiler uses vector instructions.
     if text.bytes().fold(0, u8::max) < 0x7F {
         return text;

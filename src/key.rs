@@ -1,7 +1,7 @@
 //! Holds the secret that signs and the retired secrets still accepted.
 
-use std::fmt;
 use std::sync::Arc;
+use std::{fmt, iter};
 
 use zeroize::{Zeroize, Zeroizing};
 
@@ -34,8 +34,12 @@ use crate::error::ConfigError;
 /// ```
 #[derive(Clone)]
 pub struct Keyring {
-    secrets: Vec<Arc<Zeroizing<Vec<u8>>>>,
+    secret: Secret,
+    fallbacks: Vec<Secret>,
 }
+
+/// Shared by the copies of a ring, and wiped with the last.
+type Secret = Arc<Zeroizing<Vec<u8>>>;
 
 impl Keyring {
     /// Makes a ring of one secret, which signs.
@@ -45,7 +49,7 @@ impl Keyring {
     /// [`ConfigError::EmptySecret`] if it is empty or only white space, so that
     /// an unset variable never becomes a key.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Self { secrets: Vec::new() }.fallback(secret)
+        Ok(Self { secret: check(secret.as_ref())?, fallbacks: Vec::new() })
     }
 
     /// Adds a retired secret, which is accepted and does not sign.
@@ -57,15 +61,7 @@ impl Keyring {
     ///
     /// [`ConfigError::EmptySecret`], as for [`new`](Self::new).
     pub fn fallback(mut self, retired: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let secret = retired.as_ref();
-        let blank = match std::str::from_utf8(secret) {
-            Ok(text) => text.trim().is_empty(),
-            Err(_) => false,
-        };
-        if blank {
-            return Err(ConfigError::EmptySecret);
-        }
-        self.secrets.push(Arc::new(Zeroizing::new(secret.to_vec())));
+        self.fallbacks.push(check(retired.as_ref())?);
         Ok(self)
     }
 
@@ -92,28 +88,45 @@ impl Keyring {
 
     /// Makes the ring of the first secret alone.
     pub(crate) fn without_fallbacks(&self) -> Self {
-        Self { secrets: self.secrets.iter().take(1).cloned().collect() }
+        Self { secret: Arc::clone(&self.secret), fallbacks: Vec::new() }
     }
 
     /// Adds another ring's fallbacks.
     pub(crate) fn fallbacks_of(mut self, other: &Self) -> Self {
-        self.secrets.extend(other.secrets.iter().skip(1).cloned());
+        self.fallbacks.extend_from_slice(&other.fallbacks);
         self
     }
 
     /// Makes the ring whose every secret begins with `prefix`, in the same order.
     pub(crate) fn prefixed(&self, prefix: &[u8]) -> Self {
-        let secrets = self
-            .secrets()
-            .map(|secret| Arc::new(Zeroizing::new([prefix, secret].concat())))
-            .collect();
-        Self { secrets }
+        let prefixed = |secret| Arc::new(Zeroizing::new([prefix, secret].concat()));
+        Self {
+            secret: prefixed(self.secret()),
+            fallbacks: self.fallbacks().map(prefixed).collect(),
+        }
     }
 
     /// Lists the secrets in the order in which they are tried.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
-        self.secrets.iter().map(|secret| secret.as_slice())
+        iter::once(self.secret()).chain(self.fallbacks())
     }
+
+    /// Returns the secret that signs.
+    pub(crate) fn secret(&self) -> &[u8] {
+        &self.secret
+    }
+
+    /// Lists the retired secrets in the order in which they are tried.
+    pub(crate) fn fallbacks(&self) -> impl Iterator<Item = &[u8]> {
+        self.fallbacks.iter().map(|secret| secret.as_slice())
+    }
+}
+
+fn check(secret: &[u8]) -> Result<Secret, ConfigError> {
+    if str::from_utf8(secret).is_ok_and(|text| text.trim().is_empty()) {
+        return Err(ConfigError::EmptySecret);
+    }
+    Ok(Arc::new(Zeroizing::new(secret.to_vec())))
 }
 
 impl fmt::Debug for Keyring {

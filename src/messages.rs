@@ -512,9 +512,8 @@ impl MessageCookie {
     ) -> Result<Option<String>, EncodeError> {
         let rows: Vec<&str> =
             rows.iter().map(String::as_str).chain(is_part.then_some(NOT_FINISHED)).collect();
-        let list = RawValue::from_string(format!("[{}]", rows.join(",")))
-            .map_err(|_| EncodeError::Value(ValueError::Unserializable))?;
-        match self.signer.sign_object_at(&list, Compress::IfShorter, now) {
+        let list = json::to_ascii(format!("[{}]", rows.join(",")));
+        match self.signer.sign_json_at(&list, Compress::IfShorter, now) {
             Ok(encoded) => Ok(Some(encoded).filter(|encoded| encoded.len() <= MAX_COOKIE_LEN)),
             Err(EncodeError::TooLarge { .. }) => Ok(None),
             Err(error) => Err(error),

@@ -4,7 +4,7 @@
 //! `SHA-256(salt + "signer" + secret)` and the signature is base64url without
 //! padding, 43 characters for SHA-256.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use base64::Engine as _;
 use hmac::digest::KeyInit as _;
@@ -50,8 +50,9 @@ pub struct Signer {
     algorithm: Algorithm,
     separator: String,
     max_payload_len: usize,
-    /// One a secret, in the ring's order.
-    keys: Vec<Key>,
+    /// The key that signs, and those of the ring's fallbacks.
+    key: Key,
+    fallbacks: Vec<Key>,
 }
 
 /// The hash under the HMAC.
@@ -74,13 +75,15 @@ impl Signer {
     /// any other. The keys are derived here, once.
     #[must_use]
     pub fn new(ring: &Keyring, salt: &str) -> Self {
+        let (key, fallbacks) = Key::all(ring, salt, Algorithm::default());
         Self {
             ring: ring.clone(),
             salt: salt.to_owned(),
             algorithm: Algorithm::default(),
             separator: ":".to_owned(),
             max_payload_len: payload::DEFAULT_MAX_LEN,
-            keys: Key::all(ring, salt, Algorithm::default()),
+            key,
+            fallbacks,
         }
     }
 
@@ -107,7 +110,7 @@ impl Signer {
     #[must_use]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
-        self.keys = Key::all(&self.ring, &self.salt, algorithm);
+        (self.key, self.fallbacks) = Key::all(&self.ring, &self.salt, algorithm);
         self
     }
 
@@ -212,13 +215,22 @@ impl Signer {
     ) -> Result<Vec<u8>, EncodeError> {
         scratch::with(|Scratch { json, .. }| {
             json::append(json, value)?;
-            if json.len() > self.max_payload_len {
-                return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
-            }
-            let mut token = self.start(payload::max_payload_len(json.len()));
-            payload::append(&mut token, json, compress);
-            Ok(token)
+            self.start_json(json, compress)
         })
+    }
+
+    /// Does the same for what is JSON already, of ASCII alone.
+    pub(crate) fn start_json(
+        &self,
+        json: &str,
+        compress: Compress,
+    ) -> Result<Vec<u8>, EncodeError> {
+        if json.len() > self.max_payload_len {
+            return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
+        }
+        let mut token = self.start(payload::max_payload_len(json.len()));
+        payload::append(&mut token, json, compress);
+        Ok(token)
     }
 
     /// Reads the object from a payload whose signature has been proved.
@@ -245,12 +257,9 @@ impl Signer {
 
     /// Makes the token of a text that is to be signed.
     pub(crate) fn finish(&self, mut token: Vec<u8>) -> String {
-        // The ring has no constructor that leaves it empty.
-        if let Some(key) = self.keys.first() {
-            let signature = key.sign(&token);
-            self.append_separator(&mut token);
-            payload::append_base64(&mut token, signature.as_bytes());
-        }
+        let signature = self.key.sign(&token);
+        self.append_separator(&mut token);
+        payload::append_base64(&mut token, signature.as_bytes());
         // A text, and what was appended is ASCII.
         String::from_utf8(token).unwrap_or_default()
     }
@@ -290,8 +299,8 @@ impl Signer {
         };
         // Base64 has one canonical spelling for the same bytes, and only that is read.
         let signature = Mac::read(signature).ok_or(DecodeError::BadSignature)?;
-        self.keys
-            .iter()
+        iter::once(&self.key)
+            .chain(&self.fallbacks)
             .position(|key| bool::from(key.sign(value.as_bytes()).ct_eq(&signature)))
             .map(|index| (value, index))
             .ok_or(DecodeError::BadSignature)
@@ -359,8 +368,10 @@ pub(crate) fn salted_hmacs(
 }
 
 impl Key {
-    fn all(ring: &Keyring, salt: &str, algorithm: Algorithm) -> Vec<Self> {
-        ring.secrets().map(|secret| Self::new(secret, salt, algorithm)).collect()
+    /// Derives the key that signs and those of the fallbacks, in the ring's order.
+    fn all(ring: &Keyring, salt: &str, algorithm: Algorithm) -> (Self, Vec<Self>) {
+        let new = |secret| Self::new(secret, salt, algorithm);
+        (new(ring.secret()), ring.fallbacks().map(new).collect())
     }
 
     fn new(secret: &[u8], salt: &str, algorithm: Algorithm) -> Self {
@@ -396,8 +407,8 @@ struct Mac {
 impl Mac {
     fn new(mac: &[u8]) -> Self {
         let mut bytes = [0; 72];
-        if let Some(bytes) = bytes.get_mut(..mac.len()) {
-            bytes.copy_from_slice(mac);
+        for (to, from) in bytes.iter_mut().zip(mac) {
+            *to = *from;
         }
         Self { bytes, len: mac.len() }
     }

@@ -187,6 +187,16 @@ impl TimestampSigner {
         self.stamp_readably(self.signer.start_object(value, compress)?, now)
     }
 
+    /// Signs what is JSON already, of ASCII alone, and the time `now`.
+    pub(crate) fn sign_json_at(
+        &self,
+        json: &str,
+        compress: Compress,
+        now: OffsetDateTime,
+    ) -> Result<String, EncodeError> {
+        self.stamp_readably(self.signer.start_json(json, compress)?, now)
+    }
+
     /// Returns the object, if a key signed it no longer than `max_age` ago.
     ///
     /// # Errors

@@ -152,8 +152,8 @@ fn commit<B>(
     let headers = handle.commit(response.status().as_u16(), present).map_err(bare_error)?;
     let is_any = !headers.is_empty();
     for (name, value) in headers {
-        let value = HeaderValue::try_from(value);
-        let value = value.map_err(|_| bare_error(EncodeError::CookieValue))?;
+        let value = HeaderValue::try_from(value).ok().ok_or(EncodeError::CookieValue);
+        let value = value.map_err(bare_error)?;
         response.headers_mut().append(HeaderName::from_static(name), value);
     }
     Ok(is_any)

@@ -182,14 +182,8 @@ impl SessionHandle {
         });
         let was_read = session.is_accessed();
         let result = function(session);
-        if *is_sent && session.is_modified() {
-            tracing::warn!("the session was changed after its response had begun: not saved");
-            // Said once a change.
-            session.set_saved();
-        } else if *is_sent && !was_read && session.is_accessed() {
-            tracing::warn!(
-                "the session was read only after its response had begun: caches may share it"
-            );
+        if *is_sent {
+            warn_of_late_use(session, was_read);
         }
         result
     }
@@ -197,6 +191,19 @@ impl SessionHandle {
     /// Locks the state; what a handler left that panicked is still a session.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Warns of what was done with a session whose response had begun.
+fn warn_of_late_use(session: &mut Session, was_read: bool) {
+    if session.is_modified() {
+        tracing::warn!("the session was changed after its response had begun: not saved");
+        // Said once a change.
+        session.set_saved();
+    } else if !was_read && session.is_accessed() {
+        tracing::warn!(
+            "the session was read only after its response had begun: caches may share it"
+        );
     }
 }
 

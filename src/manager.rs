@@ -175,10 +175,7 @@ impl SessionManager {
         H: AsRef<[u8]> + ?Sized + 'h,
     {
         let (has_cookie, tokens) = self.find(cookie_headers);
-        if tokens.is_empty() {
-            return Session::unread(has_cookie, false);
-        }
-        choose(&tokens, |token| self.codec.decode_at(token, now)).unwrap_or_else(Session::from)
+        self.read(has_cookie, &tokens, now)
     }
 
     /// Says what the response to this session must carry.
@@ -238,6 +235,14 @@ impl SessionManager {
             Session::unread(has_cookie, !tokens.is_empty())
         };
         self.commit(&session, status)
+    }
+
+    /// Reads the session from the values that may be tokens.
+    fn read(&self, has_cookie: bool, tokens: &[&[u8]], now: OffsetDateTime) -> Session {
+        if tokens.is_empty() {
+            return Session::unread(has_cookie, false);
+        }
+        choose(tokens, |token| self.codec.decode_at(token, now)).unwrap_or_else(Session::from)
     }
 
     /// Tells whether the cookie came, and finds its values that may be tokens.

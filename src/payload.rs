@@ -196,15 +196,15 @@ fn inflate(
         if out.len() > max_len {
             return Err(DecodeError::TooLarge { limit: max_len });
         }
-        match status {
-            Status::StreamEnd if usize::try_from(state.total_in()) == Ok(zlib.len()) => {
-                return Ok(());
-            }
-            Status::Ok | Status::BufError if out.len() == out.capacity() => {
-                room = out.capacity().saturating_mul(2).min(ceiling);
-            }
-            // Bytes after the stream, or a stream that was cut off.
-            _ => return Err(DecodeError::Zlib),
+        if status == Status::StreamEnd {
+            // Bytes after the stream are none of it.
+            let is_whole = usize::try_from(state.total_in()) == Ok(zlib.len());
+            return if is_whole { Ok(()) } else { Err(DecodeError::Zlib) };
         }
+        if out.len() < out.capacity() {
+            // There was room for more: the stream was cut off.
+            return Err(DecodeError::Zlib);
+        }
+        room = out.capacity().saturating_mul(2).min(ceiling);
     }
 }

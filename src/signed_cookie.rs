@@ -161,13 +161,12 @@ impl SignedCookie {
     }
 
     fn unsign(&self, token: &str, now: OffsetDateTime) -> Result<String, DecodeError> {
-        let value = match self.signer.unsign_at(token, self.max_age, now) {
-            Err(DecodeError::BadSignature | DecodeError::Malformed) if self.reads_legacy => {
-                self.legacy.unsign_at(token, self.max_age, now)
-            }
-            stamped => stamped,
-        }?;
-        Ok(value.value.to_owned())
+        let mut stamped = self.signer.unsign_at(token, self.max_age, now);
+        let is_foreign = matches!(stamped, Err(DecodeError::BadSignature | DecodeError::Malformed));
+        if is_foreign && self.reads_legacy {
+            stamped = self.legacy.unsign_at(token, self.max_age, now);
+        }
+        stamped.map(|stamped| stamped.value.to_owned())
     }
 }
 

@@ -132,7 +132,7 @@ where
 fn commit<R>(handle: &SessionHandle, response: &mut Response<R>) -> Result<(), EncodeError> {
     let present = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     for (name, value) in handle.commit(response.status().as_u16(), present)? {
-        let value = HeaderValue::try_from(value).map_err(|_| EncodeError::CookieValue)?;
+        let value = HeaderValue::try_from(value).ok().ok_or(EncodeError::CookieValue)?;
         response.headers_mut().append(HeaderName::from_static(name), value);
     }
     Ok(())

@@ -2,11 +2,13 @@
 
 #![cfg(feature = "actix")]
 
+use std::cell::Cell;
 use std::fmt::Debug;
-use std::future::ready;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll, Waker};
 
 use actix_web::body::{self, BoxBody, MessageBody};
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{Service, ServiceFactory, ServiceRequest, ServiceResponse, Transform};
 use actix_web::error::{ErrorForbidden, InternalError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::COOKIE;
@@ -161,6 +163,39 @@ fn an_error_of_a_middleware_gets_what_the_session_calls_for_and_else_passes_as_i
     assert_eq!(response.status(), 500);
     assert!(!response.headers().contains_key("set-cookie"));
     assert_eq!(log.len(), 1);
+}
+
+#[test]
+fn the_service_inside_says_when_it_is_ready() {
+    struct Strict(Cell<u8>);
+
+    impl Service<ServiceRequest> for Strict {
+        type Response = ServiceResponse;
+        type Error = Error;
+        type Future = Ready<Result<ServiceResponse, Error>>;
+
+        fn poll_ready(&self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+            match self.0.replace(self.0.get() + 1) {
+                0 => Poll::Pending,
+                1 => Poll::Ready(Err(ErrorForbidden("not ready"))),
+                _ => Poll::Ready(Ok(())),
+            }
+        }
+
+        fn call(&self, request: ServiceRequest) -> Self::Future {
+            ready(Ok(request.into_response(HttpResponse::Ok())))
+        }
+    }
+
+    let middleware = SessionMiddleware::new(manager());
+    let Ok(service) = middleware.new_transform(Strict(Cell::new(0))).into_inner() else { panic!() };
+    let mut context = Context::from_waker(Waker::noop());
+    let said = [(); 3].map(|()| match service.poll_ready(&mut context) {
+        Poll::Pending => "not yet".to_owned(),
+        Poll::Ready(Ok(())) => "ready".to_owned(),
+        Poll::Ready(Err(error)) => error.to_string(),
+    });
+    assert_eq!(said, ["not yet", "not ready", "ready"]);
 }
 
 #[test]

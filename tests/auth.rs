@@ -228,6 +228,22 @@ fn the_same_user_keeps_everything_and_another_finds_nothing() {
 }
 
 #[test]
+fn d19_a_user_without_a_hash_is_the_same_by_the_id_alone() {
+    // As of a user model without a password.
+    let mut session = logged_in(1);
+    session.insert("_auth_user_hash", "").unwrap();
+    let user = AuthUser::of(&session).unwrap().unwrap();
+    for mut session in [session, logged_in(1)] {
+        user.login(&mut session, |_| false);
+        assert_eq!(session.get("cart"), Ok(Some(vec!["apples".to_owned()])));
+        assert_eq!(session.get("_auth_user_hash"), Ok(Some(String::new())));
+    }
+    let mut session = logged_in(2);
+    user.login(&mut session, |_| true);
+    assert_eq!(keys(&session), OF_A_USER);
+}
+
+#[test]
 fn a_login_drops_the_csrf_secret_whoever_had_the_session() {
     for mut session in [Session::new(), logged_in(1), logged_in(2)] {
         session.insert("_csrftoken", "a".repeat(32)).unwrap();

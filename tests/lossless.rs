@@ -226,6 +226,25 @@ fn what_json_cannot_say_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_null_that_was_meant_is_none_that_stands_for_a_number() {
+    #[derive(Serialize)]
+    enum Weather {
+        Wind(Option<f64>),
+        ByPlace(BTreeMap<Vec<u8>, f64>),
+    }
+    for (weather, expected) in [
+        (Weather::Wind(Some(1.5)), Ok(r#"{"a":{"Wind":1.5}}"#)),
+        (Weather::Wind(None), Ok(r#"{"a":{"Wind":null}}"#)),
+        (Weather::Wind(Some(f64::NAN)), Err(ValueError::NotFinite)),
+        (Weather::ByPlace(BTreeMap::from([(vec![1], 1.5)])), Err(ValueError::Unserializable)),
+    ] {
+        let mut session = Session::new();
+        let inserted = session.insert("a", weather);
+        assert_eq!(inserted.map(|()| written(&session)), expected.map(str::to_owned));
+    }
+}
+
+#[test]
 fn rust_types_are_written_as_python_writes_theirs() {
     #[derive(Serialize)]
     enum Kind {

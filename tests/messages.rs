@@ -348,7 +348,17 @@ fn d21_a_cookie_that_nobody_signed_is_deleted_and_a_genuine_one_stays_until_writ
         let stored = messages.commit_at(&mut session, NOW).unwrap();
         assert_eq!(rows(&stored), Some(json!([["__json_message", 0, 20, "Hello.", ""]])));
     }
+    // Where the session holds messages too, Django leaves a cookie that told it nothing.
+    let storage = MessageStorage::fallback(&ring(), options());
+    for header in ["theme=dark", &forged] {
+        let mut messages = storage.load([header]);
+        assert_eq!(messages.show(&Session::new()), Ok(Vec::new()));
+        let stored = messages.commit_at(&mut Session::new(), NOW).unwrap();
+        assert_eq!(stored.reply.set_cookie, None);
+        assert!(stored.reply.vary_on_cookie);
+    }
     // The same one twice is one.
+    let storage = MessageStorage::cookie(&ring(), options());
     let twice = format!("{}; {}", cookie(message), cookie(message));
     assert_eq!(storage.load([&twice]).show(&Session::new()).unwrap(), [hello()]);
 }

@@ -443,13 +443,18 @@ const MARK: &str = "planted";
 #[test]
 fn a_session_too_large_for_a_cookie_is_a_bare_500_and_the_log_says_what_takes_the_room() {
     for through in MIDDLEWARES {
-        let (answer, log) = logged(|| {
-            through.answer(manager(), &[cookie(MARK)], |session| {
-                session.insert("cart", noise(5000)).unwrap();
+        let ask = |len| {
+            through.answer(manager(), &[cookie(MARK)], move |session| {
+                session.insert("cart", noise(len)).unwrap();
                 session.insert(&format!("{MARK} by a visitor"), noise(300)).unwrap();
                 Answer::new(200).header("x-page", "1").body("a page")
             })
-        });
+        };
+        let (answer, log) = logged(|| ask(2000));
+        assert_eq!((answer.status, answer.body.as_str()), (200, "a page"));
+        assert_eq!(answer.session().unwrap().len(), 3);
+        assert_eq!(log, [""; 0]);
+        let (answer, log) = logged(|| ask(5000));
         assert_eq!((answer.status, answer.body.as_str()), (500, ""));
         answer.assert_no_trace();
         assert_eq!(answer.all("x-page"), [""; 0]);
@@ -459,6 +464,17 @@ fn a_session_too_large_for_a_cookie_is_a_bare_500_and_the_log_says_what_takes_th
         let entries = "more than the limit of 4096; in JSON cart takes 5010, entry 3 takes 326, ";
         assert!(line.contains(entries), "{line}");
         assert!(line.ends_with("user takes 17"), "{line}");
+    }
+}
+
+#[test]
+fn a_handle_shows_nothing_of_the_session() {
+    for through in MIDDLEWARES {
+        let answer = through.answer(manager(), &[cookie(MARK)], |session| {
+            assert_eq!(session.get("user"), Ok(Some(MARK.to_owned())));
+            Answer::new(200).body(format!("{session:?}"))
+        });
+        assert_eq!(answer.body, "SessionHandle { .. }");
     }
 }
 
@@ -549,6 +565,8 @@ fn what_comes_after_the_answer_has_begun_is_not_saved_nor_told_to_caches_and_is_
             });
             let mut session = kept.take().unwrap();
 
+            let ((), log) = logged(|| session.with(|_| ()));
+            assert_eq!(log, [""; 0], "nothing was done");
             let (user, log) = logged(|| session.get::<String>("user"));
             let saved = answer.session().map(|session| session.get("user").unwrap());
             assert_eq!(user, Ok(saved.unwrap_or(Some("eve".to_owned()))));

@@ -244,6 +244,20 @@ fn d21_what_is_no_message_is_carried_as_it_came_whether_shown_or_not() {
 }
 
 #[test]
+fn d21_what_is_no_message_goes_from_the_session_into_the_cookie_in_ascii_as_python_writes() {
+    let header = cookie(r#"[1,"__messagesnotfinished__"]"#);
+    let mut session = session(r#"["ü"]"#);
+    let mut messages = MessageStorage::fallback(&ring(), options()).load([&header]);
+    messages.add(hello());
+    let stored = messages.commit_at(&mut session, NOW).unwrap();
+    let cookie = stored.reply.set_cookie.unwrap();
+    let kept: Vec<Box<RawValue>> = signer().unsign_object(cookie.value(), None).unwrap();
+    let hello = r#"["__json_message",0,20,"Hello.",""]"#;
+    assert_eq!(kept.iter().map(|row| row.get()).collect::<Vec<_>>(), ["1", r#""\u00fc""#, hello]);
+    assert!(session.is_empty());
+}
+
+#[test]
 fn what_is_no_message_and_finds_no_room_is_an_error() {
     let filler: String =
         (0..300_u64).map(|n| format!("{:016x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();

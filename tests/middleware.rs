@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use signed_session::{
-    DecodeError, EncodeError, Expiry, Keyring, SameSite, Session, SessionCodec, SessionHandle,
-    SessionManager,
+    DecodeError, EncodeError, Expiry, Keyring, MissingSession, SameSite, Session, SessionCodec,
+    SessionHandle, SessionManager,
 };
 use support::web::{Answer, DEADLINE, codec, cookie, logged, manager, options, token};
 use time::OffsetDateTime;
@@ -465,6 +465,12 @@ fn a_session_too_large_for_a_cookie_is_a_bare_500_and_the_log_says_what_takes_th
         assert!(line.contains(entries), "{line}");
         assert!(line.ends_with("user takes 17"), "{line}");
     }
+}
+
+#[test]
+fn a_missing_session_says_what_is_missing() {
+    let expected = "there is no session middleware around this handler";
+    assert_eq!(MissingSession.to_string(), expected);
 }
 
 #[test]

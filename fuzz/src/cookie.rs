@@ -18,6 +18,7 @@ static TOKENS: LazyLock<[String; 2]> = LazyLock::new(|| {
         .map(|json| signer.sign_at(&django::base64(json.as_bytes()), NOW))
 });
 
+/// A manager for each name, with its options.
 static READERS: LazyLock<[(CookieOptions, SessionManager); 3]> = LazyLock::new(|| {
     ["sessionid", "s", "__Host-id"].map(|name| {
         let options = CookieOptions::new(name).unwrap();

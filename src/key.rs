@@ -122,6 +122,7 @@ impl Keyring {
     }
 }
 
+/// Takes a secret, unless it is empty or only white space.
 fn check(secret: &[u8]) -> Result<Secret, ConfigError> {
     if str::from_utf8(secret).is_ok_and(|text| text.trim().is_empty()) {
         return Err(ConfigError::EmptySecret);

@@ -20,9 +20,8 @@ use axum::response::Redirect;
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use serde::Deserialize;
-use signed_session::tower::SessionLayer;
 use signed_session::{
-    CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, ValueError,
+    CookieOptions, Keyring, SessionCodec, SessionHandle, SessionLayer, SessionManager, ValueError,
 };
 use tokio::net::TcpListener;
 

@@ -24,9 +24,8 @@ use hyper::server::conn::http1;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use signed_session::tower::SessionLayer;
 use signed_session::{
-    CookieOptions, Keyring, MissingSession, SessionCodec, SessionHandle, SessionManager,
+    CookieOptions, Keyring, SessionCodec, SessionHandle, SessionLayer, SessionManager,
 };
 use tokio::net::TcpListener;
 use tower::{Layer, service_fn};
@@ -34,7 +33,7 @@ use tower::{Layer, service_fn};
 type Page = Response<Full<Bytes>>;
 
 async fn answer(request: Request<Incoming>) -> Result<Page, Box<dyn Error + Send + Sync>> {
-    let session = request.extensions().get::<SessionHandle>().ok_or(MissingSession)?.clone();
+    let session: SessionHandle = SessionHandle::from_extensions(request.extensions())?;
     Ok(match (request.method().as_str(), request.uri().path()) {
         ("GET", "/") => {
             let visits = session.get::<u64>("visits")?.unwrap_or(0) + 1;

@@ -35,7 +35,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     let manager = SessionManager::new(codec, CookieOptions::new("sessionid")?);
 
     let mut session = manager.load([header]);
-    match session.refused() {
+    match session.refusal() {
         Some(reason) => return Err(explain(reason).into()),
         None if session.signed_at().is_none() => Err("there is no cookie named sessionid")?,
         None => print(&session)?,

@@ -2,7 +2,9 @@
 //!
 //! Feature `actix`.
 
+use std::fmt;
 use std::future::{Future, Ready, ready};
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -30,9 +32,9 @@ use crate::manager::SessionManager;
 ///
 /// ```
 /// use actix_web::{App, web};
-/// use signed_session::actix::SessionMiddleware;
 /// use signed_session::{
-///     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, ValueError,
+///     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, SessionMiddleware,
+///     ValueError,
 /// };
 ///
 /// async fn visits(session: SessionHandle) -> Result<String, ValueError> {
@@ -47,49 +49,78 @@ use crate::manager::SessionManager;
 /// let app = App::new().wrap(middleware.clone()).route("/", web::get().to(visits));
 /// # Ok::<(), signed_session::ConfigError>(())
 /// ```
-#[derive(Clone, Debug)]
-pub struct SessionMiddleware {
+pub struct SessionMiddleware<M = ()> {
     manager: Arc<SessionManager>,
+    marker: PhantomData<fn() -> M>,
 }
 
+// Only for `()`: the default of a type parameter is not used to infer it.
 impl SessionMiddleware {
-    /// Makes a middleware, and logs a warning for each weak secret.
+    /// Creates a middleware for the only session of a request, and logs a warning for each weak
+    /// secret.
+    ///
+    /// A second session in the same request needs a [`marked`](Self::marked) middleware.
     #[must_use]
     pub fn new(manager: SessionManager) -> Self {
+        Self::marked(manager)
+    }
+
+    /// Creates a middleware for one of several sessions: handlers take a `SessionHandle<M>`.
+    ///
+    /// `M` is a type that stands for the session, and is never created. The sessions of a request
+    /// need different markers, and their managers different cookie names. Logs a warning for each
+    /// weak secret.
+    #[must_use]
+    pub fn marked<M>(manager: SessionManager) -> SessionMiddleware<M> {
         handle::warn_of_weak_secrets(&manager);
-        Self { manager: Arc::new(manager) }
+        SessionMiddleware { manager: Arc::new(manager), marker: PhantomData }
     }
 }
 
-impl<S, B> Transform<S, ServiceRequest> for SessionMiddleware
+// By hand, as `derive` would ask the same of the marker.
+impl<M> Clone for SessionMiddleware<M> {
+    fn clone(&self) -> Self {
+        Self { manager: Arc::clone(&self.manager), marker: PhantomData }
+    }
+}
+
+impl<M> fmt::Debug for SessionMiddleware<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionMiddleware").finish_non_exhaustive()
+    }
+}
+
+impl<S, B, M: 'static> Transform<S, ServiceRequest> for SessionMiddleware<M>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
 {
     type Response = S::Response;
     type Error = S::Error;
     type InitError = ();
-    type Transform = SessionService<S>;
+    type Transform = SessionService<S, M>;
     type Future = Ready<Result<Self::Transform, ()>>;
 
     fn new_transform(&self, inner: S) -> Self::Future {
-        ready(Ok(SessionService { inner, manager: Arc::clone(&self.manager) }))
+        ready(Ok(SessionService { inner, middleware: self.clone() }))
     }
 }
 
-/// A service whose requests have a session; [`SessionMiddleware`] makes it.
+/// A service whose requests have a session.
+///
+/// Created by [`SessionMiddleware`].
 #[derive(Debug)]
-pub struct SessionService<S> {
+pub struct SessionService<S, M> {
     inner: S,
-    manager: Arc<SessionManager>,
+    middleware: SessionMiddleware<M>,
 }
 
-impl<S, B> Service<ServiceRequest> for SessionService<S>
+impl<S, B, M: 'static> Service<ServiceRequest> for SessionService<S, M>
 where
     S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error>,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = SessionFuture<S::Future>;
 
     fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -97,23 +128,24 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let cookies = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
-        let handle = SessionHandle::new(&self.manager, cookies);
-        request.extensions_mut().insert(handle.clone());
-        ResponseFuture { inner: self.inner.call(request), handle }
+        let handle: SessionHandle<M> = SessionHandle::new(&self.middleware.manager, cookies);
+        let unmarked = handle.unmarked();
+        request.extensions_mut().insert(handle);
+        SessionFuture { inner: self.inner.call(request), handle: unmarked }
     }
 }
 
 pin_project! {
-    /// The response to come of a [`SessionService`].
+    /// The future response of a [`SessionService`].
     #[derive(Debug)]
-    pub struct ResponseFuture<F> {
+    pub struct SessionFuture<F> {
         #[pin]
         inner: F,
         handle: SessionHandle,
     }
 }
 
-impl<F, B> Future for ResponseFuture<F>
+impl<F, B> Future for SessionFuture<F>
 where
     F: Future<Output = Result<ServiceResponse<B>, actix_web::Error>>,
 {
@@ -159,12 +191,12 @@ fn commit<B>(
     Ok(is_any)
 }
 
-impl FromRequest for SessionHandle {
+impl<M: 'static> FromRequest for SessionHandle<M> {
     type Error = MissingSession;
     type Future = Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.extensions().get().cloned().ok_or(MissingSession))
+        ready(request.extensions().get::<Self>().cloned().ok_or_else(MissingSession::new))
     }
 }
 
@@ -182,14 +214,15 @@ impl ResponseError for ValueError {
     }
 }
 
-/// A bare 500, with the reason in the log: so handlers can use `?` on messages, too.
+/// A bare 500, with the reason in the log: so handlers can use `?` on signed cookies.
 impl ResponseError for EncodeError {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         internal_error(self)
     }
 }
 
-fn internal_error(reason: &dyn std::error::Error) -> HttpResponse<BoxBody> {
+/// Returns a bare 500 and logs the reason.
+pub(crate) fn internal_error(reason: &dyn std::error::Error) -> HttpResponse<BoxBody> {
     tracing::error!(%reason, "a session could not be used");
     HttpResponse::InternalServerError().finish()
 }

@@ -3,6 +3,8 @@
 //! As `django.core.signing.b62_encode` and `b62_decode`: the digits are `0-9`,
 //! `A-Z`, `a-z` in this order, and a negative number begins with `-`.
 
+use crate::error::sure;
+
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Appends the number's digits.
@@ -16,7 +18,7 @@ pub(crate) fn append(out: &mut Vec<u8>, number: i64) {
     let mut len: usize = 0;
     for place in digits.iter_mut().rev() {
         let digit = usize::try_from(rest % 62).ok().and_then(|index| DIGITS.get(index));
-        *place = digit.copied().unwrap_or(b'0');
+        *place = sure(digit.copied());
         rest /= 62;
         len = len.saturating_add(1);
         if rest == 0 {
@@ -24,7 +26,7 @@ pub(crate) fn append(out: &mut Vec<u8>, number: i64) {
         }
     }
     let start = digits.len().saturating_sub(len);
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    out.extend_from_slice(sure(digits.get(start..)));
 }
 
 /// Reads plain digits; a sign, another character or a number past 64 bits is `None`.

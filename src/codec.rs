@@ -19,12 +19,13 @@ use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
 use crate::age::{Age, between, signed};
-use crate::error::{DecodeError, EncodeError};
-use crate::expiry::{Claim, EXPIRY_KEY, ExpiryRule};
+use crate::cookie;
+use crate::error::{DecodeError, EncodeError, sure};
+use crate::expiry::{Claim, DEFAULT_MAX_AGE, EXPIRY_KEY, ExpiryRule};
 use crate::json::{self, Fault};
+use crate::kept;
 use crate::key::{Keyring, Weakness};
 use crate::payload::{self, Compress};
-use crate::scratch::{self, Scratch};
 use crate::session::{Origin, Session};
 use crate::timestamp::{Stamped, TimestampSigner};
 
@@ -70,7 +71,7 @@ pub struct SessionCodec {
     expiry_rule: ExpiryRule,
     max_token_len: usize,
     max_payload_len: usize,
-    not_before: Option<OffsetDateTime>,
+    refuse_signed_before: Option<OffsetDateTime>,
     max_clock_skew: Duration,
     absolute_max_age: Option<Duration>,
 }
@@ -83,11 +84,11 @@ impl SessionCodec {
             ring: ring.clone(),
             signer: TimestampSigner::new(ring, SESSION_SALT),
             compress: Compress::default(),
-            max_age: Duration::from_secs(14 * 24 * 60 * 60),
+            max_age: DEFAULT_MAX_AGE,
             expiry_rule: ExpiryRule::default(),
-            max_token_len: 4096,
+            max_token_len: cookie::MAX_LEN,
             max_payload_len: payload::DEFAULT_MAX_LEN,
-            not_before: None,
+            refuse_signed_before: None,
             max_clock_skew: Duration::from_secs(5 * 60),
             absolute_max_age: None,
         }
@@ -144,8 +145,8 @@ impl SessionCodec {
     /// Stamps are whole seconds: give a whole second, or what was signed in the
     /// same second before the fraction is refused too.
     #[must_use]
-    pub fn not_before(mut self, moment: OffsetDateTime) -> Self {
-        self.not_before = Some(moment);
+    pub fn refuse_signed_before(mut self, moment: OffsetDateTime) -> Self {
+        self.refuse_signed_before = Some(moment);
         self
     }
 
@@ -184,15 +185,36 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::BadExpiry`], [`EncodeError::TooLarge`],
-    /// [`EncodeError::BadTimestamp`] and [`EncodeError::TooLong`].
+    /// [`EncodeError::BadExpiry`], [`EncodeError::TooLarge`] and [`EncodeError::BadTimestamp`].
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
-        let began = began(session, now);
-        scratch::with(|Scratch { json, .. }| {
-            session.write(json);
-            self.token(json, &limits, began, now)
-        })
+        self.encode_session(session, &limits, now)
+    }
+
+    /// Returns a token of a session, signed at `now`, and how long a browser is to keep it:
+    /// `None` means until it is closed.
+    ///
+    /// `at_browser_close` is for a session that does not say itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_at`](Self::encode_at).
+    pub(crate) fn issue(
+        &self,
+        session: &Session,
+        at_browser_close: bool,
+        now: OffsetDateTime,
+    ) -> Result<(String, Option<time::Duration>), EncodeError> {
+        let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
+        let claim = match self.expiry_rule {
+            // It decides nothing when a token is decoded, but Django's cookies follow it.
+            ExpiryRule::Django => Claim::read(session.text(EXPIRY_KEY)),
+            ExpiryRule::Enforce | ExpiryRule::Shorter => Some(limits.expiry),
+        };
+        let claim = claim.ok_or(EncodeError::BadExpiry)?;
+        let is_kept = !claim.at_browser_close(at_browser_close);
+        let max_age = is_kept.then(|| self.cookie_age(claim, began(session, now), now));
+        Ok((self.encode_session(session, &limits, now)?, max_age))
     }
 
     /// Returns the session of a token, if it may still be used.
@@ -212,7 +234,7 @@ impl SessionCodec {
     pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
         let Proved { payload, age, key_index } = self.prove(token, now)?;
         // Inflated with room to grow, kept at its own length.
-        let json = scratch::with(|Scratch { json, .. }| {
+        let json = kept::with_text(|json| {
             payload::read(json, payload, self.max_payload_len).map(|()| json.clone())
         })?;
         let mut session = Session::from_json(json)?;
@@ -266,7 +288,7 @@ impl SessionCodec {
         value: &T,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        scratch::with(|Scratch { json, .. }| {
+        kept::with_text(|json| {
             json::append(json, value)?;
             if !is_object(json) {
                 return Err(EncodeError::NotAnObject);
@@ -296,7 +318,7 @@ impl SessionCodec {
         now: OffsetDateTime,
     ) -> Result<T, DecodeError> {
         let Proved { payload, age, .. } = self.prove(token, now)?;
-        scratch::with(|Scratch { json, .. }| {
+        kept::with_text(|json| {
             payload::read(json, payload, self.max_payload_len)?;
             // Read first, for what is no JSON has no limits either; judged last, as for `decode_at`.
             let value = json::read(json);
@@ -309,32 +331,21 @@ impl SessionCodec {
         })
     }
 
-    /// Returns how long a session written at `now` lasts; nothing if until the browser is closed.
-    ///
-    /// `at_browser_close` says what sessions do that do not say themselves.
-    ///
-    /// # Errors
-    ///
-    /// [`EncodeError::BadExpiry`] if the session's own expiry cannot be read.
-    pub(crate) fn cookie_age(
+    /// Returns how long a browser keeps a session that is written at `now`.
+    fn cookie_age(
         &self,
-        session: &Session,
-        at_browser_close: bool,
+        claim: Claim,
+        began: OffsetDateTime,
         now: OffsetDateTime,
-    ) -> Result<Option<time::Duration>, EncodeError> {
-        let claim = Claim::read(session.text(EXPIRY_KEY)).ok_or(EncodeError::BadExpiry)?;
-        if claim.at_browser_close(at_browser_close) {
-            return Ok(None);
-        }
+    ) -> time::Duration {
         let mut age = claim.age(self.max_age, now);
         if self.expiry_rule == ExpiryRule::Shorter {
             age = age.min(signed(self.max_age));
         }
         if let Some(max_age) = self.absolute_max_age {
-            let left = signed(max_age).saturating_sub(between(began(session, now), now));
-            age = age.min(left);
+            age = age.min(signed(max_age).saturating_sub(between(began, now)));
         }
-        Ok(Some(age))
+        age
     }
 
     /// Names what makes each of the secrets easy to guess.
@@ -342,7 +353,20 @@ impl SessionCodec {
         self.ring.weaknesses()
     }
 
-    /// Makes the token of a session's JSON: all steps of encoding.
+    fn encode_session(
+        &self,
+        session: &Session,
+        limits: &Limits,
+        now: OffsetDateTime,
+    ) -> Result<String, EncodeError> {
+        let token = kept::with_text(|json| {
+            session.write(json);
+            self.token(json, limits, began(session, now), now)
+        });
+        token.map_err(|error| error.with_entries(|| session.sizes()))
+    }
+
+    /// Returns the token of a session's JSON: all steps of encoding.
     fn token(
         &self,
         json: &mut String,
@@ -354,11 +378,11 @@ impl SessionCodec {
         if self.absolute_max_age.is_some() && limits.started.is_none() {
             json.pop();
             let comma = if json.trim_ascii_end().ends_with('{') { "" } else { "," };
-            // Writing to a String cannot fail.
-            let _ = write!(json, "{comma}\"{STARTED_KEY}\":{}}}", began.unix_timestamp());
+            let written = write!(json, "{comma}\"{STARTED_KEY}\":{}}}", began.unix_timestamp());
+            sure(written.ok());
         }
         if json.len() > self.max_payload_len {
-            return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
+            return Err(EncodeError::too_large(json.len(), self.max_payload_len));
         }
         // 2: the payload
         let mut payload = self.signer.start(payload::max_payload_len(json.len()));
@@ -367,7 +391,7 @@ impl SessionCodec {
         let token = self.signer.stamp_readably(payload, now)?;
         // 5: the length
         if token.len() > self.max_token_len {
-            return Err(EncodeError::TooLong { len: token.len(), limit: self.max_token_len });
+            return Err(EncodeError::too_large(token.len(), self.max_token_len));
         }
         Ok(token)
     }
@@ -395,8 +419,8 @@ impl SessionCodec {
         if is_early && self.expiry_rule != ExpiryRule::Django {
             return Err(DecodeError::NotYetValid { signed_at });
         }
-        if self.not_before.is_some_and(|moment| signed_at < moment) {
-            return Err(DecodeError::Revoked { signed_at });
+        if self.refuse_signed_before.is_some_and(|moment| signed_at < moment) {
+            return Err(DecodeError::SignedTooEarly { signed_at });
         }
         match self.expiry_rule {
             // The session may ask for more.

@@ -6,13 +6,10 @@ use cookie::{Cookie, SameSite};
 use time::macros::datetime;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::error::{ConfigError, DecodeError, EncodeError};
-
-/// How many cookies of one name are looked at.
-pub(crate) const MAX_COOKIES: usize = 16;
+use crate::error::{ConfigError, EncodeError, sure};
 
 /// The longest name and value together that browsers keep, in bytes.
-const MAX_LEN: usize = 4096;
+pub(crate) const MAX_LEN: usize = 4096;
 
 /// The longest attribute that browsers keep, in bytes.
 const MAX_ATTRIBUTE_LEN: usize = 1024;
@@ -189,7 +186,7 @@ impl CookieOptions {
         header.split(|byte| *byte == b';').filter_map(move |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
             let (name, value) = pair.split_at_checked(equals)?;
-            (trim(name) == self.name.as_bytes()).then(|| trim(value.get(1..).unwrap_or_default()))
+            (trim(name) == self.name.as_bytes()).then(|| trim(sure(value.get(1..))))
         })
     }
 
@@ -200,7 +197,7 @@ impl CookieOptions {
     /// # Errors
     ///
     /// [`EncodeError::CookieValue`] if the value holds a character that no
-    /// cookie may hold; [`EncodeError::TooLong`] if name and value have more
+    /// cookie may hold; [`EncodeError::TooLarge`] if name and value have more
     /// than 4,096 bytes: browsers drop such a cookie without a word.
     pub fn cookie(
         &self,
@@ -224,7 +221,7 @@ impl CookieOptions {
     ) -> Result<Cookie<'static>, EncodeError> {
         let len = self.name.len().saturating_add(value.len());
         if len > MAX_LEN {
-            return Err(EncodeError::TooLong { len, limit: MAX_LEN });
+            return Err(EncodeError::too_large(len, MAX_LEN));
         }
         let mut cookie = self.bare(value);
         cookie.set_http_only(self.is_http_only());
@@ -274,43 +271,6 @@ impl CookieOptions {
     /// Browsers look for the prefixes in any case.
     fn has_prefix(&self, prefix: &str) -> bool {
         self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-    }
-}
-
-/// Returns what the one good value of a cookie holds.
-pub(crate) fn choose<T>(
-    values: &[&[u8]],
-    decode: impl Fn(&str) -> Result<T, DecodeError>,
-) -> Result<T, DecodeError> {
-    if values.len() > MAX_COOKIES {
-        return Err(DecodeError::TooManyCookies { limit: MAX_COOKIES });
-    }
-    let mut good: Option<(&[u8], T)> = None;
-    let mut reason = DecodeError::BadSignature;
-    for value in values {
-        let decoded = match str::from_utf8(value) {
-            Ok(text) => decode(text),
-            Err(_) => Err(DecodeError::BadSignature),
-        };
-        match (decoded, &good) {
-            (Ok(_), Some((first, _))) if first != value => return Err(DecodeError::Ambiguous),
-            (Ok(content), _) => good = Some((value, content)),
-            // Of several reasons the one that keeps the cookie, else the last: Django reads that.
-            (Err(error), _) if !is_worth_keeping(&reason) || is_worth_keeping(&error) => {
-                reason = error;
-            }
-            (Err(_), _) => {}
-        }
-    }
-    good.map(|(_, content)| content).ok_or(reason)
-}
-
-/// Tells whether a refused token may be good for another program, or later.
-pub(crate) fn is_worth_keeping(reason: &DecodeError) -> bool {
-    match reason {
-        DecodeError::TooManyCookies { .. } => true,
-        DecodeError::Revoked { .. } | DecodeError::Expired { .. } => false,
-        reason => reason.is_authentic(),
     }
 }
 

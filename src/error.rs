@@ -1,4 +1,4 @@
-//! Says why a token was refused, why one could not be made, and what was wrong with the set-up.
+//! Says why a token was refused, why one could not be encoded, and what is wrong with a setting.
 //!
 //! No message and no `Debug` form holds any text of a token, a payload or a
 //! key: only numbers. That is why an error of `serde_json`, which quotes the
@@ -44,7 +44,7 @@ pub enum DecodeError {
         signed_at: OffsetDateTime,
     },
     /// The token was signed before the moment from which tokens are accepted.
-    Revoked {
+    SignedTooEarly {
         /// When the token was signed.
         signed_at: OffsetDateTime,
     },
@@ -128,9 +128,9 @@ impl fmt::Display for DecodeError {
                 "the token was signed in the future, at {} (Unix seconds)",
                 signed_at.unix_timestamp()
             ),
-            Self::Revoked { signed_at } => write!(
+            Self::SignedTooEarly { signed_at } => write!(
                 f,
-                "the token was signed before tokens were revoked, at {} (Unix seconds)",
+                "the token was signed before tokens are accepted, at {} (Unix seconds)",
                 signed_at.unix_timestamp()
             ),
             Self::Expired { signed_at, age } => write!(
@@ -165,36 +165,37 @@ pub enum EncodeError {
     NotAnObject,
     /// `_session_expiry` or `_session_started` was set to what no decoder would accept.
     BadExpiry,
-    /// The JSON is larger than the limit, both in bytes.
+    /// The JSON, the token, or the cookie's name and value exceed their limit.
+    ///
+    /// The message names the eight largest entries of a session. A key that is not a plain
+    /// identifier may contain user input, so its index is reported instead.
     TooLarge {
-        /// The length of the JSON.
+        /// The length that it would have, in bytes.
         len: usize,
-        /// The limit that it passed.
+        /// The limit, in bytes.
         limit: usize,
+        /// Each key of the session with the bytes of JSON that its entry takes, the largest
+        /// first; empty if no session was encoded.
+        entries: Vec<(String, usize)>,
     },
     /// A time before 1970 or past the year 9999 could not be read back from a token.
     BadTimestamp,
-    /// The token, or the cookie's name and value, is longer than the limit, both in bytes.
-    TooLong {
-        /// The length that it would have.
-        len: usize,
-        /// The limit that it passed.
-        limit: usize,
-    },
     /// The value holds a character that no cookie may hold.
     CookieValue,
-    /// The session does not fit: as `TooLarge` or `TooLong`, with what takes the room.
-    ///
-    /// The message names the eight largest entries. A key is kept only if it is
-    /// a plain name, which no visitor has made up: else its place stands for it.
-    Oversized {
-        /// The length that its JSON, token or cookie would have, in bytes.
-        len: usize,
-        /// The limit that it passed, in bytes.
-        limit: usize,
-        /// Each key with the bytes of JSON that its entry takes, the largest first.
-        entries: Vec<(String, usize)>,
-    },
+}
+
+impl EncodeError {
+    pub(crate) fn too_large(len: usize, limit: usize) -> Self {
+        Self::TooLarge { len, limit, entries: Vec::new() }
+    }
+
+    /// Adds what takes the space in a session, if that is what is wrong.
+    pub(crate) fn with_entries(self, sizes: impl FnOnce() -> Vec<(String, usize)>) -> Self {
+        match self {
+            Self::TooLarge { len, limit, .. } => Self::TooLarge { len, limit, entries: sizes() },
+            error => error,
+        }
+    }
 }
 
 impl From<ValueError> for EncodeError {
@@ -209,18 +210,8 @@ impl fmt::Display for EncodeError {
             Self::Value(error) => error.fmt(f),
             Self::NotAnObject => f.write_str("a session must be a JSON object"),
             Self::BadExpiry => f.write_str("the session's own expiry could not be read back"),
-            Self::TooLarge { len, limit } => {
-                write!(f, "the payload has {len} bytes, more than the limit of {limit}")
-            }
-            Self::BadTimestamp => {
-                f.write_str("a token cannot be dated before 1970 or past the year 9999")
-            }
-            Self::TooLong { len, limit } => {
-                write!(f, "the token or cookie has {len} bytes, more than the limit of {limit}")
-            }
-            Self::CookieValue => f.write_str("the value holds a character that no cookie may hold"),
-            Self::Oversized { len, limit, entries } => {
-                write!(f, "the session has {len} bytes, more than the limit of {limit}")?;
+            Self::TooLarge { len, limit, entries } => {
+                write!(f, "the encoded size would be {len} bytes, more than the limit of {limit}")?;
                 let mut lead = "; in JSON";
                 for (key, size) in entries.iter().take(8) {
                     write!(f, "{lead} {key} takes {size}")?;
@@ -228,6 +219,10 @@ impl fmt::Display for EncodeError {
                 }
                 Ok(())
             }
+            Self::BadTimestamp => {
+                f.write_str("a token cannot be dated before 1970 or past the year 9999")
+            }
+            Self::CookieValue => f.write_str("the value holds a character that no cookie may hold"),
         }
     }
 }
@@ -285,62 +280,30 @@ pub enum ConfigError {
     CookiePath,
     /// The domain is not a host name.
     CookieDomain,
-    /// A cookie whose name begins `__Host-` has the path `/` and no domain.
+    /// A cookie whose name begins `__Host-` must have the path `/` and no domain.
     HostPrefix,
-    /// The settings are not one JSON object.
-    SettingsJson,
-    /// There is no such setting, or it is of no concern here.
-    UnknownSetting,
-    /// A setting is missing, or is none of the values that Django takes for it.
-    Setting {
-        /// Its name.
-        name: &'static str,
-    },
-    /// The site keeps its sessions elsewhere than in a signed cookie.
-    ///
-    /// Without `SESSION_ENGINE` Django keeps them in its database. A class derived
-    /// from the one in `signed_cookies` may read and write anything, so it is
-    /// refused too: set up a [`SessionCodec`](crate::SessionCodec) for it by hand.
-    SessionEngine,
-    /// The site's sessions are no JSON, but pickled or of a form of its own.
-    SessionSerializer,
-    /// The site keeps its messages in a way that is none of Django's three.
-    MessageStorage,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Setting { name } => {
-                return write!(
-                    f,
-                    "the setting {name} is missing or none of the values that Django takes for it"
-                );
-            }
             Self::EmptySecret => "a secret is empty or only white space",
             Self::UnsafeSeparator => "the separator could occur in a signature",
             Self::CookieName => "the cookie's name is not a token of 1 to 256 characters",
             Self::CookiePath => "the cookie's path is not an absolute path in printable ASCII",
             Self::CookieDomain => "the cookie's domain is not a host name",
-            Self::HostPrefix => "a __Host- cookie has the path / and no domain",
-            Self::SettingsJson => "the settings are not a JSON object",
-            Self::UnknownSetting => "a setting is none of those that are used here",
-            Self::SessionEngine => {
-                "the sessions are not in a signed cookie: set Django's SESSION_ENGINE to \
-                 django.contrib.sessions.backends.signed_cookies, or read what is stored with \
-                 django::stored_session_codec"
-            }
-            Self::SessionSerializer => {
-                "the sessions are not JSON: set Django's SESSION_SERIALIZER to \
-                 django.contrib.sessions.serializers.JSONSerializer, for only Python reads \
-                 what is pickled"
-            }
-            Self::MessageStorage => {
-                "the messages are in no storage of Django's: set its MESSAGE_STORAGE to \
-                 django.contrib.messages.storage.fallback.FallbackStorage"
-            }
+            Self::HostPrefix => "a __Host- cookie must have path / and no domain",
         })
     }
 }
 
 impl Error for ConfigError {}
+
+/// Returns a value that cannot be missing; where it is after all, debug builds panic.
+///
+/// The library does not panic in a release build, so that each such place needs a value. It is the
+/// empty one here, in one place, so that none of them passes unnoticed while it is tested.
+pub(crate) fn sure<T: Default>(value: Option<T>) -> T {
+    debug_assert!(value.is_some(), "a case occurred that cannot happen");
+    value.unwrap_or_default()
+}

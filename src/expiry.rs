@@ -14,10 +14,15 @@ use crate::age::{Age, between, signed};
 use crate::error::DecodeError;
 use crate::json;
 
+/// How long a session lasts where nothing else is set: Django's `SESSION_COOKIE_AGE`.
+pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
 /// The reserved entry that holds a session's own expiry.
 pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
 
 /// When a session ends, as its program wishes.
+///
+/// The variants are all that Django's `set_expiry` knows, so a `match` can be exhaustive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expiry {
     /// When the site's sessions do.
@@ -33,6 +38,7 @@ pub enum Expiry {
 
 /// Whose word counts when a session is read: its own or the site's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ExpiryRule {
     /// The session's own expiry where it has one, else `max_age`.
     #[default]

@@ -55,9 +55,8 @@
 //! # mod service {
 //! use axum::extract::State;
 //! use axum::{Router, routing::get};
-//! use signed_session::django::{AuthUser, DjangoSettings};
-//! use signed_session::tower::SessionLayer;
-//! use signed_session::{ConfigError, Keyring, SessionHandle, ValueError};
+//! use signed_session::django::{AuthUser, DjangoSettings, SettingsError};
+//! use signed_session::{Keyring, SessionHandle, SessionLayer, ValueError};
 //!
 //! struct Row {
 //!     password: String,
@@ -84,7 +83,7 @@
 //!
 //! /// The user who is logged in, by the rules of Django's `get_user`.
 //! async fn who(ring: &Keyring, session: &mut SessionHandle) -> Result<Option<Row>, ValueError> {
-//!     let Some(user) = session.with(|session| AuthUser::of(session))? else { return Ok(None) };
+//!     let Some(user) = session.with(|session| AuthUser::from_session(session))? else { return Ok(None) };
 //!     if user.backend() != "django.contrib.auth.backends.ModelBackend" {
 //!         return Ok(None);
 //!     }
@@ -97,7 +96,7 @@
 //!     Ok(matched.map(|_| row))
 //! }
 //!
-//! pub fn app(settings: &str) -> Result<Router, ConfigError> {
+//! pub fn app(settings: &str) -> Result<Router, SettingsError> {
 //!     let settings = DjangoSettings::from_json(settings)?;
 //!     Ok(Router::new()
 //!         .route("/rust/hello", get(hello))
@@ -144,15 +143,15 @@
 //! use axum::extract::State;
 //! use axum::http::{HeaderMap, header::COOKIE};
 //! use axum::response::{AppendHeaders, IntoResponse, Redirect};
-//! use signed_session::django::{Level, Message, MessageStorage};
-//! use signed_session::{EncodeError, SessionHandle};
+//! use signed_session::SessionHandle;
+//! use signed_session::django::{Level, Message, MessageStorage, MessagesError};
 //!
 //! /// Puts pears into the cart; the storage is `settings.message_storage()?`.
 //! pub async fn add_pears(
 //!     State(storage): State<MessageStorage>,
 //!     mut session: SessionHandle,
 //!     headers: HeaderMap,
-//! ) -> Result<impl IntoResponse, EncodeError> {
+//! ) -> Result<impl IntoResponse, MessagesError> {
 //!     let mut cart: Vec<String> = session.get("cart")?.unwrap_or_default();
 //!     cart.push("pears".to_owned());
 //!     session.insert("cart", &cart)?;
@@ -186,7 +185,7 @@
 //! let mut session = Session::new();
 //! session.insert("cart", ["pears"])?;
 //! login(&mut session, &ring, 42, "pbkdf2_sha256$1000000$salt$hash");
-//! assert_eq!(AuthUser::of(&session)?.unwrap().id(), "42");
+//! assert_eq!(AuthUser::from_session(&session)?.unwrap().id(), "42");
 //!
 //! // And out, in Django too.
 //! django::logout(&mut session);
@@ -196,7 +195,7 @@
 //!
 //! Django's signals are not sent: what hangs on `user_logged_in`, first of all
 //! `last_login` in the database, is yours to do. When a password is changed in
-//! Rust, [`AuthUser::restamp`] keeps the session in which that was done; every
+//! Rust, [`AuthUser::rebind`] keeps the session in which that was done; every
 //! other session of the user ends, in Django as well.
 //!
 //! # The order of key rotation
@@ -240,7 +239,7 @@
 //!   UTF-8. A newline at the end of a file is part of it. If Rust refuses every
 //!   cookie with [`DecodeError::BadSignature`], `signed-session explain` of the
 //!   command line says what is the matter.
-//! - **The engine.** Everywhere [`ConfigError::SessionEngine`] means what it says:
+//! - **The engine.** Everywhere [`SettingsError::SessionEngine`] means what it says:
 //!   without a setting Django's sessions are in its database. `PickleSerializer`
 //!   and custom serializers are refused as well.
 //! - **Name, domain and path of the cookie** must be the same on both sides, or
@@ -260,7 +259,7 @@
 //! - **The last cookie wins.** The whole session is in it: of two requests at once,
 //!   one in each language, the one answered last has its changes kept.
 //! - **Logout** deletes the cookie. A copy stays good until it expires; who needs
-//!   more changes the password, or sets [`SessionCodec::not_before`].
+//!   more changes the password, or sets [`SessionCodec::refuse_signed_before`].
 //! - **The order of deployment.** First the Rust service that only reads, then what
 //!   writes. Entries that one side does not know are carried by it.
 //! - **Caches.** What depends on the session says `Vary: Cookie`. A cache that
@@ -269,11 +268,11 @@
 //!   of Django's storages they may be in it.
 //!
 //! [`stored_session_codec`]: crate::django::stored_session_codec
-//! [`AuthUser::restamp`]: crate::django::AuthUser::restamp
+//! [`AuthUser::rebind`]: crate::django::AuthUser::rebind
 //! [`AuthUser::resume`]: crate::django::AuthUser::resume
 //! [`AuthUser::login`]: crate::django::AuthUser::login
 //! [`DjangoSettings`]: crate::django::DjangoSettings
 //! [`DecodeError::BadSignature`]: crate::DecodeError::BadSignature
-//! [`ConfigError::SessionEngine`]: crate::ConfigError::SessionEngine
+//! [`SettingsError::SessionEngine`]: crate::django::SettingsError::SessionEngine
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
-//! [`SessionCodec::not_before`]: crate::SessionCodec::not_before
+//! [`SessionCodec::refuse_signed_before`]: crate::SessionCodec::refuse_signed_before

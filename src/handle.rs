@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
@@ -22,6 +23,9 @@ use crate::session::Session;
 /// later, while a body streams, cannot be saved, and if it is only then read,
 /// caches were not told of it; a warning is logged.
 ///
+/// A request can have several sessions. The marker `M` tells them apart: it is the type that their
+/// layer was created with, and `()` where there is only one.
+///
 /// # Examples
 ///
 /// A handler, the same for axum and actix-web:
@@ -35,9 +39,10 @@ use crate::session::Session;
 ///     Ok(format!("You were here {visits} times."))
 /// }
 /// ```
-#[derive(Clone)]
-pub struct SessionHandle {
+pub struct SessionHandle<M = ()> {
     shared: Arc<Shared>,
+    // Of a function: a handle is `Send` and `Sync` whatever the marker is.
+    marker: PhantomData<fn() -> M>,
 }
 
 struct Shared {
@@ -54,7 +59,7 @@ struct State {
     is_sent: bool,
 }
 
-impl SessionHandle {
+impl<M> SessionHandle<M> {
     /// Shares the session of these `Cookie:` headers.
     pub(crate) fn new<'h>(
         manager: &Arc<SessionManager>,
@@ -67,7 +72,29 @@ impl SessionHandle {
             cookies.push(b';');
         }
         let state = Mutex::new(State { cookies, session: None, is_sent: false });
-        Self { shared: Arc::new(Shared { manager: Arc::clone(manager), state }) }
+        let shared = Arc::new(Shared { manager: Arc::clone(manager), state });
+        Self { shared, marker: PhantomData }
+    }
+
+    /// Returns a handle of the same session for a middleware, which needs no marker.
+    pub(crate) fn unmarked(&self) -> SessionHandle {
+        SessionHandle { shared: Arc::clone(&self.shared), marker: PhantomData }
+    }
+
+    /// Returns the session of a request, from the request's extensions.
+    ///
+    /// For services without extractors, such as those of plain hyper.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingSession`] if no [`SessionLayer`](crate::SessionLayer) with this marker is around
+    /// the service.
+    #[cfg(feature = "tower")]
+    pub fn from_extensions(extensions: &http::Extensions) -> Result<Self, MissingSession>
+    where
+        M: 'static,
+    {
+        extensions.get::<Self>().cloned().ok_or_else(MissingSession::new)
     }
 
     /// Has a function read and change the session, with nobody else between.
@@ -175,7 +202,7 @@ impl SessionHandle {
         let State { cookies, session, is_sent } = &mut *state;
         let session = session.get_or_insert_with(|| {
             let session = self.shared.manager.load([&*cookies]);
-            if let Some(reason) = session.refusal() {
+            if let Some(reason) = session.reason() {
                 tracing::debug!(%reason, "a session cookie was refused");
             }
             session
@@ -207,8 +234,15 @@ fn warn_of_late_use(session: &mut Session, was_read: bool) {
     }
 }
 
+// By hand, as `derive` would ask the same of the marker.
+impl<M> Clone for SessionHandle<M> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared), marker: PhantomData }
+    }
+}
+
 /// Shows nothing: a session's data are the visitor's.
-impl fmt::Debug for SessionHandle {
+impl<M> fmt::Debug for SessionHandle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionHandle").finish_non_exhaustive()
     }
@@ -216,7 +250,13 @@ impl fmt::Debug for SessionHandle {
 
 /// Why a handler got no session: no session middleware is around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MissingSession;
+pub struct MissingSession(());
+
+impl MissingSession {
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
+}
 
 impl fmt::Display for MissingSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -229,6 +269,6 @@ impl Error for MissingSession {}
 /// Warns, once, of secrets that are easy to guess.
 pub(crate) fn warn_of_weak_secrets(manager: &SessionManager) {
     for (index, weakness) in manager.weaknesses() {
-        tracing::warn!(index, ?weakness, "a session secret is weak");
+        tracing::warn!(index, %weakness, "a session secret is weak");
     }
 }

@@ -15,7 +15,7 @@ use serde::{Deserializer as _, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter};
 use serde_json::value::RawValue;
 
-use crate::error::{DecodeError, ValueError};
+use crate::error::{DecodeError, ValueError, sure};
 use crate::finite;
 
 /// Returns a value as `json.dumps(value, separators=(",", ":"))` writes it.
@@ -77,7 +77,7 @@ impl Formatter for Python<'_> {
 /// and, where two are as near, the even one. So are Python's; those of Rust's
 /// own formatting differ in that last point.
 fn respell(spelling: &[u8]) -> String {
-    let text = str::from_utf8(spelling).unwrap_or_default();
+    let text = sure(str::from_utf8(spelling).ok());
     let (sign, text) = text.strip_prefix('-').map_or(("", text), |text| ("-", text));
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -86,10 +86,9 @@ fn respell(spelling: &[u8]) -> String {
     let zeros = padded.len().saturating_sub(digits.len());
     let digits = digits.trim_end_matches('0');
     // The number is 0.DIGITS times ten to the power of `point`.
-    let point = i32::try_from(whole.len())
-        .unwrap_or_default()
-        .saturating_sub(i32::try_from(zeros).unwrap_or_default())
-        .saturating_add(exponent.parse().unwrap_or_default());
+    let point = sure(i32::try_from(whole.len()).ok())
+        .saturating_sub(sure(i32::try_from(zeros).ok()))
+        .saturating_add(sure(exponent.parse().ok()));
     let Some((first, rest)) = digits.split_at_checked(1) else { return format!("{sign}0.0") };
     match usize::try_from(point) {
         Ok(point @ 1..=16) => match digits.split_at_checked(point) {
@@ -98,7 +97,7 @@ fn respell(spelling: &[u8]) -> String {
             None => format!("{sign}{digits:0<point$}.0"),
         },
         _ if (-3..=0).contains(&point) => {
-            let zeros = usize::try_from(point.unsigned_abs()).unwrap_or_default();
+            let zeros = sure(usize::try_from(point.unsigned_abs()).ok());
             format!("{sign}0.{:0<zeros$}{digits}", "")
         }
         _ => {
@@ -124,8 +123,7 @@ pub(crate) fn to_ascii(text: String) -> String {
             continue;
         }
         for unit in character.encode_utf16(&mut units) {
-            // Writing to a String cannot fail.
-            let _ = write!(out, "\\u{unit:04x}");
+            sure(write!(out, "\\u{unit:04x}").ok());
         }
     }
     out

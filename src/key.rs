@@ -150,6 +150,18 @@ pub enum Weakness {
     Sample,
 }
 
+/// A phrase that follows the name of the secret.
+impl fmt::Display for Weakness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Short => "has fewer than 32 bytes, and can be guessed",
+            Self::FewCharacters => "has fewer than five different bytes, and can be guessed",
+            Self::DjangoInsecure => "begins django-insecure-: it was made for development",
+            Self::Sample => "begins example-only-: it is a sample that everybody knows",
+        })
+    }
+}
+
 impl Weakness {
     fn of(secret: &[u8]) -> impl Iterator<Item = Self> {
         let mut distinct = secret.to_vec();

@@ -32,7 +32,7 @@
 //! // A request comes in, with a cookie that somebody made up.
 //! let header = "theme=dark; sessionid=forged:1r31eq:signature";
 //! let mut session = manager.load([header]);
-//! assert!(session.is_empty() && session.refused().is_some());
+//! assert!(session.is_empty() && session.refusal().is_some());
 //!
 //! // The visitor logs in, and the response sets the cookie.
 //! session.flush();
@@ -54,6 +54,7 @@
 //! it zlib is Rust's; any Django reads the result. Cargo unites features: where
 //! another crate turns on flate2's C zlib, it is used here too.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs, unreachable_pub)]
 #![deny(
     clippy::arithmetic_side_effects,
@@ -68,42 +69,57 @@
 )]
 #![warn(clippy::pedantic)]
 
-// One line a room, in the order of the floors: imports point up this list only.
+// A module imports from the layers before its own only; `tests` enforces this list.
+
+// Layer 0
 mod error;
-mod base62;
 mod finite;
-mod scratch;
+mod kept;
+// Layer 1
 mod age;
+mod base62;
+mod cookie;
 mod json;
 mod key;
 mod payload;
-mod signer;
-mod timestamp;
+// Layer 2
+mod entries;
 mod expiry;
+mod signer;
+// Layer 3
+mod timestamp;
+// Layer 4
 mod session;
 mod unverified;
-mod cookie_signer;
-mod auth;
+// Layer 5
+mod candidates;
 mod codec;
-mod cookie;
+// Layer 6
 mod manager;
-mod signed_cookie;
+// Layer 7
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod handle;
-mod messages;
-mod settings;
-#[cfg(feature = "tower")]
-pub mod tower;
+// Layer 8: not public, or `use signed_session::*` would hide the crates that they adapt to
 #[cfg(feature = "actix")]
-pub mod actix;
+mod actix;
 #[cfg(feature = "axum")]
-pub mod axum;
+mod axum;
+#[cfg(feature = "tower")]
+mod tower;
+// Layer 9
 pub mod django;
+// Layer 10
 pub mod guide;
 
+#[cfg(feature = "actix")]
+pub use self::actix::SessionMiddleware;
 pub use self::cookie::CookieOptions;
+#[cfg(feature = "tower")]
+pub use self::tower::{SessionFuture, SessionLayer, SessionService};
 pub use ::cookie::{Cookie, SameSite};
+pub use candidates::Candidates;
 pub use codec::SessionCodec;
+pub use entries::Iter as SessionIter;
 pub use error::{ConfigError, DecodeError, EncodeError, ValueError};
 pub use expiry::{Expiry, ExpiryRule};
 #[cfg(any(feature = "tower", feature = "actix"))]

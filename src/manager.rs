@@ -10,8 +10,9 @@ use cookie::Cookie;
 use time::OffsetDateTime;
 
 use crate::age::{between, signed};
+use crate::candidates::{Candidates, is_worth_keeping};
 use crate::codec::SessionCodec;
-use crate::cookie::{CookieOptions, MAX_COOKIES, choose, is_worth_keeping};
+use crate::cookie::CookieOptions;
 use crate::error::EncodeError;
 use crate::key::Weakness;
 use crate::session::Session;
@@ -67,6 +68,7 @@ pub struct SessionManager {
 
 /// What the response must carry.
 #[derive(Clone, Debug, PartialEq)]
+#[must_use = "the response has to carry it, or the session is lost"]
 #[non_exhaustive]
 pub struct Reply {
     /// The cookie to set, which may be one that deletes; printed, it is a `Set-Cookie:` value.
@@ -158,7 +160,7 @@ impl SessionManager {
     /// Reads the session from the request's `Cookie:` headers, as of `now`.
     ///
     /// This never fails: where no token is good the session is empty, and
-    /// [`Session::refused`] says why.
+    /// [`Session::refusal`] says why.
     ///
     /// Of several cookies of the name the good one is taken. Two good ones that
     /// differ are [`DecodeError::Ambiguous`]: one of them may have been planted.
@@ -175,7 +177,11 @@ impl SessionManager {
         H: AsRef<[u8]> + ?Sized + 'h,
     {
         let (has_cookie, tokens) = self.find(cookie_headers);
-        self.read(has_cookie, &tokens, now)
+        match tokens.choose(|token| self.codec.decode_at(token, now)) {
+            Ok(Some(session)) => session,
+            Ok(None) => Session::without_token(has_cookie),
+            Err(reason) => Session::refused(reason),
+        }
     }
 
     /// Says what the response to this session must carry.
@@ -196,7 +202,7 @@ impl SessionManager {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Oversized`] if name and value would have more than 4,096
+    /// [`EncodeError::TooLarge`] if name and value would have more than 4,096
     /// bytes, or the token more than its limits; [`EncodeError::BadExpiry`] and
     /// [`EncodeError::BadTimestamp`]. The response is then to be an error, for
     /// the session was not saved.
@@ -212,12 +218,7 @@ impl SessionManager {
         if session.is_void() || status >= 500 || !self.is_due(session, now) {
             return Ok(Reply { set_cookie: None, vary_on_cookie: session.is_accessed() });
         }
-        let cookie = self.cookie(session, now).map_err(|error| match error {
-            EncodeError::TooLarge { len, limit } | EncodeError::TooLong { len, limit } => {
-                EncodeError::Oversized { len, limit, entries: session.sizes() }
-            }
-            error => error,
-        })?;
+        let cookie = self.cookie(session, now)?;
         Ok(Reply { set_cookie: Some(cookie), vary_on_cookie: true })
     }
 
@@ -228,45 +229,38 @@ impl SessionManager {
         cookie_headers: &[u8],
         status: u16,
     ) -> Result<Reply, EncodeError> {
-        let session = if self.save_every_request {
-            self.load([cookie_headers])
-        } else {
-            let (has_cookie, tokens) = self.find([cookie_headers]);
-            Session::unread(has_cookie, !tokens.is_empty())
-        };
-        self.commit(&session, status)
-    }
-
-    /// Reads the session from the values that may be tokens.
-    fn read(&self, has_cookie: bool, tokens: &[&[u8]], now: OffsetDateTime) -> Session {
-        if tokens.is_empty() {
-            return Session::unread(has_cookie, false);
+        if self.save_every_request {
+            return self.commit(&self.load([cookie_headers]), status);
         }
-        choose(tokens, |token| self.codec.decode_at(token, now)).unwrap_or_else(Session::from)
+        // Whether it is valid does not matter, only whether it can be a token at all.
+        let (has_cookie, tokens) = self.find([cookie_headers]);
+        let is_void = has_cookie && tokens.is_empty();
+        let set_cookie = is_void.then(|| self.options.removal());
+        Ok(Reply { set_cookie, vary_on_cookie: is_void })
     }
 
-    /// Tells whether the cookie came, and finds its values that may be tokens.
-    fn find<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> (bool, Vec<&'h [u8]>)
+    /// Returns whether the cookie came, and its values that may be tokens.
+    fn find<'h, H>(
+        &self,
+        cookie_headers: impl IntoIterator<Item = &'h H>,
+    ) -> (bool, Candidates<&'h [u8]>)
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        let (mut has_cookie, mut tokens) = (false, Vec::new());
-        for header in cookie_headers {
-            for value in self.options.find_bytes(header.as_ref()) {
-                has_cookie = true;
-                // One more than are looked at shows that there are too many.
-                if tokens.len() <= MAX_COOKIES && is_long_enough(value) {
-                    tokens.push(value);
-                }
-            }
-        }
+        let mut has_cookie = false;
+        let tokens = cookie_headers
+            .into_iter()
+            .flat_map(|header| self.options.find_bytes(header.as_ref()))
+            .inspect(|_| has_cookie = true)
+            .filter(|value| is_long_enough(value))
+            .collect();
         (has_cookie, tokens)
     }
 
     /// Tells whether the session is to be written, if it may be.
     fn is_due(&self, session: &Session, now: OffsetDateTime) -> bool {
         let was_read = session.is_accessed();
-        let is_due = match session.refusal() {
+        let is_due = match session.reason() {
             Some(reason) if is_worth_keeping(reason) => false,
             Some(_) => was_read || self.save_every_request,
             None => self.save_every_request || was_read && self.is_renewal_due(session, now),
@@ -286,8 +280,9 @@ impl SessionManager {
         session: &Session,
         now: OffsetDateTime,
     ) -> Result<Cookie<'static>, EncodeError> {
-        let max_age = self.codec.cookie_age(session, self.expire_at_browser_close, now)?;
-        self.options.cookie(&self.codec.encode_at(session, now)?, max_age, now)
+        let (token, max_age) = self.codec.issue(session, self.expire_at_browser_close, now)?;
+        let cookie = self.options.cookie(&token, max_age, now);
+        cookie.map_err(|error| error.with_entries(|| session.sizes()))
     }
 }
 

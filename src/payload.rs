@@ -6,17 +6,20 @@
 use std::cell::Cell;
 use std::mem;
 use std::sync::LazyLock;
-use std::thread::LocalKey;
 
 use base64::Engine as _;
 use base64::engine::GeneralPurposeConfig;
 use base64::engine::general_purpose::NO_PAD;
 use flate2::{Compression, Decompress, FlushCompress, FlushDecompress, Status};
 
-use crate::error::DecodeError;
+use crate::error::{DecodeError, sure};
+use crate::kept::{self, Slot};
 
 /// The most JSON that is read or written unless told otherwise, in bytes.
 pub(crate) const DEFAULT_MAX_LEN: usize = 64 * 1024;
+
+// What every thread uses again and again is kept whole.
+const _: () = assert!(kept::MAX_LEN >= DEFAULT_MAX_LEN);
 
 /// When to compress.
 ///
@@ -28,6 +31,7 @@ pub(crate) const DEFAULT_MAX_LEN: usize = 64 * 1024;
 /// README has the figures. All of it is a few microseconds: what does not fit a
 /// cookie otherwise is worth it, and so is what every request carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Compress {
     /// Whenever it saves at least two bytes, which is Django's rule.
     #[default]
@@ -72,10 +76,10 @@ pub(crate) fn append(out: &mut Vec<u8>, json: &str, compress: Compress) {
 /// Appends bytes as base64.
 pub(crate) fn append_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
-    let len = base64::encoded_len(bytes.len(), false).unwrap_or_default();
+    let len = sure(base64::encoded_len(bytes.len(), false));
     out.resize(start.saturating_add(len), 0);
-    // There is just the room that it needs.
-    let _ = BASE64.encode_slice(bytes, out.get_mut(start..).unwrap_or_default());
+    // The space is just what it needs.
+    sure(BASE64.encode_slice(bytes, sure(out.get_mut(start..))).ok());
 }
 
 /// Reads the JSON from a payload into an empty buffer.
@@ -122,34 +126,28 @@ struct Kept<T> {
     zlib: Vec<u8>,
 }
 
-// A compressor takes 380 KB to set up and a decompressor 48 KB: each thread
-// keeps one. A box in a cell, so that nothing can find it borrowed.
-thread_local! {
-    static DEFLATE: Cell<Option<Box<Kept<flate2::Compress>>>> = const { Cell::new(None) };
-    static INFLATE: Cell<Option<Box<Kept<Decompress>>>> = const { Cell::new(None) };
+impl<T> Kept<T> {
+    fn new(state: T) -> Self {
+        Self { state, zlib: Vec::new() }
+    }
+
+    fn trim(&mut self) {
+        // Cleared first: a buffer keeps the capacity that its contents need.
+        self.zlib.clear();
+        self.zlib.shrink_to(kept::MAX_LEN);
+    }
 }
 
-/// Has a function use what this thread keeps; something new, the first time and while it ends.
-fn with_kept<T, R>(
-    kept: &'static LocalKey<Cell<Option<Box<Kept<T>>>>>,
-    new: impl FnOnce() -> T,
-    function: impl FnOnce(&mut Kept<T>) -> R,
-) -> R {
-    let taken = kept.try_with(Cell::take).ok().flatten();
-    let mut taken = taken.unwrap_or_else(|| Box::new(Kept { state: new(), zlib: Vec::new() }));
-    let result = function(&mut taken);
-    // Cleared first: what is in use is not given back.
-    taken.zlib.clear();
-    taken.zlib.shrink_to(DEFAULT_MAX_LEN);
-    // While the thread ends there is no place left to keep it.
-    let _ = kept.try_with(|cell| cell.set(Some(taken)));
-    result
+// A compressor takes 380 KB to set up and a decompressor 48 KB: each thread keeps one.
+thread_local! {
+    static DEFLATE: Slot<Kept<flate2::Compress>> = const { Cell::new(None) };
+    static INFLATE: Slot<Kept<Decompress>> = const { Cell::new(None) };
 }
 
 /// Appends a dot and the JSON's zlib, unless that is no shorter than the JSON less one byte.
 fn append_deflated(out: &mut Vec<u8>, json: &str) -> bool {
-    let new = || flate2::Compress::new(Compression::default(), true);
-    with_kept(&DEFLATE, new, |Kept { state, zlib }| {
+    let new = || Kept::new(flate2::Compress::new(Compression::default(), true));
+    kept::with(&DEFLATE, new, Kept::trim, |Kept { state, zlib }| {
         state.reset();
         // Django's rule is `len(zlib) < len(json) - 1`: a longer result need not be finished.
         let max_len = json.len().saturating_sub(2);
@@ -166,15 +164,12 @@ fn append_deflated(out: &mut Vec<u8>, json: &str) -> bool {
 
 /// Appends what is in one whole zlib stream, and stops at the limit.
 fn append_inflated(out: &mut Vec<u8>, payload: &str, max_len: usize) -> Result<(), DecodeError> {
-    with_kept(
-        &INFLATE,
-        || Decompress::new(true),
-        |Kept { state, zlib }| {
-            BASE64.decode_vec(payload, zlib).map_err(|_| DecodeError::Base64)?;
-            state.reset(true);
-            inflate(state, zlib, out, max_len)
-        },
-    )
+    let new = || Kept::new(Decompress::new(true));
+    kept::with(&INFLATE, new, Kept::trim, |Kept { state, zlib }| {
+        BASE64.decode_vec(payload, zlib).map_err(|_| DecodeError::Base64)?;
+        state.reset(true);
+        inflate(state, zlib, out, max_len)
+    })
 }
 
 fn inflate(
@@ -189,7 +184,7 @@ fn inflate(
     loop {
         out.reserve_exact(room.saturating_sub(out.len()));
         let consumed = usize::try_from(state.total_in()).map_err(|_| DecodeError::Zlib)?;
-        let rest = zlib.get(consumed..).unwrap_or_default();
+        let rest = sure(zlib.get(consumed..));
         let status = state
             .decompress_vec(rest, out, FlushDecompress::Finish)
             .map_err(|_| DecodeError::Zlib)?;

@@ -4,11 +4,7 @@
 //! a token stay the JSON text that they are: `get` parses one when it is asked
 //! for, and what nobody touched goes back byte for byte.
 
-use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::hash::BuildHasher as _;
-use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -16,10 +12,10 @@ use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
 use time::OffsetDateTime;
 
+use crate::entries::{Entries, Iter};
 use crate::error::{DecodeError, ValueError};
 use crate::expiry::{Claim, EXPIRY_KEY, Expiry};
 use crate::json::{self, Fault};
-use crate::scratch::{self, Scratch};
 
 const TEST_COOKIE_KEY: &str = "testcookie";
 const TEST_COOKIE_VALUE: &str = "worked";
@@ -49,68 +45,39 @@ const TEST_COOKIE_VALUE: &str = "worked";
 /// ```
 #[derive(Default)]
 pub struct Session {
-    /// The JSON that came in the token; empty for a new session.
-    arrived: String,
-    entries: Vec<Entry>,
+    entries: Entries,
+    source: Source,
+    /// Whether anything was read; what was changed counts as read, too.
     accessed: AtomicBool,
     modified: bool,
-    /// Whether the browser sent a cookie, be it what it may.
-    has_cookie: bool,
-    /// Whether there is a session to be kept, even an empty one: Django's `session_key`.
-    has_key: bool,
-    origin: Option<Origin>,
-    refused: Option<DecodeError>,
 }
 
-/// Where a session comes from.
+/// Where a session comes from, which decides what becomes of the browser's cookie.
+#[derive(Clone, Debug)]
+enum Source {
+    /// No session was there, or it was flushed: without entries there is nothing to write.
+    Nothing { has_cookie: bool },
+    /// It was begun here: it is written even without entries.
+    Begun { has_cookie: bool },
+    /// A cookie that was refused, for which the session stands in.
+    Refused(DecodeError),
+    /// A valid token.
+    Token(Origin),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Nothing { has_cookie: false }
+    }
+}
+
+/// What a valid token says besides the entries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     pub(crate) signed_at: OffsetDateTime,
     pub(crate) key_index: usize,
     /// When its first token was signed, as far as is known.
     pub(crate) started: OffsetDateTime,
-}
-
-#[derive(Clone)]
-struct Entry {
-    /// The key as JSON, in quotes.
-    key: Text,
-    /// The key's own characters, if its JSON has escapes.
-    unescaped: Option<Box<[u8]>>,
-    value: Text,
-}
-
-/// A piece of JSON: a part of what arrived, or written here.
-#[derive(Clone)]
-enum Text {
-    Arrived(Range<usize>),
-    Written(Box<str>),
-}
-
-impl Text {
-    fn get<'a>(&'a self, arrived: &'a str) -> &'a str {
-        match self {
-            Self::Arrived(range) => arrived.get(range.clone()).unwrap_or_default(),
-            Self::Written(text) => text,
-        }
-    }
-
-    fn bytes<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
-        match self {
-            Self::Arrived(range) => arrived.as_bytes().get(range.clone()).unwrap_or_default(),
-            Self::Written(text) => text.as_bytes(),
-        }
-    }
-}
-
-impl Entry {
-    /// Returns the key's own characters: UTF-8, but for lone surrogates.
-    fn name<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
-        self.unescaped.as_deref().unwrap_or_else(|| {
-            let quoted = self.key.bytes(arrived);
-            quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default()
-        })
-    }
 }
 
 impl Session {
@@ -120,28 +87,23 @@ impl Session {
         Self::default()
     }
 
-    /// Reads a session from the JSON of a token whose signature has been proved.
-    ///
-    /// A key written twice keeps its first place and its last value, as in Python.
+    /// Creates the session of a visitor without a valid token; `has_cookie` may stand for one.
+    pub(crate) fn without_token(has_cookie: bool) -> Self {
+        Self { source: Source::Nothing { has_cookie }, ..Self::default() }
+    }
+
+    /// Creates the empty session that stands in for a token that was refused.
+    pub(crate) fn refused(reason: DecodeError) -> Self {
+        Self { source: Source::Refused(reason), ..Self::default() }
+    }
+
+    /// Reads a session from the JSON of a token whose signature has been verified.
     pub(crate) fn from_json(text: String) -> Result<Self, DecodeError> {
-        let entries = scratch::with(|Scratch { places, hashes, .. }| {
-            json::entries(&text, |key, value| places.push((key, value)))?;
-            // Asked of all at once: few sessions have an escape, and many have short keys.
-            let unescaped = if json::has_escape(&text) { unescaped } else { |_: &str| None };
-            let entry = |(key, value)| Entry {
-                unescaped: unescaped(text.get(Range::clone(&key)).unwrap_or_default()),
-                key: Text::Arrived(key),
-                value: Text::Arrived(value),
-            };
-            let entries: Vec<Entry> = places.drain(..).map(entry).collect();
-            let names = entries.iter().map(|entry| entry.name(&text));
-            Ok(if may_have_twice(names, hashes) { unify(entries, &text) } else { entries })
-        });
-        let entries = entries.map_err(|fault| match fault {
-            Fault::Syntax => DecodeError::Json,
-            Fault::Type => DecodeError::NotAnObject,
-        })?;
-        Ok(Self { arrived: text, entries, ..Self::default() })
+        match Entries::read(text) {
+            Ok(entries) => Ok(Self { entries, ..Self::default() }),
+            Err(Fault::Syntax) => Err(DecodeError::Json),
+            Err(Fault::Type) => Err(DecodeError::NotAnObject),
+        }
     }
 
     /// Returns all entries as one JSON object: ASCII, and what was not touched as it came.
@@ -160,23 +122,14 @@ impl Session {
     #[must_use]
     pub fn to_json(&self) -> String {
         self.touch();
-        let mut json = String::with_capacity(self.arrived.len());
+        let mut json = String::new();
         self.write(&mut json);
         json
     }
 
-    /// Appends the same to a text; does not count as access.
+    /// Appends the entries to `out` as one JSON object; does not count as access.
     pub(crate) fn write(&self, out: &mut String) {
-        out.push('{');
-        for (index, entry) in self.entries.iter().enumerate() {
-            if index > 0 {
-                out.push(',');
-            }
-            out.push_str(entry.key.get(&self.arrived));
-            out.push(':');
-            out.push_str(entry.value.get(&self.arrived));
-        }
-        out.push('}');
+        self.entries.write(out);
     }
 
     /// Returns the entry's value, if there is one.
@@ -212,10 +165,9 @@ impl Session {
     /// Removes an entry and tells whether there was one.
     pub fn remove(&mut self, key: &str) -> bool {
         self.touch();
-        let Some(index) = self.position(key) else { return false };
-        self.entries.remove(index);
-        self.modified = true;
-        true
+        let was_there = self.entries.remove(key);
+        self.modified |= was_there;
+        was_there
     }
 
     /// Removes an entry and returns its value, if there was one.
@@ -251,7 +203,7 @@ impl Session {
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
         self.touch();
-        self.position(key).is_some()
+        self.entries.contains_key(key)
     }
 
     /// Lists the keys in order.
@@ -278,12 +230,9 @@ impl Session {
     /// assert_eq!(entries, [("name", r#""Zo\u00eb""#), ("visits", "3")]);
     /// # Ok::<(), signed_session::ValueError>(())
     /// ```
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub fn iter(&self) -> Iter<'_> {
         self.touch();
-        self.entries.iter().filter_map(|entry| {
-            let key = std::str::from_utf8(entry.name(&self.arrived)).ok()?;
-            Some((key, entry.value.get(&self.arrived)))
-        })
+        self.entries.iter()
     }
 
     /// Returns the number of entries, reserved ones included.
@@ -312,8 +261,7 @@ impl Session {
     {
         let written = entries.into_iter().map(|(key, value)| Ok((key, json::write(&value)?)));
         let written: Vec<(K, String)> = written.collect::<Result<_, ValueError>>()?;
-        self.touch();
-        self.modified = true;
+        self.change();
         for (key, text) in written {
             self.set(key.as_ref(), text);
         }
@@ -325,10 +273,8 @@ impl Session {
     /// The cookie is rewritten as an empty session. To log out use
     /// [`flush`](Self::flush), which has the cookie deleted.
     pub fn clear(&mut self) {
-        self.touch();
-        self.modified = true;
+        self.change();
         self.entries.clear();
-        self.arrived.clear();
     }
 
     /// Removes all entries and ends the session: to be called at logout.
@@ -338,9 +284,7 @@ impl Session {
     /// strike it from.
     pub fn flush(&mut self) {
         self.clear();
-        self.has_key = false;
-        self.origin = None;
-        self.refused = None;
+        self.source = Source::Nothing { has_cookie: self.has_cookie() };
     }
 
     /// Has the session written with a new stamp and signature: to be called at login.
@@ -349,20 +293,19 @@ impl Session {
     /// anonymous visitor's data not to be carried into the login, call
     /// [`flush`](Self::flush), or log in with [`AuthUser`](crate::django::AuthUser).
     pub fn cycle_key(&mut self) {
-        self.touch();
-        self.modified = true;
-        self.has_key = true;
+        self.change();
+        if let Source::Nothing { has_cookie } = self.source {
+            self.source = Source::Begun { has_cookie };
+        }
     }
 
-    /// Begins another session, with the entries that are to be kept.
+    /// Begins another session, with the entries for whose keys `keep` returns `true`.
     ///
     /// A key that is not Unicode is asked for with replacement characters in it.
     pub(crate) fn begin_anew(&mut self, keep: impl Fn(&str) -> bool) {
-        let Self { arrived, entries, .. } = self;
-        entries.retain(|entry| keep(&String::from_utf8_lossy(entry.name(arrived))));
-        self.origin = None;
-        self.refused = None;
-        self.cycle_key();
+        self.change();
+        self.entries.retain(keep);
+        self.source = Source::Begun { has_cookie: self.has_cookie() };
     }
 
     /// Sets when this session ends, as Django's `set_expiry`.
@@ -458,76 +401,63 @@ impl Session {
     #[must_use]
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.touch();
-        self.origin.map(|origin| origin.signed_at)
+        self.origin().map(|origin| origin.signed_at)
     }
 
     /// Returns which secret of the ring signed that token: 0 for the first.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
         self.touch();
-        self.origin.map(|origin| origin.key_index)
+        self.origin().map(|origin| origin.key_index)
     }
 
     /// Returns why the token was refused that this session stands in for.
     #[must_use]
-    pub fn refused(&self) -> Option<&DecodeError> {
+    pub fn refusal(&self) -> Option<&DecodeError> {
         self.touch();
-        self.refusal()
+        self.reason()
     }
 
-    /// Does the same and does not count as access.
-    pub(crate) fn refusal(&self) -> Option<&DecodeError> {
-        self.refused.as_ref()
+    /// As [`refusal`](Self::refusal); does not count as access.
+    pub(crate) fn reason(&self) -> Option<&DecodeError> {
+        match &self.source {
+            Source::Refused(reason) => Some(reason),
+            _ => None,
+        }
     }
 
     pub(crate) fn origin(&self) -> Option<Origin> {
-        self.origin
+        match self.source {
+            Source::Token(origin) => Some(origin),
+            _ => None,
+        }
     }
 
     pub(crate) fn set_origin(&mut self, origin: Origin) {
-        self.origin = Some(origin);
-        (self.has_cookie, self.has_key) = (true, true);
+        self.source = Source::Token(origin);
     }
 
-    /// Makes the session of a visitor whose cookie, if there is one, was not read.
-    pub(crate) fn unread(has_cookie: bool, has_key: bool) -> Self {
-        Self { has_cookie, has_key, ..Self::default() }
-    }
-
-    /// Tells whether the browser sent a cookie, be it what it may.
+    /// Returns `true` if the browser sent a cookie of the name, valid or not.
     pub(crate) fn has_cookie(&self) -> bool {
-        self.has_cookie
+        match self.source {
+            Source::Nothing { has_cookie } | Source::Begun { has_cookie } => has_cookie,
+            Source::Refused(_) | Source::Token(_) => true,
+        }
     }
 
-    /// Tells whether there is nothing to be kept, as Django's `is_empty`; does not count as access.
+    /// Returns `true` if there is nothing to keep, as Django's `is_empty`; does not count as access.
     pub(crate) fn is_void(&self) -> bool {
-        !self.has_key && self.entries.is_empty()
+        matches!(self.source, Source::Nothing { .. }) && self.entries.is_empty()
     }
 
-    /// Tells whether all entries are as they came, to the byte; does not count as access.
+    /// Returns `true` if all entries are as they came, to the byte; does not count as access.
     pub(crate) fn is_as_it_arrived(&self) -> bool {
-        scratch::with(|Scratch { json, .. }| {
-            self.write(json);
-            *json == self.arrived
-        })
+        self.entries.are_as_they_arrived()
     }
 
-    /// Lists the entries with the bytes of JSON that each takes, the largest first.
-    ///
-    /// A key that is no plain name may hold what a visitor typed: its place stands for it.
+    /// Returns each key with the bytes of JSON that its entry takes, the largest first.
     pub(crate) fn sizes(&self) -> Vec<(String, usize)> {
-        let size = |(index, entry): (usize, &Entry)| {
-            let (quoted, value) = (entry.key.get(&self.arrived), entry.value.get(&self.arrived));
-            let key = match str::from_utf8(entry.name(&self.arrived)) {
-                Ok(key) if is_plain_name(key) => key.to_owned(),
-                _ => format!("entry {}", index.saturating_add(1)),
-            };
-            // The colon and the comma count, too.
-            (key, quoted.len().saturating_add(value.len()).saturating_add(2))
-        };
-        let mut sizes: Vec<(String, usize)> = self.entries.iter().enumerate().map(size).collect();
-        sizes.sort_by_key(|(_, size)| Reverse(*size));
-        sizes
+        self.entries.sizes()
     }
 
     /// Notes that what was changed has been written.
@@ -538,8 +468,7 @@ impl Session {
 
     /// Returns the JSON text of an entry; does not count as access.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        let entry = self.entries.get(self.position(key)?)?;
-        Some(entry.value.get(&self.arrived))
+        self.entries.get(key)
     }
 
     fn read_claim(&self) -> Result<Claim, ValueError> {
@@ -547,102 +476,44 @@ impl Session {
         Claim::read(self.text(EXPIRY_KEY)).ok_or(ValueError::WrongType)
     }
 
-    fn position(&self, key: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.name(&self.arrived) == key.as_bytes())
-    }
-
     /// Sets an entry to a text, which cannot fail.
     pub(crate) fn set_text(&mut self, key: &str, text: &str) {
         self.set(key, json::quote(text));
     }
 
-    fn set(&mut self, key: &str, text: String) {
-        let value = Text::Written(text.into_boxed_str());
-        if let Some(entry) = self.position(key).and_then(|index| self.entries.get_mut(index)) {
-            entry.value = value;
-        } else {
-            let key = json::quote(key);
-            let unescaped = unescaped(&key);
-            let key = Text::Written(key.into_boxed_str());
-            self.entries.push(Entry { key, unescaped, value });
-        }
-        self.touch();
-        self.modified = true;
+    fn set(&mut self, key: &str, json: String) {
+        self.change();
+        self.entries.set(key, json);
     }
 
     /// Notes that the response depends on what is in the session.
     fn touch(&self) {
         self.accessed.store(true, Ordering::Relaxed);
     }
-}
 
-/// Returns a key's own characters, if its JSON has escapes.
-fn unescaped(quoted: &str) -> Option<Box<[u8]>> {
-    json::has_escape(quoted).then(|| json::unquote(quoted)).flatten().map(Vec::into_boxed_slice)
-}
-
-fn is_plain_name(key: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.:".contains(&byte);
-    (1..=64).contains(&key.len()) && key.bytes().all(is_plain)
-}
-
-/// Leaves one entry a key: its first place, its last value.
-fn unify(entries: Vec<Entry>, arrived: &str) -> Vec<Entry> {
-    let mut unified: Vec<Entry> = Vec::with_capacity(entries.len());
-    let mut places = HashMap::new();
-    for entry in entries {
-        let place = *places.entry(entry.name(arrived).to_vec()).or_insert(unified.len());
-        match unified.get_mut(place) {
-            Some(first) => first.value = entry.value,
-            None => unified.push(entry),
-        }
+    /// Notes that the session is to be written.
+    fn change(&mut self) {
+        self.touch();
+        self.modified = true;
     }
-    unified
 }
 
-/// Tells whether a name is there twice, or has the same hash as another.
-fn may_have_twice<'a>(
-    mut names: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
-    hashes: &mut HashSet<u64>,
-) -> bool {
-    // Comparing each with each is the fastest for few; hashing stays linear for many.
-    if names.len() > 16 {
-        return !names.all(|name| hashes.insert(hashes.hasher().hash_one(name)));
-    }
-    while let Some(name) = names.next() {
-        if names.clone().any(|other| other == name) {
-            return true;
-        }
-    }
-    false
-}
+impl<'a> IntoIterator for &'a Session {
+    type Item = (&'a str, &'a str);
+    type IntoIter = Iter<'a>;
 
-/// The empty session that stands in for a token that was refused.
-///
-/// ```
-/// use signed_session::{DecodeError, Session};
-///
-/// let session = Session::from(DecodeError::BadSignature);
-/// assert!(session.is_empty());
-/// assert_eq!(session.refused(), Some(&DecodeError::BadSignature));
-/// ```
-impl From<DecodeError> for Session {
-    fn from(reason: DecodeError) -> Self {
-        Self { refused: Some(reason), ..Self::unread(true, true) }
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
     }
 }
 
 impl Clone for Session {
     fn clone(&self) -> Self {
         Self {
-            arrived: self.arrived.clone(),
             entries: self.entries.clone(),
+            source: self.source.clone(),
             accessed: AtomicBool::new(self.is_accessed()),
             modified: self.modified,
-            has_cookie: self.has_cookie,
-            has_key: self.has_key,
-            origin: self.origin,
-            refused: self.refused.clone(),
         }
     }
 }
@@ -652,10 +523,9 @@ impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")
             .field("entries", &self.entries.len())
+            .field("source", &self.source)
             .field("accessed", &self.is_accessed())
             .field("modified", &self.modified)
-            .field("origin", &self.origin)
-            .field("refused", &self.refused)
-            .finish_non_exhaustive()
+            .finish()
     }
 }

@@ -15,11 +15,11 @@ use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::{Choice, ConstantTimeEq};
 use zeroize::Zeroize;
 
-use crate::error::{ConfigError, DecodeError, EncodeError};
+use crate::error::{ConfigError, DecodeError, EncodeError, sure};
 use crate::json;
+use crate::kept;
 use crate::key::Keyring;
 use crate::payload::{self, BASE64, Compress};
-use crate::scratch::{self, Scratch};
 
 /// Signs text, and returns text that was signed.
 ///
@@ -57,6 +57,7 @@ pub struct Signer {
 
 /// The hash under the HMAC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Algorithm {
     /// SHA-256, Django's default; the signature has 43 characters.
     #[default]
@@ -213,7 +214,7 @@ impl Signer {
         value: &T,
         compress: Compress,
     ) -> Result<Vec<u8>, EncodeError> {
-        scratch::with(|Scratch { json, .. }| {
+        kept::with_text(|json| {
             json::append(json, value)?;
             self.start_json(json, compress)
         })
@@ -226,7 +227,7 @@ impl Signer {
         compress: Compress,
     ) -> Result<Vec<u8>, EncodeError> {
         if json.len() > self.max_payload_len {
-            return Err(EncodeError::TooLarge { len: json.len(), limit: self.max_payload_len });
+            return Err(EncodeError::too_large(json.len(), self.max_payload_len));
         }
         let mut token = self.start(payload::max_payload_len(json.len()));
         payload::append(&mut token, json, compress);
@@ -235,7 +236,7 @@ impl Signer {
 
     /// Reads the object from a payload whose signature has been proved.
     pub(crate) fn read_object<T: DeserializeOwned>(&self, value: &str) -> Result<T, DecodeError> {
-        scratch::with(|Scratch { json, .. }| {
+        kept::with_text(|json| {
             payload::read(json, value, self.max_payload_len)?;
             Ok(json::read(json)?)
         })
@@ -261,7 +262,7 @@ impl Signer {
         self.append_separator(&mut token);
         payload::append_base64(&mut token, signature.as_bytes());
         // A text, and what was appended is ASCII.
-        String::from_utf8(token).unwrap_or_default()
+        sure(String::from_utf8(token).ok())
     }
 
     /// Splits off what follows the last separator.
@@ -423,7 +424,7 @@ impl Mac {
     }
 
     fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        sure(self.bytes.get(..self.len))
     }
 }
 

@@ -49,6 +49,7 @@ pub struct TimestampSigner {
 
 /// A value that was signed, when, and by which key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stamped<'t> {
     /// The value.
     pub value: &'t str,

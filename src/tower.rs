@@ -2,7 +2,9 @@
 //!
 //! Feature `tower`.
 
+use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -27,10 +29,34 @@ use crate::manager::SessionManager;
 ///
 /// # Examples
 ///
+/// With axum:
+///
+#[cfg_attr(feature = "axum", doc = "```")]
+#[cfg_attr(not(feature = "axum"), doc = "```ignore")]
+/// use axum::{Router, routing::get};
+/// use signed_session::{
+///     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionLayer, SessionManager, ValueError,
+/// };
+///
+/// async fn visits(session: SessionHandle) -> Result<String, ValueError> {
+///     let visits = session.get::<u32>("visits")?.unwrap_or(0) + 1;
+///     session.insert("visits", visits)?;
+///     Ok(format!("You were here {visits} times."))
+/// }
+///
+/// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
+/// let app: Router = Router::new().route("/", get(visits)).layer(SessionLayer::new(manager));
+/// # Ok::<(), signed_session::ConfigError>(())
+/// ```
+///
+/// With any other service:
+///
 /// ```
 /// use http::{Request, Response, header::SET_COOKIE};
-/// use signed_session::tower::SessionLayer;
-/// use signed_session::{CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager};
+/// use signed_session::{
+///     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionLayer, SessionManager,
+/// };
 /// use tower::{ServiceBuilder, ServiceExt, service_fn};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
@@ -41,7 +67,7 @@ use crate::manager::SessionManager;
 ///
 /// let service = ServiceBuilder::new().layer(SessionLayer::new(manager)).service(service_fn(
 ///     |request: Request<String>| async move {
-///         let session = request.extensions().get::<SessionHandle>().unwrap();
+///         let session: SessionHandle = SessionHandle::from_extensions(request.extensions()).unwrap();
 ///         session.insert("user_id", 42)?;
 ///         Ok::<_, signed_session::ValueError>(Response::new("hello".to_owned()))
 ///     },
@@ -51,43 +77,103 @@ use crate::manager::SessionManager;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct SessionLayer {
+pub struct SessionLayer<M = ()> {
     manager: Arc<SessionManager>,
+    marker: PhantomData<fn() -> M>,
 }
 
+// Only for `()`: the default of a type parameter is not used to infer it.
 impl SessionLayer {
-    /// Makes a layer, and logs a warning for each weak secret.
+    /// Creates a layer for the only session of a request, and logs a warning for each weak secret.
+    ///
+    /// A second session in the same request needs a [`marked`](Self::marked) layer.
     #[must_use]
     pub fn new(manager: SessionManager) -> Self {
+        Self::marked(manager)
+    }
+
+    /// Creates a layer for one of several sessions: handlers take a `SessionHandle<M>`.
+    ///
+    /// `M` is a type that stands for the session, and is never created. The sessions of a request
+    /// need different markers, and their managers different cookie names. Logs a warning for each
+    /// weak secret.
+    ///
+    /// # Examples
+    ///
+    #[cfg_attr(feature = "axum", doc = "```")]
+    #[cfg_attr(not(feature = "axum"), doc = "```ignore")]
+    /// use axum::{Router, routing::get};
+    /// use signed_session::{
+    ///     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionLayer, SessionManager,
+    /// };
+    ///
+    /// struct Admin;
+    ///
+    /// async fn page(visitor: SessionHandle, admin: SessionHandle<Admin>) -> &'static str {
+    ///     if admin.contains_key("admin_id") { "welcome back" } else { "who are you?" }
+    /// }
+    ///
+    /// let shop = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let office = Keyring::new("example-only-a-wholly-different-passphrase")?;
+    /// let visitors = SessionManager::new(SessionCodec::new(&shop), CookieOptions::new("shop")?);
+    /// let admins = SessionManager::new(SessionCodec::new(&office), CookieOptions::new("office")?);
+    /// let app: Router = Router::new()
+    ///     .route("/", get(page))
+    ///     .layer(SessionLayer::new(visitors))
+    ///     .layer(SessionLayer::marked::<Admin>(admins));
+    /// # Ok::<(), signed_session::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn marked<M>(manager: SessionManager) -> SessionLayer<M> {
         handle::warn_of_weak_secrets(&manager);
-        Self { manager: Arc::new(manager) }
+        SessionLayer { manager: Arc::new(manager), marker: PhantomData }
     }
 }
 
-impl<S> Layer<S> for SessionLayer {
-    type Service = SessionService<S>;
+impl<M, S> Layer<S> for SessionLayer<M> {
+    type Service = SessionService<S, M>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SessionService { inner, manager: Arc::clone(&self.manager) }
+        SessionService { inner, layer: self.clone() }
     }
 }
 
-/// A service whose requests have a session; [`SessionLayer`] makes it.
-#[derive(Clone, Debug)]
-pub struct SessionService<S> {
-    inner: S,
-    manager: Arc<SessionManager>,
+// By hand, as `derive` would ask the same of the marker.
+impl<M> Clone for SessionLayer<M> {
+    fn clone(&self) -> Self {
+        Self { manager: Arc::clone(&self.manager), marker: PhantomData }
+    }
 }
 
-impl<S, B, R> Service<Request<B>> for SessionService<S>
+impl<M> fmt::Debug for SessionLayer<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionLayer").finish_non_exhaustive()
+    }
+}
+
+/// A service whose requests have a session.
+///
+/// Created by [`SessionLayer`].
+#[derive(Debug)]
+pub struct SessionService<S, M = ()> {
+    inner: S,
+    layer: SessionLayer<M>,
+}
+
+impl<S: Clone, M> Clone for SessionService<S, M> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), layer: self.layer.clone() }
+    }
+}
+
+impl<S, B, R, M: 'static> Service<Request<B>> for SessionService<S, M>
 where
     S: Service<Request<B>, Response = Response<R>>,
     R: Default,
 {
     type Response = S::Response;
     type Error = S::Error;
-    type Future = ResponseFuture<S::Future>;
+    type Future = SessionFuture<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(context)
@@ -95,23 +181,24 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let cookies = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let handle = SessionHandle::new(&self.manager, cookies);
-        request.extensions_mut().insert(handle.clone());
-        ResponseFuture { inner: self.inner.call(request), handle }
+        let handle: SessionHandle<M> = SessionHandle::new(&self.layer.manager, cookies);
+        let unmarked = handle.unmarked();
+        request.extensions_mut().insert(handle);
+        SessionFuture { inner: self.inner.call(request), handle: unmarked }
     }
 }
 
 pin_project! {
-    /// The response to come of a [`SessionService`].
+    /// The future response of a [`SessionService`].
     #[derive(Debug)]
-    pub struct ResponseFuture<F> {
+    pub struct SessionFuture<F> {
         #[pin]
         inner: F,
         handle: SessionHandle,
     }
 }
 
-impl<F, R, E> Future for ResponseFuture<F>
+impl<F, R, E> Future for SessionFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
     R: Default,

@@ -14,17 +14,18 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::COOKIE;
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{App, Error, HttpResponse, test, web};
-use signed_session::actix::SessionMiddleware;
-use signed_session::django::{Level, Message, MessageStorage};
+use signed_session::django::{Level, Message, MessageStorage, MessagesError};
 use signed_session::{
-    CookieOptions, EncodeError, Keyring, MissingSession, SessionCodec, SessionHandle,
-    SessionManager, ValueError,
+    CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, SessionMiddleware,
+    ValueError,
 };
 use support::web::{Answer, codec, cookie, logged, manager};
 
 mod support;
 
 const MARK: &str = "planted";
+
+const MISSING: &str = "there is no session middleware around this handler";
 
 /// Returns the answer to a request of a visitor whose session has one entry, and what was logged.
 fn ask<T, B>(app: App<T>, cookie: &str) -> (Result<Answer, Error>, Vec<String>)
@@ -64,7 +65,7 @@ fn without_a_middleware_the_answer_is_a_bare_500_and_the_log_says_why() {
     let answer = answer.unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     answer.assert_no_trace();
-    assert_eq!(log, [format!("ERROR a session could not be used reason={MissingSession}")]);
+    assert_eq!(log, [format!("ERROR a session could not be used reason={MISSING}")]);
 }
 
 #[test]
@@ -85,7 +86,7 @@ fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
 
 #[test]
 fn messages_that_cannot_be_left_are_a_bare_500_that_shows_nothing_of_them() {
-    async fn page(mut session: SessionHandle) -> Result<&'static str, EncodeError> {
+    async fn page(mut session: SessionHandle) -> Result<&'static str, MessagesError> {
         session.insert("_messages", 1)?;
         let mut messages = MessageStorage::session().load(["a=b"]);
         messages.add(Message::new(Level::INFO, "planted"));
@@ -207,10 +208,10 @@ fn weak_secrets_are_warned_of_once_a_middleware_however_many_workers() {
     assert_eq!(
         log,
         [
-            "WARN a session secret is weak index=0 weakness=Short",
-            "WARN a session secret is weak index=0 weakness=Sample",
-            "WARN a session secret is weak index=1 weakness=Short",
-            "WARN a session secret is weak index=1 weakness=DjangoInsecure",
+            "WARN a session secret is weak index=0 weakness=has fewer than 32 bytes, and can be guessed",
+            "WARN a session secret is weak index=0 weakness=begins example-only-: it is a sample that everybody knows",
+            "WARN a session secret is weak index=1 weakness=has fewer than 32 bytes, and can be guessed",
+            "WARN a session secret is weak index=1 weakness=begins django-insecure-: it was made for development",
         ]
     );
     for _worker in 0..3 {

@@ -103,8 +103,8 @@ fn a_token_that_is_refused_for_its_outside_allocates_nothing() {
     let expire = || stamper.unsign_object_at::<u8>(&expired, age, in_a_month).unwrap_err();
     assert!(matches!(expire(), DecodeError::Expired { .. }));
     assert_eq!(count(expire), 0);
-    let strict = codec.clone().not_before(NOW);
-    assert!(matches!(strict.decode_at(old, NOW), Err(DecodeError::Revoked { .. })));
+    let strict = codec.clone().refuse_signed_before(NOW);
+    assert!(matches!(strict.decode_at(old, NOW), Err(DecodeError::SignedTooEarly { .. })));
     assert_eq!(count(|| strict.decode_at(old, NOW).unwrap_err()), 0);
     assert_eq!(count(|| strict.decode_as_at::<K3>(old, NOW).map(drop).unwrap_err()), 0);
 }

@@ -72,7 +72,7 @@ fn a_login_is_read_again_and_says_which_key_matched() {
     let old = Keyring::new("test-secret-key-of-last-year").unwrap();
     let mut session = Session::new();
     AuthUser::new(&old, 42, BACKEND, PASSWORD).login(&mut session, |_| false);
-    let user = AuthUser::of(&session).unwrap().unwrap();
+    let user = AuthUser::from_session(&session).unwrap().unwrap();
     assert_eq!((user.id(), user.backend()), ("42", BACKEND));
     assert_eq!(user.verify(&old, PASSWORD), Some(0));
     let rotated = ring()
@@ -107,7 +107,7 @@ fn every_other_spelling_of_the_hash_is_refused() {
     for spelling in spellings {
         let mut session = logged_in(1);
         session.insert("_auth_user_hash", &spelling).unwrap();
-        let user = AuthUser::of(&session).unwrap().unwrap();
+        let user = AuthUser::from_session(&session).unwrap().unwrap();
         assert_eq!(user.verify(&ring(), PASSWORD), None, "{spelling}");
     }
 }
@@ -142,10 +142,11 @@ fn what_is_there_and_malformed_is_an_error_and_what_is_absent_is_nobody() {
         let mut session = logged_in(1);
         let value: Box<serde_json::value::RawValue> = serde_json::from_str(json).unwrap();
         session.insert(key, value).unwrap();
-        let found = AuthUser::of(&session).map(|user| user.map(|user| user.id().to_owned()));
+        let found =
+            AuthUser::from_session(&session).map(|user| user.map(|user| user.id().to_owned()));
         assert_eq!(found, expected.map(|id| id.map(str::to_owned)), "{key}: {json}");
         if key == "_auth_user_hash" && found.is_ok() {
-            let user = AuthUser::of(&session).unwrap().unwrap();
+            let user = AuthUser::from_session(&session).unwrap().unwrap();
             assert_eq!(user.verify(&ring(), PASSWORD), None, "{json}");
         }
     }
@@ -154,11 +155,11 @@ fn what_is_there_and_malformed_is_an_error_and_what_is_absent_is_nobody() {
     {
         let mut session = logged_in(1);
         assert!(session.remove(key));
-        let found = AuthUser::of(&session).unwrap();
+        let found = AuthUser::from_session(&session).unwrap();
         assert_eq!(found.is_none(), is_nobody, "{key}");
         assert_eq!(found.and_then(|user| user.verify(&ring(), PASSWORD)), None, "{key}");
     }
-    assert!(AuthUser::of(&Session::new()).unwrap().is_none());
+    assert!(AuthUser::from_session(&Session::new()).unwrap().is_none());
 }
 
 #[test]
@@ -232,7 +233,7 @@ fn d19_a_user_without_a_hash_is_the_same_by_the_id_alone() {
     // As of a user model without a password.
     let mut session = logged_in(1);
     session.insert("_auth_user_hash", "").unwrap();
-    let user = AuthUser::of(&session).unwrap().unwrap();
+    let user = AuthUser::from_session(&session).unwrap().unwrap();
     for mut session in [session, logged_in(1)] {
         user.login(&mut session, |_| false);
         assert_eq!(session.get("cart"), Ok(Some(vec!["apples".to_owned()])));
@@ -257,7 +258,7 @@ fn a_login_drops_the_csrf_secret_whoever_had_the_session() {
 fn resuming_leaves_stamps_anew_or_ends_the_session() {
     let resume = |ring: &Keyring, password: &str| {
         let mut session = logged_in(1);
-        let user = AuthUser::of(&session).unwrap().unwrap();
+        let user = AuthUser::from_session(&session).unwrap().unwrap();
         (user.resume(&mut session, ring, password), session)
     };
     let (matched, session) = resume(&ring(), PASSWORD);
@@ -268,7 +269,7 @@ fn resuming_leaves_stamps_anew_or_ends_the_session() {
     let (matched, session) = resume(&rotated, PASSWORD);
     assert_eq!((matched, session.is_modified(), session.len()), (Some(1), true, 4));
     // Now the retired key may go.
-    let user = AuthUser::of(&session).unwrap().unwrap();
+    let user = AuthUser::from_session(&session).unwrap().unwrap();
     assert_eq!(user.verify(&new, PASSWORD), Some(0));
 
     for (ring, password) in [(&ring(), "changed since"), (&new, PASSWORD)] {
@@ -280,10 +281,10 @@ fn resuming_leaves_stamps_anew_or_ends_the_session() {
 #[test]
 fn who_changes_the_password_stays_and_other_sessions_end() {
     let (mut here, mut there) = (logged_in(1), logged_in(1));
-    let user = AuthUser::of(&here).unwrap().unwrap();
-    user.restamp(&mut here, &ring(), "the new one");
+    let user = AuthUser::from_session(&here).unwrap().unwrap();
+    user.rebind(&mut here, &ring(), "the new one");
     for (session, matched) in [(&mut here, Some(0)), (&mut there, None)] {
-        let user = AuthUser::of(session).unwrap().unwrap();
+        let user = AuthUser::from_session(session).unwrap().unwrap();
         assert_eq!(user.resume(session, &ring(), "the new one"), matched);
     }
     assert_eq!((here.len(), there.len()), (4, 0));
@@ -294,7 +295,7 @@ fn a_logout_leaves_nothing() {
     let mut session = logged_in(1);
     django::logout(&mut session);
     assert!(session.is_empty() && session.is_modified());
-    assert!(AuthUser::of(&session).unwrap().is_none());
+    assert!(AuthUser::from_session(&session).unwrap().is_none());
 }
 
 #[test]

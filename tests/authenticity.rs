@@ -322,7 +322,7 @@ fn of_several_faults_the_one_that_stands_first_in_the_list_of_errors_is_told() {
         (DecodeError::BadSignature, 0, session_token(ANOTHER, "!", "-1")),
         (DecodeError::BadTimestamp, 0, session_token(SECRET, "!", "-1")),
         (DecodeError::NotYetValid { signed_at: at(1_700_001_000) }, 9000, genuine("!", -1000)),
-        (DecodeError::Revoked { signed_at }, -99, genuine("!", 100)),
+        (DecodeError::SignedTooEarly { signed_at }, -99, genuine("!", 100)),
         (DecodeError::Expired { signed_at, age }, -100, genuine("!", 100)),
         (DecodeError::Base64, 0, genuine(&(torn(zlib_payload(&[0xFF; 999])) + "!"), 0)),
         (DecodeError::Zlib, 0, genuine(&torn(zlib_payload(&[0xFF; 100])), 0)),
@@ -333,7 +333,7 @@ fn of_several_faults_the_one_that_stands_first_in_the_list_of_errors_is_told() {
         (DecodeError::WrongType, 0, genuine(&plain_payload("{\"count\":\"many\"}"), 0)),
     ];
     for (expected, not_before, token) in ladder {
-        let codec = base.clone().not_before(noon() + time::Duration::seconds(not_before));
+        let codec = base.clone().refuse_signed_before(noon() + time::Duration::seconds(not_before));
         let counts = codec.decode_as_at::<BTreeMap<String, u32>>(&token, noon());
         assert_eq!(counts.unwrap_err(), expected);
         match codec.decode_at(&token, noon()) {

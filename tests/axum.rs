@@ -11,15 +11,16 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use axum::routing::get;
 use http_body_util::BodyExt as _;
-use signed_session::django::{Level, Message, MessageStorage};
-use signed_session::tower::SessionLayer;
-use signed_session::{EncodeError, MissingSession, SessionHandle, ValueError};
+use signed_session::django::{Level, Message, MessageStorage, MessagesError};
+use signed_session::{SessionHandle, SessionLayer, ValueError};
 use support::web::{Answer, cookie, logged, manager};
 use tower::ServiceExt as _;
 
 mod support;
 
 const MARK: &str = "planted";
+
+const MISSING: &str = "there is no session middleware around this handler";
 
 /// Returns the answer to a request of a visitor whose session has one entry, and what was logged.
 fn ask(app: Router) -> (Answer, Vec<String>) {
@@ -47,7 +48,7 @@ fn without_a_layer_the_answer_is_a_bare_500_and_the_log_says_why() {
     let (answer, log) = ask(Router::new().route("/", get(page)));
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     answer.assert_no_trace();
-    assert_eq!(log, [format!("ERROR a session could not be used reason={MissingSession}")]);
+    assert_eq!(log, [format!("ERROR a session could not be used reason={MISSING}")]);
 }
 
 #[test]
@@ -66,7 +67,7 @@ fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
 
 #[test]
 fn messages_that_cannot_be_left_are_a_bare_500_that_shows_nothing_of_them() {
-    async fn page(mut session: SessionHandle) -> Result<&'static str, EncodeError> {
+    async fn page(mut session: SessionHandle) -> Result<&'static str, MessagesError> {
         session.insert("_messages", 1)?;
         let mut messages = MessageStorage::session().load(["a=b"]);
         messages.add(Message::new(Level::INFO, "planted"));

@@ -64,6 +64,12 @@ fn session_of(text: &str) -> Session {
 
 // Limits are exact, and the same for writing and reading.
 
+/// What the one entry of a session takes: its key and value, a colon and a comma.
+fn sizes(session: &Session) -> Vec<(String, usize)> {
+    // The object has braces, of which the comma is the length of one.
+    vec![("a".to_owned(), session.to_json().len() - 1)]
+}
+
 #[test]
 fn a_token_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
     for compress in [Compress::Never, Compress::IfShorter] {
@@ -79,7 +85,7 @@ fn a_token_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
         let limit = len - 1;
         let short = codec.max_token_len(limit);
         let refused = short.encode_at(&session, noon()).unwrap_err();
-        assert_eq!(refused, EncodeError::TooLong { len, limit });
+        assert_eq!(refused, EncodeError::TooLarge { len, limit, entries: sizes(&session) });
         let refused = short.decode_at(&token, noon()).unwrap_err();
         assert_eq!(refused, DecodeError::TooLong { len, limit });
         let refused = short.decode_as_at::<BTreeMap<String, String>>(&token, noon()).unwrap_err();
@@ -103,8 +109,10 @@ fn json_of_exactly_the_limit_passes_and_one_byte_more_does_not() {
         assert_eq!(enough.decode_at(&token, noon()).unwrap().len(), 1);
 
         let short = codec.max_payload_len(999);
-        let too_large = EncodeError::TooLarge { len: 1000, limit: 999 };
+        let (len, limit) = (1000, 999);
+        let too_large = EncodeError::TooLarge { len, limit, entries: sizes(&session) };
         assert_eq!(short.encode_at(&session, noon()).unwrap_err(), too_large);
+        let too_large = EncodeError::TooLarge { len, limit, entries: Vec::new() };
         assert_eq!(short.encode_as_at(&typed, noon()).unwrap_err(), too_large);
         let too_large = DecodeError::TooLarge { limit: 999 };
         assert_eq!(short.decode_at(&token, noon()).unwrap_err(), too_large);
@@ -127,7 +135,8 @@ fn unless_told_otherwise_a_token_has_4096_bytes_and_its_json_65536() {
     let session = codec.decode_at(&token, noon()).unwrap();
     assert_eq!(session.get::<String>("a"), Ok(Some(most)));
     let refused = codec.encode_at(&session_of(&more), noon()).unwrap_err();
-    assert_eq!(refused, EncodeError::TooLarge { len: 65_537, limit: 65_536 });
+    let entries = sizes(&session_of(&more));
+    assert_eq!(refused, EncodeError::TooLarge { len: 65_537, limit: 65_536, entries });
     let token = roomy().encode_at(&session_of(&more), noon()).unwrap();
     assert_eq!(
         codec.decode_at(&token, noon()).unwrap_err(),
@@ -147,7 +156,7 @@ fn an_object_has_the_same_limit_when_it_is_signed_and_when_it_is_read() {
         let stamped = timed(1000).sign_object_at(&text, compress, noon()).unwrap();
         assert_eq!(timed(1000).unsign_object::<String>(&stamped, None).as_ref(), Ok(&text));
 
-        let too_large = EncodeError::TooLarge { len: 1000, limit: 999 };
+        let too_large = EncodeError::TooLarge { len: 1000, limit: 999, entries: Vec::new() };
         assert_eq!(plain(999).sign_object(&text, compress).unwrap_err(), too_large);
         let refused = timed(999).sign_object_at(&text, compress, noon()).unwrap_err();
         assert_eq!(refused, too_large);
@@ -212,7 +221,7 @@ fn limits_of_nothing_and_of_everything_overflow_nothing() {
     assert_eq!(all.unsign_object::<String>(&token).as_deref(), Ok("text"));
     let none = Signer::new(&ring(), "purpose").max_payload_len(0);
     let refused = none.sign_object("text", Compress::IfShorter).unwrap_err();
-    assert_eq!(refused, EncodeError::TooLarge { len: 6, limit: 0 });
+    assert_eq!(refused, EncodeError::TooLarge { len: 6, limit: 0, entries: Vec::new() });
     assert_eq!(none.unsign_object::<String>(&token), Err(DecodeError::TooLarge { limit: 0 }));
     // The empty string is no zlib stream of no bytes, nor JSON.
     assert_eq!(roomy().decode_at(&signed(""), noon()).unwrap_err(), DecodeError::Json);
@@ -250,7 +259,7 @@ proptest! {
             }
             // Each meets its own first check.
             (
-                Err(EncodeError::TooLarge { .. } | EncodeError::TooLong { .. }),
+                Err(EncodeError::TooLarge { .. }),
                 Err(DecodeError::TooLarge { .. } | DecodeError::TooLong { .. }),
             ) => prop_assert!(near_payload < 0 || near_token < 0),
             _ => prop_assert!(false, "{:?} but {:?}", written, read),
@@ -749,7 +758,7 @@ fn refusing_cookies_takes_no_more_heap_for_many_or_for_long_ones() {
         [b"sessionid=".to_vec(), vec![b';'; 1 << 20]].concat(),
     ] {
         let used = measured(|| {
-            assert!(manager.load_at([&header], noon()).refused().is_none_or(|e| !e.is_authentic()));
+            assert!(manager.load_at([&header], noon()).refusal().is_none_or(|e| !e.is_authentic()));
         });
         assert!(used.bytes_max <= 1024, "{} bytes of header: {used:?}", header.len());
     }
@@ -916,7 +925,8 @@ fn no_moment_and_no_duration_makes_encoding_or_decoding_panic() {
         for (limit, not_before) in SPANS.into_iter().zip(moments()) {
             for rule in [ExpiryRule::Enforce, ExpiryRule::Shorter, ExpiryRule::Django] {
                 let codec = roomy().expiry_rule(rule).max_age(limit).max_clock_skew(limit);
-                let limited = codec.clone().absolute_max_age(limit).not_before(not_before);
+                let limited =
+                    codec.clone().absolute_max_age(limit).refuse_signed_before(not_before);
                 for codec in [codec, limited] {
                     for token in &tokens {
                         read += usize::from(codec.decode_at(token, now).is_ok());

@@ -165,7 +165,7 @@ fn name_and_value_have_4096_bytes_at_most() {
         let cookie = options(name).cookie(&most, None, at(0)).unwrap();
         assert_eq!(read_back(&cookie).value, most);
         let refused = options(name).cookie(&(most + "v"), None, at(0)).unwrap_err();
-        assert_eq!(refused, EncodeError::TooLong { len: 4097, limit: 4096 });
+        assert_eq!(refused, EncodeError::TooLarge { len: 4097, limit: 4096, entries: Vec::new() });
     }
 }
 

@@ -9,9 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::ser::Error as _;
+use signed_session::django::SettingsError;
 use signed_session::{
     Algorithm, Compress, ConfigError, CookieOptions, DecodeError, EncodeError, Keyring, Session,
-    SessionCodec, Signer, TimestampSigner, ValueError, django,
+    SessionCodec, SessionManager, Signer, TimestampSigner, ValueError, django,
 };
 use time::OffsetDateTime;
 
@@ -42,9 +43,9 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 16] {
             "the token was signed in the future, at 1700000000 (Unix seconds)",
         ),
         (
-            DecodeError::Revoked { signed_at },
+            DecodeError::SignedTooEarly { signed_at },
             true,
-            "the token was signed before tokens were revoked, at 1700000000 (Unix seconds)",
+            "the token was signed before tokens are accepted, at 1700000000 (Unix seconds)",
         ),
         (
             DecodeError::Expired { signed_at, age },
@@ -66,7 +67,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 16] {
     ]
 }
 
-fn encode_errors() -> [(EncodeError, &'static str); 10] {
+fn encode_errors() -> [(EncodeError, &'static str); 9] {
     let limits = (5000, 4096);
     [
         (EncodeError::Value(ValueError::WrongType), "the entry is not of the type asked for"),
@@ -78,22 +79,18 @@ fn encode_errors() -> [(EncodeError, &'static str); 10] {
         (EncodeError::NotAnObject, "a session must be a JSON object"),
         (EncodeError::BadExpiry, "the session's own expiry could not be read back"),
         (
-            EncodeError::TooLarge { len: limits.0, limit: limits.1 },
-            "the payload has 5000 bytes, more than the limit of 4096",
+            EncodeError::TooLarge { len: limits.0, limit: limits.1, entries: Vec::new() },
+            "the encoded size would be 5000 bytes, more than the limit of 4096",
         ),
         (EncodeError::BadTimestamp, "a token cannot be dated before 1970 or past the year 9999"),
-        (
-            EncodeError::TooLong { len: limits.0, limit: limits.1 },
-            "the token or cookie has 5000 bytes, more than the limit of 4096",
-        ),
         (EncodeError::CookieValue, "the value holds a character that no cookie may hold"),
         (
-            EncodeError::Oversized {
+            EncodeError::TooLarge {
                 len: limits.0,
                 limit: limits.1,
                 entries: vec![("cart".into(), 4100), ("user_id".into(), 12), ("entry 3".into(), 9)],
             },
-            "the session has 5000 bytes, more than the limit of 4096; \
+            "the encoded size would be 5000 bytes, more than the limit of 4096; \
              in JSON cart takes 4100, user_id takes 12, entry 3 takes 9",
         ),
     ]
@@ -107,37 +104,43 @@ fn value_errors() -> [(ValueError, &'static str); 3] {
     ]
 }
 
-fn config_errors() -> [(ConfigError, &'static str); 12] {
+fn config_errors() -> [(ConfigError, &'static str); 6] {
     [
         (ConfigError::EmptySecret, "a secret is empty or only white space"),
         (ConfigError::UnsafeSeparator, "the separator could occur in a signature"),
         (ConfigError::CookieName, "the cookie's name is not a token of 1 to 256 characters"),
         (ConfigError::CookiePath, "the cookie's path is not an absolute path in printable ASCII"),
         (ConfigError::CookieDomain, "the cookie's domain is not a host name"),
-        (ConfigError::HostPrefix, "a __Host- cookie has the path / and no domain"),
-        (ConfigError::SettingsJson, "the settings are not a JSON object"),
-        (ConfigError::UnknownSetting, "a setting is none of those that are used here"),
+        (ConfigError::HostPrefix, "a __Host- cookie must have path / and no domain"),
+    ]
+}
+
+fn settings_errors() -> [(SettingsError, &'static str); 7] {
+    [
+        (SettingsError::NotAnObject, "the settings are not a JSON object"),
+        (SettingsError::Unknown, "the name is not among the settings that are used here"),
         (
-            ConfigError::Setting { name: "SECRET_KEY" },
-            "the setting SECRET_KEY is missing or none of the values that Django takes for it",
+            SettingsError::Value { name: "SECRET_KEY" },
+            "the setting SECRET_KEY is missing, or Django does not take its value",
         ),
         (
-            ConfigError::SessionEngine,
+            SettingsError::SessionEngine,
             "the sessions are not in a signed cookie: set Django's SESSION_ENGINE to \
              django.contrib.sessions.backends.signed_cookies, or read what is stored with \
              django::stored_session_codec",
         ),
         (
-            ConfigError::SessionSerializer,
+            SettingsError::SessionSerializer,
             "the sessions are not JSON: set Django's SESSION_SERIALIZER to \
-             django.contrib.sessions.serializers.JSONSerializer, for only Python reads what is \
-             pickled",
+             django.contrib.sessions.serializers.JSONSerializer, because only Python reads \
+             what is pickled",
         ),
         (
-            ConfigError::MessageStorage,
-            "the messages are in no storage of Django's: set its MESSAGE_STORAGE to \
+            SettingsError::MessageStorage,
+            "the messages are not in one of Django's storages: set its MESSAGE_STORAGE to \
              django.contrib.messages.storage.fallback.FallbackStorage",
         ),
+        (SettingsError::Config(ConfigError::EmptySecret), "a secret is empty or only white space"),
     ]
 }
 
@@ -150,6 +153,7 @@ fn every_error_says_what_is_written_here() {
     lines.extend(encode_errors().map(|(error, message)| (error.to_string(), message)));
     lines.extend(value_errors().map(|(error, message)| (error.to_string(), message)));
     lines.extend(config_errors().map(|(error, message)| (error.to_string(), message)));
+    lines.extend(settings_errors().map(|(error, message)| (error.to_string(), message)));
     for (said, message) in &lines {
         assert_eq!(said, message);
         // One line in lower case that goes on after `error: `, for a log in ASCII.
@@ -162,7 +166,8 @@ fn every_error_says_what_is_written_here() {
 #[test]
 fn the_lists_of_this_file_leave_no_error_out() {
     // A variant that is added shows in the source and not here.
-    let source = include_str!("../src/error.rs");
+    let source =
+        [include_str!("../src/error.rs"), include_str!("../src/django/settings.rs")].concat();
     let listed = |name: &str| {
         let body = source.split(&format!("pub enum {name} {{\n")).nth(1).unwrap();
         let body = body.split("\n}").next().unwrap();
@@ -172,10 +177,11 @@ fn the_lists_of_this_file_leave_no_error_out() {
         variants.count()
     };
     assert_eq!(listed("DecodeError"), decode_errors().len());
-    // A `Value` is there once for each of its own kind.
-    assert_eq!(listed("EncodeError") - 1 + value_errors().len(), encode_errors().len());
+    // A `Value` is there once for each of its own kind, and `TooLarge` with and without entries.
+    assert_eq!(listed("EncodeError") + value_errors().len(), encode_errors().len());
     assert_eq!(listed("ValueError"), value_errors().len());
     assert_eq!(listed("ConfigError"), config_errors().len());
+    assert_eq!(listed("SettingsError"), settings_errors().len());
 }
 
 #[test]
@@ -196,6 +202,7 @@ fn every_error_can_be_boxed_sent_cloned_and_compared() {
     encode_errors().iter().for_each(|(error, _)| check(error));
     value_errors().iter().for_each(|(error, _)| check(error));
     config_errors().iter().for_each(|(error, _)| check(error));
+    settings_errors().iter().for_each(|(error, _)| check(error));
 }
 
 #[test]
@@ -298,7 +305,9 @@ fn nothing_that_holds_a_key_or_a_visitor_s_data_shows_it_in_debug() {
     assert_clean("a session that arrived", &session);
     let shown = format!("{session:?}");
     assert!(shown.starts_with("Session") && shown.contains("entries: 1"), "{shown}");
-    let refused = Session::from(codec.decode_at(MARK, noon()).unwrap_err());
+    let manager = SessionManager::new(codec, CookieOptions::new("sessionid").unwrap());
+    let refused = manager.load_at([&format!("sessionid={MARK}")], noon());
+    assert_eq!(refused.refusal(), Some(&DecodeError::Malformed));
     assert_clean("a session that was refused", &refused);
 }
 
@@ -348,8 +357,8 @@ fn no_refusal_of_a_token_carries_any_of_it() {
         "TooLarge",
         &small.decode_at(&json("{\"a\":\"MARK\"}"), noon()).unwrap_err(),
     );
-    let revoked = codec.not_before(noon() + Duration::from_secs(1));
-    assert_clean_error("Revoked", &revoked.decode_at(&json("{}"), noon()).unwrap_err());
+    let revoked = codec.refuse_signed_before(noon() + Duration::from_secs(1));
+    assert_clean_error("SignedTooEarly", &revoked.decode_at(&json("{}"), noon()).unwrap_err());
 }
 
 /// A value whose own error tells what it should not.
@@ -382,10 +391,20 @@ fn no_error_about_a_value_carries_any_of_it() {
     assert_eq!(unserializable, EncodeError::Value(ValueError::Unserializable));
     assert_clean_error("sign_object", &unserializable);
     let too_large = signer.sign_object(MARK, Compress::Never).unwrap_err();
-    assert_eq!(too_large, EncodeError::TooLarge { len: MARK.len() + 2, limit: 10 });
+    assert_eq!(
+        too_large,
+        EncodeError::TooLarge { len: MARK.len() + 2, limit: 10, entries: Vec::new() }
+    );
     assert_clean_error("sign_object", &too_large);
+    // It names a key only if that is a plain identifier.
+    let mut session = Session::new();
+    session.insert("user", MARK).unwrap();
+    session.insert(&format!("{MARK} "), MARK).unwrap();
     let too_long = codec.encode_at(&session, noon()).unwrap_err();
-    assert!(matches!(too_long, EncodeError::TooLong { limit: 20, .. }));
+    let EncodeError::TooLarge { limit: 20, entries, .. } = &too_long else {
+        panic!("{too_long:?}")
+    };
+    assert_eq!(entries.iter().map(|(key, _)| key).collect::<Vec<_>>(), ["entry 2", "user"]);
     assert_clean_error("encode", &too_long);
     assert_eq!(codec.encode_as_at(MARK, noon()), Err(EncodeError::NotAnObject));
     let entries = BTreeMap::from([("_session_expiry", MARK)]);

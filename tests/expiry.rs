@@ -263,14 +263,17 @@ fn a_stamp_in_the_future_passes_within_the_skew_and_always_for_django() {
 #[test]
 fn not_before_signs_everyone_out_as_of_a_moment() {
     let token = token_of("{}");
-    let revoked = Err(DecodeError::Revoked { signed_at: SIGNED });
+    let revoked = Err(DecodeError::SignedTooEarly { signed_at: SIGNED });
     for rule in RULES {
         let codec = codec().expiry_rule(rule);
-        assert_eq!(verdict(&codec.clone().not_before(SIGNED), &token, SIGNED), Ok(()));
+        assert_eq!(verdict(&codec.clone().refuse_signed_before(SIGNED), &token, SIGNED), Ok(()));
         let later = SIGNED + Duration::from_secs(1);
-        assert_eq!(verdict(&codec.clone().not_before(later), &token, later), revoked);
+        assert_eq!(verdict(&codec.clone().refuse_signed_before(later), &token, later), revoked);
         // Revoked is told even of what has expired too: "expired" means that nothing else is wrong.
-        assert_eq!(verdict(&codec.not_before(later), &token, SIGNED + 100 * DAY), revoked);
+        assert_eq!(
+            verdict(&codec.refuse_signed_before(later), &token, SIGNED + 100 * DAY),
+            revoked
+        );
     }
 }
 

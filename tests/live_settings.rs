@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use signed_session::django::{DjangoSettings, Level, Message};
-use signed_session::{ConfigError, SessionCodec};
+use signed_session::SessionCodec;
+use signed_session::django::{DjangoSettings, Level, Message, SettingsError};
 use support::django::{Django, environments};
 
 /// The line as it stands in the documentation of `DjangoSettings::from_json`, and in the guide.
@@ -91,7 +91,7 @@ fn a_new_project_s_sessions_are_in_the_database_and_the_answer_says_what_to_do()
     for django in environments() {
         let folder = project(&django, "new", "");
         let settings = DjangoSettings::from_json(&printed(&django, &folder)).unwrap();
-        assert_eq!(settings.session_manager().err(), Some(ConfigError::SessionEngine));
+        assert_eq!(settings.session_manager().err(), Some(SettingsError::SessionEngine));
     }
 }
 
@@ -123,7 +123,7 @@ MESSAGE_TAGS = {40: 'danger'}
         let theirs = session_of(&django, &folder);
         let pair = theirs.split(';').next().unwrap();
         let mut session = manager.load([pair]);
-        assert_eq!(session.get("who"), Ok(Some("Django".to_owned())), "{:?}", session.refused());
+        assert_eq!(session.get("who"), Ok(Some("Django".to_owned())), "{:?}", session.refusal());
         session.insert("who", "Rust").unwrap();
         let ours = manager.commit(&session, 200).unwrap().set_cookie.unwrap().to_string();
         assert_eq!(attributes(&ours), attributes(&theirs));

@@ -4,11 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use signed_session::django::{
-    self, DjangoSettings, Level, Message, MessageStorage, StoredMessages,
+    self, DjangoSettings, Level, Message, MessageStorage, MessagesError, SettingsError,
+    StoredMessages,
 };
 use signed_session::{
-    Compress, ConfigError, CookieOptions, DecodeError, EncodeError, Keyring, Session,
-    TimestampSigner, ValueError,
+    Compress, CookieOptions, DecodeError, EncodeError, Keyring, Session, TimestampSigner,
+    ValueError,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -265,7 +266,10 @@ fn what_is_no_message_and_finds_no_room_is_an_error() {
     let mut messages = storage.load([&cookie("[17]")]);
     messages.add(Message::new(Level::INFO, &filler));
     let refused = messages.commit_at(&mut Session::new(), NOW);
-    assert!(matches!(refused, Err(EncodeError::TooLong { limit: 2048, .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(MessagesError::Encode(EncodeError::TooLarge { limit: 2048, .. }))),
+        "{refused:?}"
+    );
     // A message alone is returned, to be logged.
     let mut messages = storage.load(["a=b"]);
     messages.add(Message::new(Level::INFO, &filler));
@@ -317,11 +321,15 @@ fn d21_session_messages_that_cannot_be_read_are_an_error_and_stay() {
     for value in [json!([1]), json!(1), json!("["), json!("{}"), json!("null x"), json!("17")] {
         let mut session = Session::new();
         session.insert("_messages", &value).unwrap();
-        assert_eq!(storage.load(["a=b"]).show(&session), Err(ValueError::WrongType), "{value}");
+        assert_eq!(
+            storage.load(["a=b"]).show(&session),
+            Err(MessagesError::Value(ValueError::WrongType)),
+            "{value}"
+        );
         let mut messages = storage.load(["a=b"]);
         messages.add(hello());
         let refused = messages.commit_at(&mut session, NOW).err();
-        assert_eq!(refused, Some(EncodeError::Value(ValueError::WrongType)), "{value}");
+        assert_eq!(refused, Some(MessagesError::Value(ValueError::WrongType)), "{value}");
         assert_eq!(session.get("_messages"), Ok(Some(value)));
     }
     for value in [json!(null), json!(""), json!("[]")] {
@@ -350,9 +358,9 @@ fn d21_a_cookie_that_nobody_signed_is_deleted_and_a_genuine_one_stays_until_writ
     ] {
         let mut session = Session::new();
         let mut messages = storage.load([header]);
-        assert_eq!(messages.refused(), None, "not looked at");
+        assert_eq!(messages.refusal(), None, "not looked at");
         assert_eq!(messages.show(&session), Ok(Vec::new()));
-        assert_eq!(messages.refused(), Some(&reason));
+        assert_eq!(messages.refusal(), Some(&reason));
         let stored = messages.commit_at(&mut session, NOW).unwrap();
         assert_eq!(stored.reply.set_cookie.is_some(), is_deleted, "{reason:?}");
         assert!(stored.reply.vary_on_cookie);
@@ -398,7 +406,7 @@ fn messages_are_good_under_a_fallback_key_and_under_no_other_salt() {
             .unwrap();
         let mut messages = storage.load([&format!("messages={value}")]);
         assert_eq!(messages.show(&Session::new()), Ok(Vec::new()));
-        assert_eq!(messages.refused(), Some(&DecodeError::BadSignature));
+        assert_eq!(messages.refusal(), Some(&DecodeError::BadSignature));
     }
 }
 
@@ -442,7 +450,7 @@ fn the_setting_names_one_of_django_s_storages_or_is_refused() {
     }
     let settings = DjangoSettings::new("test-secret-key-0123456789").unwrap();
     let settings = settings.set("MESSAGE_STORAGE", "shop.Storage").unwrap();
-    assert_eq!(settings.message_storage().err(), Some(ConfigError::MessageStorage));
+    assert_eq!(settings.message_storage().err(), Some(SettingsError::MessageStorage));
     for (name, bad) in [
         ("MESSAGE_STORAGE", json!(null)),
         ("MESSAGE_LEVEL", json!("20")),
@@ -451,7 +459,7 @@ fn the_setting_names_one_of_django_s_storages_or_is_refused() {
         ("MESSAGE_TAGS", json!({"40": 1})),
     ] {
         let refused = settings.clone().set(name, &bad).err();
-        assert_eq!(refused, Some(ConfigError::Setting { name }), "{bad}");
+        assert_eq!(refused, Some(SettingsError::Value { name }), "{bad}");
     }
 }
 
@@ -465,7 +473,7 @@ fn neither_messages_nor_their_storage_show_anything() {
 #[test]
 fn the_short_form_asks_the_system_s_clock_and_no_cookie_is_dated_before_1970() {
     let storage = MessageStorage::cookie(&ring(), options());
-    let store = |commit: fn(_, &mut Session) -> Result<StoredMessages, EncodeError>| {
+    let store = |commit: fn(_, &mut Session) -> Result<StoredMessages, MessagesError>| {
         let mut messages = storage.load(["a=b"]);
         messages.add(hello());
         commit(messages, &mut Session::new())
@@ -479,5 +487,5 @@ fn the_short_form_asks_the_system_s_clock_and_no_cookie_is_dated_before_1970() {
     let refused = store(|messages, session| {
         messages.commit_at(session, OffsetDateTime::UNIX_EPOCH - time::Duration::SECOND)
     });
-    assert_eq!(refused.err(), Some(EncodeError::BadTimestamp));
+    assert_eq!(refused.err(), Some(MessagesError::Encode(EncodeError::BadTimestamp)));
 }

@@ -15,8 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use signed_session::{
-    DecodeError, EncodeError, Expiry, Keyring, MissingSession, SameSite, Session, SessionCodec,
-    SessionHandle, SessionManager,
+    DecodeError, EncodeError, Expiry, Keyring, SameSite, Session, SessionCodec, SessionHandle,
+    SessionManager,
 };
 use support::web::{Answer, DEADLINE, codec, cookie, logged, manager, options, token};
 use time::OffsetDateTime;
@@ -86,7 +86,7 @@ fn through_tower<H: Future<Output = Answer>>(
 
     use axum::http::header::{COOKIE, HeaderValue};
     use axum::http::{Request, Response};
-    use signed_session::tower::SessionLayer;
+    use signed_session::SessionLayer;
     use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
     let handler = service_fn(move |request: Request<()>| {
@@ -123,7 +123,7 @@ fn through_actix<H: Future<Output = Answer> + 'static>(
     use actix_web::http::StatusCode;
     use actix_web::http::header::{COOKIE, HeaderValue};
     use actix_web::{App, HttpResponse, body, test, web};
-    use signed_session::actix::SessionMiddleware;
+    use signed_session::SessionMiddleware;
 
     let handler = move |session| {
         let answer = handler(session);
@@ -282,7 +282,7 @@ const USES_OF_A_SESSION: &Uses = &[
     ("to_json", |mut s| s.with(|s| _ = s.to_json())),
     ("signed_at", |mut s| s.with(|s| _ = s.signed_at())),
     ("key_index", |mut s| s.with(|s| _ = s.key_index())),
-    ("refused", |mut s| s.with(|s| _ = s.refused().is_some())),
+    ("refusal", |mut s| s.with(|s| _ = s.refusal().is_some())),
     ("len", |mut s| s.with(|s| _ = s.len())),
     ("is_empty", |mut s| s.with(|s| _ = s.is_empty())),
     ("extend", |mut s| s.with(|s| s.extend([("a", 1)]).unwrap())),
@@ -300,7 +300,7 @@ const USES_OF_A_SESSION: &Uses = &[
 ];
 
 /// What does not ask for anything that the cookie says.
-const NO_USE: &[&str] = &["new", "with", "is_modified", "is_accessed"];
+const NO_USE: &[&str] = &["new", "from_extensions", "with", "is_modified", "is_accessed"];
 
 #[test]
 fn whatever_is_done_with_a_session_the_answer_varies_with_the_cookie() {
@@ -459,7 +459,7 @@ fn a_session_too_large_for_a_cookie_is_a_bare_500_and_the_log_says_what_takes_th
         answer.assert_no_trace();
         assert_eq!(answer.all("x-page"), [""; 0]);
         let [line] = &log[..] else { panic!("{log:?}") };
-        let expected = "ERROR the session could not be written reason=the session has ";
+        let expected = "ERROR the session could not be written reason=the encoded size would be ";
         assert!(line.starts_with(expected), "{line}");
         let entries = "more than the limit of 4096; in JSON cart takes 5010, entry 3 takes 326, ";
         assert!(line.contains(entries), "{line}");
@@ -470,7 +470,8 @@ fn a_session_too_large_for_a_cookie_is_a_bare_500_and_the_log_says_what_takes_th
 #[test]
 fn a_missing_session_says_what_is_missing() {
     let expected = "there is no session middleware around this handler";
-    assert_eq!(MissingSession.to_string(), expected);
+    let missing = <SessionHandle>::from_extensions(&http::Extensions::new()).unwrap_err();
+    assert_eq!(missing.to_string(), expected);
 }
 
 #[test]

@@ -161,7 +161,7 @@ mod with_axum {
     use axum::response::IntoResponse;
     use axum::routing::get;
     use hyper_util::rt::TokioIo;
-    use signed_session::tower::SessionLayer;
+    use signed_session::SessionLayer;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -205,7 +205,7 @@ mod with_axum {
 mod with_actix {
     use actix_web::dev::ServerHandle;
     use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
-    use signed_session::actix::SessionMiddleware;
+    use signed_session::SessionMiddleware;
 
     use super::*;
 

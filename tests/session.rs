@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use signed_session::{
-    Compress, DecodeError, EncodeError, Expiry, Keyring, Session, SessionCodec, TimestampSigner,
-    ValueError, django,
+    Compress, CookieOptions, DecodeError, EncodeError, Expiry, Keyring, Session, SessionCodec,
+    SessionManager, TimestampSigner, ValueError, django,
 };
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -94,7 +94,7 @@ const TABLE: &[Row] = &[
     }),
     ("delete_test_cookie of nothing", READ, |s| assert!(!s.delete_test_cookie())),
     ("what is told of the token", READ, |s| {
-        assert_eq!((s.signed_at(), s.key_index(), s.refused()), (Some(NOW), Some(0), None));
+        assert_eq!((s.signed_at(), s.key_index(), s.refusal()), (Some(NOW), Some(0), None));
     }),
     ("encoding", NEITHER, |s| drop(codec().encode(s).unwrap())),
     ("cloning", NEITHER, |s| assert_eq!(state(&s.clone()), NEITHER)),
@@ -180,13 +180,13 @@ fn the_key_and_the_time_of_signing_are_told() {
 
 #[test]
 fn a_session_that_stands_in_for_a_refused_token_says_why_until_it_is_flushed() {
-    let refused = |token: &str| codec().decode_at(token, NOW).unwrap_or_else(Session::from);
-    let mut session = refused("garbage");
+    let manager = SessionManager::new(codec(), CookieOptions::new("sessionid").unwrap());
+    let mut session = manager.load_at(["sessionid=garbage!"], NOW);
     assert_eq!(state(&session), NEITHER);
-    assert_eq!(session.refused(), Some(&DecodeError::Malformed));
+    assert_eq!(session.refusal(), Some(&DecodeError::Malformed));
     assert_eq!((session.signed_at(), session.len()), (None, 0));
     session.flush();
-    assert_eq!(session.refused(), None);
+    assert_eq!(session.refusal(), None);
 }
 
 #[test]
@@ -212,7 +212,8 @@ fn a_stored_session_is_read_however_old_and_up_to_a_mebibyte() {
     let read = codec.decode_at(&text, NOW + Duration::from_secs(1 << 30)).unwrap();
     assert_eq!(read.to_json(), session(1 << 20).to_json());
     let refused = codec.encode_at(&session((1 << 20) + 1), NOW);
-    assert_eq!(refused, Err(EncodeError::TooLarge { len: (1 << 20) + 1, limit: 1 << 20 }));
+    let (len, limit, entries) = ((1 << 20) + 1, 1 << 20, vec![("a".to_owned(), 1 << 20)]);
+    assert_eq!(refused, Err(EncodeError::TooLarge { len, limit, entries }));
     // It is good for no cookie.
     let text = codec.encode_at(&session(1 << 10), NOW).unwrap();
     let refused = SessionCodec::new(&ring).decode_at(&text, NOW).unwrap_err();

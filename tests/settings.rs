@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use serde_json::{Value, json};
-use signed_session::django::DjangoSettings;
+use signed_session::django::{DjangoSettings, SettingsError};
 use signed_session::{ConfigError, Keyring, SessionCodec};
 
 const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
@@ -14,7 +14,7 @@ fn settings() -> DjangoSettings {
 }
 
 /// Prints the cookie of a session, without its token and date.
-fn cookie(settings: &DjangoSettings) -> Result<String, ConfigError> {
+fn cookie(settings: &DjangoSettings) -> Result<String, SettingsError> {
     let manager = settings.session_manager()?;
     let mut session = manager.load(["other=cookie"]);
     session.insert("a", 1).unwrap();
@@ -200,14 +200,14 @@ fn the_secrets_are_text_or_bytes_and_stand_in_django_s_order() {
 #[test]
 fn an_empty_secret_is_refused_wherever_it_stands() {
     for value in [json!(""), json!(" \n"), json!({"hex": ""}), json!({"hex": "20"})] {
-        let refused = |result: Result<DjangoSettings, ConfigError>| {
-            assert_eq!(result.err(), Some(ConfigError::EmptySecret), "{value}");
+        let refused = |result: Result<DjangoSettings, SettingsError>| {
+            assert_eq!(result.err(), Some(ConfigError::EmptySecret.into()), "{value}");
         };
         refused(settings().set("SECRET_KEY", &value));
         refused(settings().set("SECRET_KEY_FALLBACKS", [json!("good"), value.clone()]));
         refused(DjangoSettings::from_json(&json!({ "SECRET_KEY": value }).to_string()));
     }
-    assert_eq!(DjangoSettings::new("").err(), Some(ConfigError::EmptySecret));
+    assert_eq!(DjangoSettings::new("").err(), Some(ConfigError::EmptySecret.into()));
 }
 
 #[test]
@@ -215,7 +215,7 @@ fn a_value_of_another_type_is_refused_by_the_setting_s_name_alone() {
     for (name, good, bad) in faulty() {
         settings().set(name, good).unwrap();
         for value in bad {
-            let expected = ConfigError::Setting { name };
+            let expected = SettingsError::Value { name };
             assert_eq!(
                 settings().set(name, &value).err(),
                 Some(expected.clone()),
@@ -228,19 +228,19 @@ fn a_value_of_another_type_is_refused_by_the_setting_s_name_alone() {
         }
     }
     let missing = DjangoSettings::from_json("{}").err();
-    assert_eq!(missing, Some(ConfigError::Setting { name: "SECRET_KEY" }));
+    assert_eq!(missing, Some(SettingsError::Value { name: "SECRET_KEY" }));
     // A lone surrogate has no UTF-8: not even Django could sign with it.
     let surrogate = DjangoSettings::from_json(r#"{"SECRET_KEY": "\ud800"}"#).err();
-    assert_eq!(surrogate, Some(ConfigError::Setting { name: "SECRET_KEY" }));
+    assert_eq!(surrogate, Some(SettingsError::Value { name: "SECRET_KEY" }));
     let nan = settings().set("SESSION_COOKIE_AGE", f64::NAN).err();
-    assert_eq!(nan, Some(ConfigError::Setting { name: "SESSION_COOKIE_AGE" }));
+    assert_eq!(nan, Some(SettingsError::Value { name: "SESSION_COOKIE_AGE" }));
 }
 
 #[test]
 fn what_is_no_json_object_is_refused() {
     for text in ["", "[]", "null", "1", "{", r#"{"SECRET_KEY": "a"} x"#, r#"{"SECRET_KEY": }"#] {
         let refused = DjangoSettings::from_json(text).err();
-        assert_eq!(refused, Some(ConfigError::SettingsJson), "{text}");
+        assert_eq!(refused, Some(SettingsError::NotAnObject), "{text}");
     }
 }
 
@@ -250,7 +250,7 @@ fn a_setting_of_no_concern_is_ignored_in_a_project_s_and_refused_from_code() {
     assert!(DjangoSettings::from_json(&whole.to_string()).unwrap().session_manager().is_ok());
     for name in ["DEBUG", "session_cookie_age", "SESSION_COOKIE_AGE ", ""] {
         let refused = settings().set(name, 1).err();
-        assert_eq!(refused, Some(ConfigError::UnknownSetting), "{name}");
+        assert_eq!(refused, Some(SettingsError::Unknown), "{name}");
     }
 }
 
@@ -267,7 +267,7 @@ fn sessions_that_are_elsewhere_or_pickled_are_refused_with_what_to_do() {
     ] {
         let settings = settings().set("SESSION_ENGINE", engine).unwrap();
         let error = settings.session_manager().err().unwrap();
-        assert_eq!(error, ConfigError::SessionEngine, "{engine}");
+        assert_eq!(error, SettingsError::SessionEngine, "{engine}");
         assert!(
             error.to_string().contains("set Django's SESSION_ENGINE to django.contrib.sessions.backends.signed_cookies, or read")
         );
@@ -277,13 +277,13 @@ fn sessions_that_are_elsewhere_or_pickled_are_refused_with_what_to_do() {
     {
         let settings = settings().set("SESSION_SERIALIZER", serializer).unwrap();
         let error = settings.session_manager().err().unwrap();
-        assert_eq!(error, ConfigError::SessionSerializer, "{serializer}");
+        assert_eq!(error, SettingsError::SessionSerializer, "{serializer}");
         assert!(error.to_string().contains("set Django's SESSION_SERIALIZER to"));
     }
     // Where it is not said, Django's are in the database; the secrets are of use all the same.
     let whole = json!({ "SECRET_KEY": SECRET });
     let settings = DjangoSettings::from_json(&whole.to_string()).unwrap();
-    assert_eq!(settings.session_manager().err(), Some(ConfigError::SessionEngine));
+    assert_eq!(settings.session_manager().err(), Some(SettingsError::SessionEngine));
     assert_eq!(settings.keyring().weaknesses(), []);
 }
 
@@ -297,14 +297,18 @@ fn a_cookie_that_no_browser_takes_is_refused() {
         ("SESSION_COOKIE_DOMAIN", "a b", ConfigError::CookieDomain),
     ] {
         let settings = settings().set(name, value).unwrap();
-        assert_eq!(settings.session_manager().err(), Some(expected), "{name}: {value}");
+        assert_eq!(settings.session_manager().err(), Some(expected.into()), "{name}: {value}");
     }
     let host = settings().set("SESSION_COOKIE_NAME", "__Host-sessionid").unwrap();
     assert!(host.session_manager().is_ok());
     for (name, value) in [("SESSION_COOKIE_PATH", "/app"), ("SESSION_COOKIE_DOMAIN", "example.com")]
     {
         let settings = host.clone().set(name, value).unwrap();
-        assert_eq!(settings.session_manager().err(), Some(ConfigError::HostPrefix), "{name}");
+        assert_eq!(
+            settings.session_manager().err(),
+            Some(ConfigError::HostPrefix.into()),
+            "{name}"
+        );
     }
 }
 
@@ -315,7 +319,7 @@ fn neither_errors_nor_debug_show_what_was_set() {
     };
     shown(format!("{:?}", settings().set("SESSION_COOKIE_NAME", "planted").unwrap()));
     assert_eq!(format!("{:?}", settings()), "DjangoSettings { .. }");
-    let error = |error: ConfigError| {
+    let error = |error: SettingsError| {
         shown(format!("{error:?} {error} {:?}", error.source()));
     };
     for (name, _, _) in faulty() {

@@ -21,7 +21,7 @@ fn cookie(name: &str, salt: &str) -> SignedCookie {
 }
 
 fn get(cookie: &SignedCookie, header: &str) -> Result<Option<String>, DecodeError> {
-    cookie.get_at([header], NOW)
+    cookie.read_at([header], NOW)
 }
 
 #[test]
@@ -51,10 +51,10 @@ fn the_cookies_of_the_vectors_are_written_and_read_in_both_forms() {
         let Ok(options) = CookieOptions::new(&name) else { continue };
         let cookie = SignedCookie::new(&ring, options, &salt);
         let now = OffsetDateTime::from_unix_timestamp(vector.now as i64).unwrap();
-        match cookie.set_at(&text, now) {
+        match cookie.cookie_at(&text, now) {
             Ok(made) => {
                 let header = made.stripped().to_string();
-                assert_eq!(cookie.get_at([&header], now), Ok(Some(text.clone())));
+                assert_eq!(cookie.read_at([&header], now), Ok(Some(text.clone())));
             }
             Err(error) => {
                 assert_eq!(error, EncodeError::CookieValue);
@@ -66,11 +66,11 @@ fn the_cookies_of_the_vectors_are_written_and_read_in_both_forms() {
             continue;
         }
         let header = format!("{name}={}", vector.token);
-        assert_eq!(cookie.get_at([&header], now), Ok(Some(text.clone())));
+        assert_eq!(cookie.read_at([&header], now), Ok(Some(text.clone())));
         let header = format!("{name}={}", vector.token_legacy.unwrap());
-        assert_eq!(cookie.get_at([&header], now), Err(DecodeError::BadSignature));
+        assert_eq!(cookie.read_at([&header], now), Err(DecodeError::BadSignature));
         let cookie = cookie.legacy_fallback(true);
-        assert_eq!(cookie.get_at([&header], now), Ok(Some(text)));
+        assert_eq!(cookie.read_at([&header], now), Ok(Some(text)));
         count += 1;
     }
     assert!(count >= 5, "{count}");
@@ -89,7 +89,7 @@ fn a_value_is_quoted_where_python_does_and_comes_back() {
         ("é\u{80}ÿ", r#""\351\200\377"#),
         ("\\101", r#""\\101"#),
     ] {
-        let made = cookie("c", "").set_at(value, NOW).unwrap();
+        let made = cookie("c", "").cookie_at(value, NOW).unwrap();
         let (start, end) = made.value().split_at(quoted.len());
         assert_eq!(start, quoted);
         assert_eq!(end.ends_with('"'), quoted.starts_with('"'), "{}", made.value());
@@ -97,7 +97,7 @@ fn a_value_is_quoted_where_python_does_and_comes_back() {
         assert_eq!(get(&cookie("c", ""), &header).unwrap().as_deref(), Some(value));
     }
     for value in ["€", "a\u{100}", "🦀"] {
-        assert_eq!(cookie("c", "").set_at(value, NOW).err(), Some(EncodeError::CookieValue));
+        assert_eq!(cookie("c", "").cookie_at(value, NOW).err(), Some(EncodeError::CookieValue));
     }
 }
 
@@ -107,7 +107,7 @@ fn every_character_that_a_cookie_can_carry_comes_back_alone_and_beside_others() 
         let character = char::from(code);
         for value in [format!("{character}"), format!("a{character}1"), format!("\\{character}\"")]
         {
-            let made = cookie("c", "").set_at(&value, NOW).unwrap();
+            let made = cookie("c", "").cookie_at(&value, NOW).unwrap();
             let inner = made.value().trim_matches('"');
             assert!(made.value().is_ascii() && !inner.contains([',', ';', '\n']), "{value:?}");
             let read = get(&cookie("c", ""), &format!("a=b; {}", made.stripped()));
@@ -148,7 +148,7 @@ fn other_spellings_in_quotes_are_read_as_python_reads_them() {
 fn a_cookie_is_good_under_its_own_name_and_salt_alone() {
     let pairs = [("a", ""), ("ab", ""), ("a", "b"), ("ab", "c"), ("abc", ""), ("a", "bc")];
     for (name, salt) in pairs {
-        let made = cookie(name, salt).set_at("value", NOW).unwrap();
+        let made = cookie(name, salt).cookie_at("value", NOW).unwrap();
         for (other, salt_of_other) in pairs {
             let is_same = (name, salt) == (other, salt_of_other);
             for legacy in [false, true] {
@@ -163,19 +163,19 @@ fn a_cookie_is_good_under_its_own_name_and_salt_alone() {
 #[test]
 fn the_age_is_told_the_browser_and_enforced() {
     let lasting = cookie("c", "").max_age(HOUR);
-    let made = lasting.set_at("value", NOW).unwrap();
+    let made = lasting.cookie_at("value", NOW).unwrap();
     assert_eq!(made.max_age(), Some(time::Duration::HOUR));
     let header = made.stripped().to_string();
-    assert!(lasting.get_at([&header], NOW + HOUR).is_ok());
-    let late = lasting.get_at([&header], NOW + HOUR + Duration::from_secs(1));
+    assert!(lasting.read_at([&header], NOW + HOUR).is_ok());
+    let late = lasting.read_at([&header], NOW + HOUR + Duration::from_secs(1));
     assert!(matches!(late, Err(DecodeError::Expired { .. })));
 
-    let made = cookie("c", "").set_at("value", NOW).unwrap();
+    let made = cookie("c", "").cookie_at("value", NOW).unwrap();
     assert_eq!((made.max_age(), made.expires()), (None, None));
     let header = made.stripped().to_string();
-    assert!(cookie("c", "").get_at([&header], NOW + HOUR * 24 * 3650).is_ok());
+    assert!(cookie("c", "").read_at([&header], NOW + HOUR * 24 * 3650).is_ok());
     // The largest age that there is overflows nothing.
-    let forever = cookie("c", "").max_age(Duration::MAX).set_at("value", NOW).unwrap();
+    let forever = cookie("c", "").max_age(Duration::MAX).cookie_at("value", NOW).unwrap();
     assert!(forever.to_string().contains("; Max-Age="));
 }
 
@@ -185,17 +185,17 @@ fn the_old_form_is_not_tried_for_what_is_merely_too_old() {
     let old = django::legacy_signed_cookie_signer(&ring(), "c", "").sign_at("value", NOW);
     let reader = cookie("c", "").max_age(HOUR).legacy_fallback(true);
     for (token, at) in [(&new, NOW), (&old, NOW), (&old, NOW + HOUR)] {
-        assert_eq!(reader.get_at([&format!("c={token}")], at), Ok(Some("value".to_owned())));
+        assert_eq!(reader.read_at([&format!("c={token}")], at), Ok(Some("value".to_owned())));
     }
     for token in [&new, &old] {
-        let late = reader.get_at([&format!("c={token}")], NOW + HOUR * 2);
+        let late = reader.read_at([&format!("c={token}")], NOW + HOUR * 2);
         assert!(matches!(late, Err(DecodeError::Expired { .. })), "{late:?}");
     }
 }
 
 #[test]
 fn of_several_cookies_the_good_one_is_taken_and_two_that_differ_are_refused() {
-    let made = |value| cookie("c", "").set_at(value, NOW).unwrap().stripped().to_string();
+    let made = |value| cookie("c", "").cookie_at(value, NOW).unwrap().stripped().to_string();
     let (one, two) = (made("one"), made("two"));
     let read = |header: &str| get(&cookie("c", ""), header);
     assert_eq!(read("a=b"), Ok(None));
@@ -207,31 +207,31 @@ fn of_several_cookies_the_good_one_is_taken_and_two_that_differ_are_refused() {
     assert_eq!(read(&format!("{one}; {two}")), Err(DecodeError::Ambiguous));
     let many = vec![one.as_str(); 17].join("; ");
     assert_eq!(read(&many), Err(DecodeError::TooManyCookies { limit: 16 }));
-    assert_eq!(cookie("c", "").get_at([&one, &two], NOW), Err(DecodeError::Ambiguous));
+    assert_eq!(cookie("c", "").read_at([&one, &two], NOW), Err(DecodeError::Ambiguous));
 }
 
 #[test]
 fn what_no_cookie_can_hold_is_refused() {
     let long = "a".repeat(4096);
-    let refused = cookie("c", "").set_at(&long, NOW);
-    assert!(matches!(refused, Err(EncodeError::TooLong { limit: 4096, .. })), "{refused:?}");
+    let refused = cookie("c", "").cookie_at(&long, NOW);
+    assert!(matches!(refused, Err(EncodeError::TooLarge { limit: 4096, .. })), "{refused:?}");
     // Quoted it is larger.
-    let quoted = cookie("c", "").set_at(&",".repeat(1100), NOW);
-    assert!(matches!(quoted, Err(EncodeError::TooLong { .. })), "{quoted:?}");
-    let early = cookie("c", "").set_at("value", datetime!(1969-12-31 23:59:59 UTC));
+    let quoted = cookie("c", "").cookie_at(&",".repeat(1100), NOW);
+    assert!(matches!(quoted, Err(EncodeError::TooLarge { .. })), "{quoted:?}");
+    let early = cookie("c", "").cookie_at("value", datetime!(1969-12-31 23:59:59 UTC));
     assert_eq!(early.err(), Some(EncodeError::BadTimestamp));
 }
 
 #[test]
 fn a_cookie_under_a_retired_key_is_read_and_the_removal_deletes_it() {
-    let made = cookie("c", "s").set_at("value", NOW).unwrap().stripped().to_string();
+    let made = cookie("c", "s").cookie_at("value", NOW).unwrap().stripped().to_string();
     let rotated = Keyring::new("the-new-test-secret-key")
         .unwrap()
         .fallback("test-secret-key-0123456789")
         .unwrap();
     let options = CookieOptions::new("c").unwrap().domain("example.com").unwrap();
     let reader = SignedCookie::new(&rotated, options, "s");
-    assert_eq!(reader.get_at([&made], NOW), Ok(Some("value".to_owned())));
+    assert_eq!(reader.read_at([&made], NOW), Ok(Some("value".to_owned())));
     let removal = reader.removal();
     assert_eq!((removal.name(), removal.value(), removal.domain()), ("c", "", Some("example.com")));
     assert_eq!(removal.max_age(), Some(time::Duration::ZERO));
@@ -241,10 +241,10 @@ fn a_cookie_under_a_retired_key_is_read_and_the_removal_deletes_it() {
 #[test]
 fn the_short_forms_ask_the_system_s_clock() {
     let cookie = cookie("theme", "").max_age(HOUR);
-    let today = cookie.set("dark").unwrap().stripped().to_string();
-    assert_eq!(cookie.get([&today]), Ok(Some("dark".to_owned())));
+    let today = cookie.cookie("dark").unwrap().stripped().to_string();
+    assert_eq!(cookie.read([&today]), Ok(Some("dark".to_owned())));
     let later = OffsetDateTime::now_utc() + 2 * HOUR;
-    assert!(matches!(cookie.get_at([&today], later), Err(DecodeError::Expired { .. })));
-    let old = cookie.set_at("dark", NOW).unwrap().stripped().to_string();
-    assert!(matches!(cookie.get([&old]), Err(DecodeError::Expired { .. })));
+    assert!(matches!(cookie.read_at([&today], later), Err(DecodeError::Expired { .. })));
+    let old = cookie.cookie_at("dark", NOW).unwrap().stripped().to_string();
+    assert!(matches!(cookie.read([&old]), Err(DecodeError::Expired { .. })));
 }

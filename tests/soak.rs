@@ -95,7 +95,7 @@ impl Site {
         let codec = self.codec.clone().compress(compress);
         let token = match codec.encode_at(&session, now) {
             Ok(token) => token,
-            Err(EncodeError::TooLong { .. } | EncodeError::TooLarge { .. }) => {
+            Err(EncodeError::TooLarge { .. }) => {
                 let roomy = codec.clone().max_token_len(1 << 20).max_payload_len(1 << 20);
                 let token = roomy.encode_at(&session, now).unwrap();
                 let refused = codec.decode_at(&token, now).unwrap_err();

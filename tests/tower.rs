@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 
 use axum::http::header::COOKIE;
 use axum::http::{Request, Response, StatusCode, Version};
-use signed_session::tower::{ResponseFuture, SessionLayer, SessionService};
 use signed_session::{CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager};
+use signed_session::{SessionFuture, SessionLayer, SessionService};
 use support::web::{codec, cookie, logged, manager};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
 
@@ -86,10 +86,10 @@ async fn weak_secrets_are_warned_of_once_a_layer() {
     assert_eq!(
         log,
         [
-            "WARN a session secret is weak index=0 weakness=Short",
-            "WARN a session secret is weak index=0 weakness=Sample",
-            "WARN a session secret is weak index=1 weakness=Short",
-            "WARN a session secret is weak index=1 weakness=DjangoInsecure",
+            "WARN a session secret is weak index=0 weakness=has fewer than 32 bytes, and can be guessed",
+            "WARN a session secret is weak index=0 weakness=begins example-only-: it is a sample that everybody knows",
+            "WARN a session secret is weak index=1 weakness=has fewer than 32 bytes, and can be guessed",
+            "WARN a session secret is weak index=1 weakness=begins django-insecure-: it was made for development",
         ]
     );
     let respond = |_: Request<()>| ready(Ok::<_, Infallible>(Response::new(())));
@@ -150,9 +150,9 @@ async fn of_two_layers_the_inner_one_s_session_is_the_handler_s_and_each_writes_
 #[test]
 fn the_types_have_names_and_can_go_where_services_go() {
     fn shared<T: Clone + Debug + Send + Sync + 'static>(_: &T) {}
-    fn sent<F>(_: &ResponseFuture<F>)
+    fn sent<F>(_: &SessionFuture<F>)
     where
-        ResponseFuture<F>: Debug + Send + 'static,
+        SessionFuture<F>: Debug + Send + 'static,
     {
     }
     fn cloned<S: Clone + Send + Sync + 'static>(_: &S) {}

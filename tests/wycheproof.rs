@@ -32,6 +32,7 @@ fn hash(algorithm: Algorithm, data: &[u8]) -> Vec<u8> {
         Algorithm::Sha256 => Sha256::digest(data).to_vec(),
         Algorithm::Sha384 => Sha384::digest(data).to_vec(),
         Algorithm::Sha512 => Sha512::digest(data).to_vec(),
+        other => panic!("{other:?} has no vectors"),
     }
 }
 
@@ -47,6 +48,7 @@ fn layer_beneath(algorithm: Algorithm, key: &[u8], message: &[u8]) -> Vec<u8> {
         Algorithm::Sha256 => mac!(Sha256),
         Algorithm::Sha384 => mac!(Sha384),
         Algorithm::Sha512 => mac!(Sha512),
+        other => panic!("{other:?} has no vectors"),
     }
 }
 

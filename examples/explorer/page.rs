@@ -79,7 +79,7 @@ fn cookie(view: &View<'_>) -> Markup {
             @if let Some(token) = view.token {
                 @let (payload, stamp, signature) = parts(token);
                 (verdict(view.session))
-                p.token #token.refused[view.session.refused().is_some()] {
+                p.token #token.refused[view.session.refusal().is_some()] {
                     span.name { (COOKIE_NAME) "=" }
                     span.payload { (payload) } ":" span.stamp { (stamp) } ":"
                     span.signature { (signature) }
@@ -102,7 +102,7 @@ fn cookie(view: &View<'_>) -> Markup {
 }
 
 fn verdict(session: &Session) -> Markup {
-    if let Some(reason) = session.refused() {
+    if let Some(reason) = session.refusal() {
         return html! {
             p.verdict.bad #verdict {
                 strong { "Refused: " (reason) "." } " "

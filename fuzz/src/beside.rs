@@ -50,25 +50,28 @@ fn single_cookie(input: &mut Input<'_>) {
     let cookie = cookie.legacy_fallback(is_legacy);
     let text = input.rest_as_text();
     let forged = format!("c={text}");
-    match cookie.get_at([forged.as_str()], NOW) {
+    match cookie.read_at([forged.as_str()], NOW) {
         // The fuzzer may remember a signature that was made here; then it is for this very cookie.
         Ok(Some(value)) => assert!(text.contains(&value) || text.contains('"')),
         Ok(None) => panic!("there is a cookie"),
         Err(error) => is_discreet_error(&error, &text),
     }
-    match cookie.set_at(&text, NOW) {
+    match cookie.cookie_at(&text, NOW) {
         Ok(set) => {
             is_discreet(&cookie, &salt);
-            assert_eq!(cookie.set(&text).map(|today| today.value().len()), Ok(set.value().len()));
+            assert_eq!(
+                cookie.cookie(&text).map(|today| today.value().len()),
+                Ok(set.value().len())
+            );
             let header = set.stripped().to_string();
             assert!(header.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b';'));
-            assert_eq!(cookie.get_at([header.as_str()], NOW), Ok(Some(text)));
+            assert_eq!(cookie.read_at([header.as_str()], NOW), Ok(Some(text)));
             let other = SignedCookie::new(&RING, CookieOptions::new("c").unwrap(), "another");
-            assert!(salt == "another" || other.get_at([header.as_str()], NOW).is_err());
+            assert!(salt == "another" || other.read_at([header.as_str()], NOW).is_err());
             // Once it is deleted there is none, or an empty one that nobody signed.
-            assert_eq!(cookie.get_at(["another=1"], NOW), Ok(None));
+            assert_eq!(cookie.read_at(["another=1"], NOW), Ok(None));
             let removed = cookie.removal().stripped().to_string();
-            assert_eq!(cookie.get_at([removed.as_str()], NOW), Err(DecodeError::Malformed));
+            assert_eq!(cookie.read_at([removed.as_str()], NOW), Err(DecodeError::Malformed));
         }
         Err(error) => is_discreet_error(&error, &text),
     }
@@ -107,7 +110,7 @@ fn left_for_django(input: &mut Input<'_>) {
     let mut again = storage.load(cookie.iter());
     let shown = again.show(&session).unwrap();
     assert_eq!([stored.unstored, shown].concat(), left);
-    assert!(again.refused().is_none());
+    assert!(again.refusal().is_none());
     let stored = again.commit_at(&mut session, NOW).unwrap();
     assert!(stored.unstored.is_empty());
     let mut rest = storage.load(stored.reply.set_cookie.map(|c| c.stripped().to_string()).iter());
@@ -142,7 +145,7 @@ fn left_by_django(input: &mut Input<'_>) {
     if is_shown {
         let _ = messages.show(&session);
     }
-    if let Some(error) = messages.refused() {
+    if let Some(error) = messages.refusal() {
         // What is cut off or trimmed in the header is no longer what was signed.
         let is_whole = value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';');
         let is_proved = error.is_authentic() || matches!(error, DecodeError::TooLong { .. });
@@ -175,19 +178,19 @@ fn login(input: &mut Input<'_>) {
             None => session.insert(key, text).unwrap(),
         }
     }
-    if let Ok(Some(user)) = AuthUser::of(&session) {
+    if let Ok(Some(user)) = AuthUser::from_session(&session) {
         is_discreet(&user, user.id());
         let _ = user.verify(&RING, &password);
     }
     let user = AuthUser::new(&RING, &id, &backend, &password);
     user.login(&mut session, |key| key == "cart");
-    let known = AuthUser::of(&session).unwrap().unwrap();
+    let known = AuthUser::from_session(&session).unwrap().unwrap();
     assert_eq!((known.id(), known.backend()), (id.as_str(), backend.as_str()));
     assert_eq!(known.verify(&RING, &password), Some(0));
 
     let rotated = Keyring::new("another").unwrap().fallback(SECRET).unwrap();
     assert_eq!(known.resume(&mut session, &rotated, &password), Some(1));
-    let known = AuthUser::of(&session).unwrap().unwrap();
+    let known = AuthUser::from_session(&session).unwrap().unwrap();
     assert_eq!(known.verify(&rotated, &password), Some(0));
     let mut other = session.clone();
     assert_eq!(known.resume(&mut session, &rotated, &format!("{password}x")), None);

@@ -69,8 +69,8 @@ fn reads(input: &mut Input<'_>) {
             // Not read and not there: no answer is needed, unless to be rid of a stub.
             let reply = manager.commit_at(&session, 200, NOW).unwrap();
             assert_eq!(reply.set_cookie.is_some(), has_cookie && tokens.is_empty());
-            assert_eq!(session.refused().is_none(), tokens.is_empty());
-            assert!(session.refused().is_none_or(|reason| !reason.is_authentic()));
+            assert_eq!(session.refusal().is_none(), tokens.is_empty());
+            assert!(session.refusal().is_none_or(|reason| !reason.is_authentic()));
             assert_eq!(session.to_json(), "{}");
             return;
         }
@@ -78,7 +78,7 @@ fn reads(input: &mut Input<'_>) {
     match expected {
         Ok(json) => assert_eq!(session.to_json(), json),
         Err(error) => {
-            assert_eq!((session.refused(), &*session.to_json()), (Some(&error), "{}"));
+            assert_eq!((session.refusal(), &*session.to_json()), (Some(&error), "{}"));
             is_discreet_error(&error, &texts.join(";"));
             // Another program may know which is meant: it is left alone.
             let reply = manager.commit_at(&session, 200, NOW).unwrap();

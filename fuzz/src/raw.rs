@@ -76,7 +76,7 @@ fn as_a_cookie(data: &[u8], token: &str) {
     let session = MANAGER.load_at([&header], NOW);
     assert_eq!(session.to_json(), "{}");
     is_discreet(&session, token);
-    assert!(session.refused().is_none_or(|reason| !reason.is_authentic()));
+    assert!(session.refusal().is_none_or(|reason| !reason.is_authentic()));
     assert!(session.signed_at().is_none() && session.key_index().is_none());
     is_discreet(&(&*MANAGER, &*CODEC), token);
     let header = CookieOptions::new("sessionid").unwrap();

@@ -28,7 +28,7 @@ pub fn law(data: &[u8]) {
         codec = codec.max_token_len(1 << 20);
     }
     if policy & 2 > 0 {
-        codec = codec.not_before(NOW).max_clock_skew(Duration::ZERO);
+        codec = codec.refuse_signed_before(NOW).max_clock_skew(Duration::ZERO);
     }
     let limit = if policy & 4 > 0 { 100 } else { 65_536 };
     codec = codec.max_payload_len(limit);
@@ -63,7 +63,7 @@ fn is_in_time(error: &DecodeError, is_strict: bool) {
         DecodeError::NotYetValid { signed_at } => {
             assert!(*signed_at > NOW && (is_strict || *signed_at - NOW > Duration::from_secs(300)));
         }
-        DecodeError::Revoked { signed_at } => assert!(is_strict && *signed_at < NOW),
+        DecodeError::SignedTooEarly { signed_at } => assert!(is_strict && *signed_at < NOW),
         DecodeError::Expired { signed_at, age } => {
             assert_eq!(*age, Duration::try_from(NOW - *signed_at).unwrap_or_default());
         }

@@ -115,7 +115,7 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
         && !is_read
     {
         // Too old, or of a secret that this server does not have yet.
-        let is_authentic = loaded.refused().is_some_and(|reason| reason.is_authentic());
+        let is_authentic = loaded.refusal().is_some_and(|reason| reason.is_authentic());
         assert!(is_authentic || kept.secret > served_by || forged.is_some());
     }
 
@@ -129,7 +129,7 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
         Err(error) => {
             is_discreet_error(&error, &session.to_json());
             let is_expected =
-                matches!(error, EncodeError::Oversized { .. } | EncodeError::BadExpiry);
+                matches!(error, EncodeError::TooLarge { .. } | EncodeError::BadExpiry);
             assert!(is_expected && status < 500, "{error}");
             return;
         }
@@ -138,7 +138,7 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
     let is_removal = reply.set_cookie.as_ref().is_some_and(|cookie| cookie.value().is_empty());
     if was_flushed {
         assert_eq!((is_removal, reply.set_cookie.is_some()), (has_cookie, has_cookie));
-        assert_eq!((session.refused(), session.signed_at()), (None, None));
+        assert_eq!((session.refusal(), session.signed_at()), (None, None));
     }
     if !session.is_accessed() && !site.saves_every_request {
         assert!(reply.set_cookie.is_none() && !reply.vary_on_cookie);

@@ -77,7 +77,7 @@ pub(crate) fn inside(
             Cause::new("clock", says, "its time against the clock, which may differ by 5 minutes")
                 .hint("compare the clocks; --at TIME sets this one")
         }
-        DecodeError::Revoked { signed_at } => {
+        DecodeError::SignedTooEarly { signed_at } => {
             let says = format!("it was signed at {}", moment::both(*signed_at));
             Cause::new("revoked", says + ", before --not-before", "its time against --not-before")
         }

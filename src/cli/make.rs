@@ -37,7 +37,11 @@ pub(crate) fn encode(args: Encode) -> Result<ExitCode, Failure> {
         let signer = salt.signer(&keys.ring).max_payload_len(args.limits.max_payload_len);
         signer.sign_object_at(&json, compress, now).and_then(|token| {
             let (len, limit) = (token.len(), args.limits.max_token_len);
-            if len > limit { Err(EncodeError::TooLong { len, limit }) } else { Ok(token) }
+            if len > limit {
+                Err(EncodeError::TooLarge { len, limit, entries: Vec::new() })
+            } else {
+                Ok(token)
+            }
         })
     } else {
         SessionCodec::new(&keys.ring)

@@ -110,7 +110,7 @@ impl Refusal {
             Self::Token(error) => match error {
                 DecodeError::Expired { .. } => Status::Expired,
                 DecodeError::NotYetValid { .. } => Status::NotYetValid,
-                DecodeError::Revoked { .. } => Status::Revoked,
+                DecodeError::SignedTooEarly { .. } => Status::Revoked,
                 DecodeError::BadSignature => Status::BadSignature,
                 DecodeError::Malformed | DecodeError::BadTimestamp => Status::Malformed,
                 DecodeError::TooLong { .. } | DecodeError::TooManyCookies { .. } => Status::TooLong,
@@ -138,7 +138,7 @@ impl fmt::Display for Refusal {
             Self::Token(DecodeError::NotYetValid { signed_at }) => {
                 write!(f, "the token was signed in the future, at {}", moment::both(*signed_at))
             }
-            Self::Token(DecodeError::Revoked { signed_at }) => write!(
+            Self::Token(DecodeError::SignedTooEarly { signed_at }) => write!(
                 f,
                 "the token was signed before tokens were revoked, at {}",
                 moment::both(*signed_at)
@@ -189,7 +189,7 @@ impl Verifier {
                 .max_token_len(rules.limits.max_token_len)
                 .max_payload_len(rules.limits.max_payload_len);
             if let Some(not_before) = rules.not_before {
-                codec = codec.not_before(not_before);
+                codec = codec.refuse_signed_before(not_before);
             }
             Content::Session(Box::new(codec), signer)
         };
@@ -335,7 +335,7 @@ impl Verifier {
     ) -> Result<&'t str, DecodeError> {
         let stamped = signer.unsign_at(token, None, now)?;
         if self.not_before.is_some_and(|moment| stamped.signed_at < moment) {
-            return Err(DecodeError::Revoked { signed_at: stamped.signed_at });
+            return Err(DecodeError::SignedTooEarly { signed_at: stamped.signed_at });
         }
         match self.max_age.limit() {
             None => Ok(stamped.value),

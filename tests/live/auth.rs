@@ -173,7 +173,7 @@ impl Story {
             }
             "update_hash" => {
                 let user = AuthUser::new(&ring, step.user, step.backend, "another password");
-                user.restamp(&mut session, &ring, &stepped_on.password);
+                user.rebind(&mut session, &ring, &stepped_on.password);
                 None
             }
             // A form asks for Django's secret: nothing that is done here.
@@ -207,7 +207,7 @@ impl Story {
 
     /// As the documentation of `AuthUser` does it, with two backends.
     fn get_user(&self, session: &mut Session, ring: &Keyring, seen: &mut Seen) -> Option<String> {
-        let user = AuthUser::of(session).unwrap()?;
+        let user = AuthUser::from_session(session).unwrap()?;
         if !BACKENDS.contains(&user.backend()) {
             return None;
         }

@@ -64,7 +64,7 @@ impl Case {
 
     fn read(&self) -> Verdict {
         let now = OffsetDateTime::from_unix_timestamp(self.now).unwrap();
-        match self.cookie().get_at([&self.cookies], now) {
+        match self.cookie().read_at([&self.cookies], now) {
             Ok(Some(value)) => Verdict::Ok(value),
             Ok(None) => Verdict::Error("KeyError".to_owned()),
             Err(DecodeError::Expired { .. }) => Verdict::Error("SignatureExpired".to_owned()),
@@ -84,7 +84,7 @@ fn django_writes_a_signed_cookie_as_this_does_and_each_reads_the_other_s() {
         // Written: the same, and refused where Django's server could not send it.
         let theirs: Vec<Option<String>> = worker.ask("set_cookie", &made);
         for ((case, made), theirs) in cases.iter_mut().zip(&mut made).zip(&theirs) {
-            let ours = made.cookie().set_at(&made.value, now);
+            let ours = made.cookie().cookie_at(&made.value, now);
             let pair = |cookie: &str| cookie.split("; ").next().unwrap().to_owned();
             let ours_or_none = ours.as_ref().ok().map(|cookie| pair(&cookie.to_string()));
             case.equal("can be written", ours.is_ok(), theirs.is_some(), made);

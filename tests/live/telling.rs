@@ -321,7 +321,7 @@ impl<'s> State<'s> {
             Ok(reply) => reply,
             Err(error) => {
                 let failure = match error {
-                    EncodeError::Oversized { .. } => Failure::Oversized,
+                    EncodeError::TooLarge { .. } => Failure::Oversized,
                     EncodeError::BadExpiry => Failure::BadExpiry,
                     error => Failure::Other(error.to_string()),
                 };

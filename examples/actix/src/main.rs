@@ -19,9 +19,9 @@ use std::{env, io};
 use actix_web::web::{Form, Redirect};
 use actix_web::{App, HttpServer, get, post};
 use serde::Deserialize;
-use signed_session::actix::SessionMiddleware;
 use signed_session::{
-    CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, ValueError,
+    CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, SessionMiddleware,
+    ValueError,
 };
 
 #[derive(Deserialize)]

@@ -13,8 +13,7 @@ use serde::Deserialize;
 use signed_session::django::{
     self, AuthUser, DjangoSettings, Level, Message, MessageStorage, Messages,
 };
-use signed_session::tower::SessionLayer;
-use signed_session::{Keyring, SessionHandle};
+use signed_session::{Keyring, SessionHandle, SessionLayer};
 
 use crate::users::{User, Users};
 use crate::{Failure, page};
@@ -53,7 +52,7 @@ impl Shop {
     ///
     /// As `request.user`: a session made before the password was changed ends here.
     async fn user(&self, session: &mut SessionHandle) -> Result<Option<User>, Failure> {
-        let named = session.with(|session| AuthUser::of(session))?;
+        let named = session.with(|session| AuthUser::from_session(session))?;
         let Some(named) = named.filter(|named| named.backend() == BACKEND) else { return Ok(None) };
         let Some(user) = self.users.by_id(named.id()).await? else { return Ok(None) };
         let key = session.with(|session| named.resume(session, &self.ring, &user.password));

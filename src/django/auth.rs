@@ -8,7 +8,7 @@ use std::fmt::{self, Display, Write as _};
 use serde_json::value::RawValue;
 use subtle::{Choice, ConstantTimeEq as _};
 
-use crate::error::ValueError;
+use crate::error::{ValueError, sure};
 use crate::json;
 use crate::key::Keyring;
 use crate::session::Session;
@@ -49,7 +49,7 @@ const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth
 ///     ring: &Keyring,
 ///     find: impl Fn(&str) -> Option<Row>,
 /// ) -> Result<Option<String>, ValueError> {
-///     let Some(user) = AuthUser::of(session)? else { return Ok(None) };
+///     let Some(user) = AuthUser::from_session(session)? else { return Ok(None) };
 ///     if user.backend() != "django.contrib.auth.backends.ModelBackend" {
 ///         return Ok(None);
 ///     }
@@ -107,7 +107,7 @@ impl AuthUser {
     ///
     /// [`ValueError::WrongType`] if an entry is there and of no type that Django
     /// writes. Nobody should then be taken for logged in.
-    pub fn of(session: &Session) -> Result<Option<Self>, ValueError> {
+    pub fn from_session(session: &Session) -> Result<Option<Self>, ValueError> {
         let Some(id) = session.get::<&RawValue>(ID_KEY)? else { return Ok(None) };
         let id = read_id(id.get())?;
         let Some(backend) = session.get(BACKEND_KEY)? else { return Ok(None) };
@@ -158,7 +158,7 @@ impl AuthUser {
         let matched = self.verify(ring, password);
         match matched {
             Some(0) => {}
-            Some(_) => self.restamp(session, ring, password),
+            Some(_) => self.rebind(session, ring, password),
             None => session.flush(),
         }
         matched
@@ -168,7 +168,7 @@ impl AuthUser {
     ///
     /// As `update_session_auth_hash`: for who has just changed the password, and
     /// is to stay logged in where that was done.
-    pub fn restamp(&self, session: &mut Session, ring: &Keyring, password: &str) {
+    pub fn rebind(&self, session: &mut Session, ring: &Keyring, password: &str) {
         session.cycle_key();
         session.set_text(HASH_KEY, &hash(ring, password));
     }
@@ -249,15 +249,14 @@ fn read_id(json: &str) -> Result<String, ValueError> {
 
 /// Returns the hash of a password under the first key.
 fn hash(ring: &Keyring, password: &str) -> String {
-    hashes(ring, password).next().unwrap_or_default()
+    sure(hashes(ring, password).next())
 }
 
 /// Returns the hash of a password under each key, in hexadecimal.
 fn hashes(ring: &Keyring, password: &str) -> impl Iterator<Item = String> {
     salted_hmacs(ring, SALT, password.as_bytes()).map(|mac| {
         mac.iter().fold(String::with_capacity(64), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
+            sure(write!(text, "{byte:02x}").ok());
             text
         })
     })

@@ -9,9 +9,9 @@ use std::time::Duration;
 use cookie::Cookie;
 use time::OffsetDateTime;
 
-use crate::cookie::{CookieOptions, MAX_COOKIES, choose};
-use crate::cookie_signer::{legacy_signed_cookie_signer, signed_cookie_signer};
-use crate::error::{DecodeError, EncodeError};
+use crate::candidates::Candidates;
+use crate::cookie::CookieOptions;
+use crate::error::{DecodeError, EncodeError, sure};
 use crate::key::Keyring;
 use crate::timestamp::TimestampSigner;
 
@@ -32,13 +32,13 @@ use crate::timestamp::TimestampSigner;
 /// let theme = SignedCookie::new(&ring, CookieOptions::new("theme")?, "").max_age(year);
 ///
 /// // In Django: response.set_signed_cookie("theme", "light grey", max_age=31536000)
-/// let cookie = theme.set("light grey")?;
+/// let cookie = theme.cookie("light grey")?;
 /// assert!(cookie.value().starts_with(r#""light grey:"#));
 ///
 /// // In Django: request.get_signed_cookie("theme", default=None, max_age=31536000)
 /// let header = format!("sessionid=…; {}", cookie.stripped());
-/// assert_eq!(theme.get([&header])?, Some("light grey".to_owned()));
-/// assert_eq!(theme.get(["sessionid=…"])?, None);
+/// assert_eq!(theme.read([&header])?, Some("light grey".to_owned()));
+/// assert_eq!(theme.read(["sessionid=…"])?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
@@ -87,15 +87,15 @@ impl SignedCookie {
     ///
     /// # Errors
     ///
-    /// As [`get_at`](Self::get_at).
-    pub fn get<'h, H>(
+    /// As [`read_at`](Self::read_at).
+    pub fn read<'h, H>(
         &self,
         cookie_headers: impl IntoIterator<Item = &'h H>,
     ) -> Result<Option<String>, DecodeError>
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        self.get_at(cookie_headers, OffsetDateTime::now_utc())
+        self.read_at(cookie_headers, OffsetDateTime::now_utc())
     }
 
     /// Returns the cookie's value, if there is one, as of `now`.
@@ -107,7 +107,7 @@ impl SignedCookie {
     ///
     /// As [`TimestampSigner::unsign_at`]; [`DecodeError::Ambiguous`] if two good
     /// ones differ, and [`DecodeError::TooManyCookies`] past 16.
-    pub fn get_at<'h, H>(
+    pub fn read_at<'h, H>(
         &self,
         cookie_headers: impl IntoIterator<Item = &'h H>,
         now: OffsetDateTime,
@@ -115,25 +115,18 @@ impl SignedCookie {
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        let values: Vec<&[u8]> = cookie_headers
-            .into_iter()
-            .flat_map(|header| self.options.find_bytes(header.as_ref()))
-            // One more than are looked at shows that there are too many.
-            .take(MAX_COOKIES.saturating_add(1))
-            .collect();
-        if values.is_empty() {
-            return Ok(None);
-        }
-        choose(&values, |value| self.unsign(&unquote(value), now)).map(Some)
+        let values =
+            cookie_headers.into_iter().flat_map(|header| self.options.find_bytes(header.as_ref()));
+        values.collect::<Candidates<_>>().choose(|value| self.unsign(&unquote(value), now))
     }
 
     /// Makes the cookie that sets this value.
     ///
     /// # Errors
     ///
-    /// As [`set_at`](Self::set_at).
-    pub fn set(&self, value: &str) -> Result<Cookie<'static>, EncodeError> {
-        self.set_at(value, OffsetDateTime::now_utc())
+    /// As [`cookie_at`](Self::cookie_at).
+    pub fn cookie(&self, value: &str) -> Result<Cookie<'static>, EncodeError> {
+        self.cookie_at(value, OffsetDateTime::now_utc())
     }
 
     /// Makes the cookie that sets this value, signed at `now`.
@@ -144,9 +137,13 @@ impl SignedCookie {
     /// # Errors
     ///
     /// [`EncodeError::CookieValue`] for a character past U+00FF, which Django can
-    /// neither write nor read; [`EncodeError::TooLong`] if name and value have
+    /// neither write nor read; [`EncodeError::TooLarge`] if name and value have
     /// more than 4,096 bytes; [`EncodeError::BadTimestamp`].
-    pub fn set_at(&self, value: &str, now: OffsetDateTime) -> Result<Cookie<'static>, EncodeError> {
+    pub fn cookie_at(
+        &self,
+        value: &str,
+        now: OffsetDateTime,
+    ) -> Result<Cookie<'static>, EncodeError> {
         let mut token = self.signer.start(value.len());
         token.extend_from_slice(value.as_bytes());
         let token = self.signer.stamp_readably(token, now)?;
@@ -182,8 +179,7 @@ fn quote(value: &str) -> Result<Cow<'_, str>, EncodeError> {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
             ',' | ';' | '\0'..='\x1F' | '\x7F'..='\u{FF}' => {
-                // Writing to a String cannot fail.
-                let _ = write!(quoted, "\\{:03o}", u32::from(character));
+                sure(write!(quoted, "\\{:03o}", u32::from(character)).ok());
             }
             ' '..='~' => quoted.push(character),
             _ => return Err(EncodeError::CookieValue),
@@ -207,7 +203,7 @@ fn unquote(value: &str) -> Cow<'_, str> {
         rest = match (code, characters.next()) {
             (Some(code), _) => {
                 plain.push(char::from(code));
-                after.get(3..).unwrap_or_default()
+                sure(after.get(3..))
             }
             (None, Some(character)) => {
                 plain.push(character);
@@ -227,4 +223,47 @@ impl fmt::Debug for SignedCookie {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SignedCookie").finish_non_exhaustive()
     }
+}
+
+/// Makes the signer of Django's own cookies other than the session.
+///
+/// As `django.core.signing.get_cookie_signer`: each secret begins with
+/// `django.http.cookies`, so that it signs nothing else.
+#[must_use]
+pub fn cookie_signer(ring: &Keyring, salt: &str) -> TimestampSigner {
+    TimestampSigner::new(&ring.prefixed(b"django.http.cookies"), salt)
+}
+
+/// Makes the signer of one cookie: that of `set_signed_cookie` and `get_signed_cookie`.
+///
+/// As Django has it since 5.2.15 and 6.0.6: the salt's length stands before
+/// it, so that no two pairs of name and salt share a signer. The value is plain
+/// text, and Django puts it in quotes where a cookie needs them.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::{Keyring, django};
+///
+/// let ring = Keyring::new("test-secret-key-0123456789")?;
+/// let signer = django::signed_cookie_signer(&ring, "c", "");
+/// let cookie = "v:1r31eq:kS8mze1FjAniMxUYCqGauXqbHk6RqPqu47Z8lyh4lsY";
+/// assert_eq!(signer.unsign(cookie, None)?.value, "v");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use]
+pub fn signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> TimestampSigner {
+    // Python counts characters.
+    let len = salt.chars().count();
+    cookie_signer(ring, &format!("django.http.cookies.v2:{len}:{salt}{name}"))
+}
+
+/// Makes the signer of one cookie as older Django releases have it.
+///
+/// The salt is the name and the salt run together, so that the cookie `ab`
+/// without a salt is also good as `a` with the salt `b`
+/// (CVE-2026-6873). For reading what is still out there.
+#[must_use]
+pub fn legacy_signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> TimestampSigner {
+    cookie_signer(ring, &format!("{name}{salt}"))
 }

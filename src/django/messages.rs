@@ -4,15 +4,17 @@
 //! and `FallbackStorage`, and the middleware around them.
 
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::fmt;
 
 use cookie::Cookie;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-use crate::cookie::{CookieOptions, MAX_COOKIES, choose, is_worth_keeping};
-use crate::cookie_signer::cookie_signer;
-use crate::error::{DecodeError, EncodeError, ValueError};
+use crate::candidates::{Candidates, is_worth_keeping};
+use crate::cookie::CookieOptions;
+use crate::django::signed_cookie::cookie_signer;
+use crate::error::{DecodeError, EncodeError, ValueError, sure};
 use crate::json;
 use crate::key::Keyring;
 use crate::manager::Reply;
@@ -271,18 +273,18 @@ impl MessageStorage {
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        let mut values: Vec<Vec<u8>> = Vec::new();
-        if let Some(MessageCookie { options, .. }) = &self.cookie {
-            let found = cookie_headers.into_iter().flat_map(|h| options.find_bytes(h.as_ref()));
-            // One more than are looked at shows that there are too many.
-            let found = found.filter(|value| !value.is_empty()).take(MAX_COOKIES.saturating_add(1));
-            values = found.map(<[u8]>::to_vec).collect();
-        }
+        let options = self.cookie.as_ref().map(|cookie| &cookie.options);
+        let values = cookie_headers
+            .into_iter()
+            .flat_map(|header| options.into_iter().flat_map(|o| o.find_bytes(header.as_ref())))
+            .filter(|value| !value.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect();
         Messages {
             storage: self.clone(),
             values,
             loaded: None,
-            refused: None,
+            refusal: None,
             queued: Vec::new(),
             is_shown: false,
         }
@@ -299,10 +301,10 @@ impl fmt::Debug for MessageStorage {
 pub struct Messages {
     storage: MessageStorage,
     /// Those of the cookie, as they came.
-    values: Vec<Vec<u8>>,
+    values: Candidates<Vec<u8>>,
     /// Nothing, as long as nobody has asked.
     loaded: Option<Loaded>,
-    refused: Option<DecodeError>,
+    refusal: Option<DecodeError>,
     queued: Vec<Message>,
     /// Whether what was loaded need not be kept: Django's `used`.
     is_shown: bool,
@@ -335,8 +337,8 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] if the session's messages cannot be read.
-    pub fn show(&mut self, session: &Session) -> Result<Vec<Message>, ValueError> {
+    /// [`MessagesError::Value`] if the session's messages cannot be read.
+    pub fn show(&mut self, session: &Session) -> Result<Vec<Message>, MessagesError> {
         let mut loaded = self.load(session)?;
         self.is_shown = true;
         loaded.rows.extend(self.queued.drain(..).map(Row::Message));
@@ -347,8 +349,8 @@ impl Messages {
 
     /// Returns why the cookie of the request was refused, once it was looked at.
     #[must_use]
-    pub fn refused(&self) -> Option<&DecodeError> {
-        self.refused.as_ref()
+    pub fn refusal(&self) -> Option<&DecodeError> {
+        self.refusal.as_ref()
     }
 
     /// Keeps what was not shown, and says what the response must carry.
@@ -358,7 +360,7 @@ impl Messages {
     /// # Errors
     ///
     /// As [`commit_at`](Self::commit_at).
-    pub fn commit(self, session: &mut Session) -> Result<StoredMessages, EncodeError> {
+    pub fn commit(self, session: &mut Session) -> Result<StoredMessages, MessagesError> {
         self.commit_at(session, OffsetDateTime::now_utc())
     }
 
@@ -373,14 +375,15 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Value`] if the session's messages cannot be read, to which
-    /// others would have to be added; [`EncodeError::TooLong`] if something that
-    /// is no message would not find room; [`EncodeError::BadTimestamp`].
+    /// [`MessagesError::Value`] if the session's messages, to which others would
+    /// have to be added, cannot be read. [`MessagesError::Encode`] with
+    /// [`EncodeError::TooLarge`] if something that is not a message would not fit,
+    /// and with [`EncodeError::BadTimestamp`].
     pub fn commit_at(
         mut self,
         session: &mut Session,
         now: OffsetDateTime,
-    ) -> Result<StoredMessages, EncodeError> {
+    ) -> Result<StoredMessages, MessagesError> {
         let mut reply = Reply { set_cookie: None, vary_on_cookie: false };
         if !self.is_shown && self.queued.is_empty() {
             return Ok(StoredMessages { reply, unstored: Vec::new() });
@@ -395,7 +398,7 @@ impl Messages {
             if !rows.is_empty() {
                 (reply.set_cookie, rows) = cookie.store(rows, !has_session, now)?;
             } else if from_cookie
-                || !has_session && !self.refused.is_some_and(|reason| is_worth_keeping(&reason))
+                || !has_session && !self.refusal.is_some_and(|reason| is_worth_keeping(&reason))
             {
                 reply.set_cookie = Some(cookie.options.removal());
             }
@@ -411,7 +414,7 @@ impl Messages {
     }
 
     /// Returns what was left before, and reads it the first time.
-    fn load(&mut self, session: &Session) -> Result<Loaded, ValueError> {
+    fn load(&mut self, session: &Session) -> Result<Loaded, MessagesError> {
         if let Some(loaded) = self.loaded.take() {
             return Ok(loaded);
         }
@@ -434,18 +437,16 @@ impl Messages {
 
     /// Reads the rows of the cookie, and whether they are all that there are.
     fn read_cookie(&mut self) -> (Vec<Row>, bool) {
-        let Some(cookie) = self.storage.cookie.as_ref().filter(|_| !self.values.is_empty()) else {
-            return (Vec::new(), true);
-        };
-        let values: Vec<&[u8]> = self.values.iter().map(Vec::as_slice).collect();
+        let Some(cookie) = &self.storage.cookie else { return (Vec::new(), true) };
         let read = |value: &str| cookie.signer.unsign_object::<Vec<Box<RawValue>>>(value, None);
-        match choose(&values, read) {
-            Ok(mut rows) => {
+        match self.values.choose(read) {
+            Ok(None) => (Vec::new(), true),
+            Ok(Some(mut rows)) => {
                 let is_whole = rows.pop_if(|row| row.get() == NOT_FINISHED).is_none();
                 (rows.into_iter().map(Row::read).collect(), is_whole)
             }
             Err(reason) => {
-                self.refused = Some(reason);
+                self.refusal = Some(reason);
                 (Vec::new(), true)
             }
         }
@@ -482,14 +483,14 @@ impl MessageCookie {
             while low < high {
                 let middle = low.midpoint(high);
                 let part = if drops_oldest { middle } else { middle.saturating_add(1) };
-                let fits = self.encode(kept(part).unwrap_or_default(), true, now)?.is_some();
+                let fits = self.encode(sure(kept(part)), true, now)?.is_some();
                 if fits == drops_oldest {
                     high = middle;
                 } else {
                     low = middle.saturating_add(1);
                 }
             }
-            encoded = self.encode(kept(low).unwrap_or_default(), true, now)?;
+            encoded = self.encode(sure(kept(low)), true, now)?;
             left = rows.split_off(low);
             if drops_oldest {
                 left = rows;
@@ -497,7 +498,7 @@ impl MessageCookie {
         }
         if drops_oldest && left.iter().any(|row| row.message().is_none()) {
             let len = texts.iter().fold(0, |len: usize, text| len.saturating_add(text.len()));
-            return Err(EncodeError::TooLong { len, limit: MAX_COOKIE_LEN });
+            return Err(EncodeError::too_large(len, MAX_COOKIE_LEN));
         }
         let cookie = encoded.map(|encoded| self.options.cookie(&encoded, None, now)).transpose()?;
         Ok((cookie, left))
@@ -525,6 +526,63 @@ impl MessageCookie {
 impl fmt::Debug for Messages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Messages").finish_non_exhaustive()
+    }
+}
+
+/// Why a request's messages could not be shown or kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MessagesError {
+    /// The session's entry of messages is not what Django writes.
+    Value(ValueError),
+    /// The messages cannot be written.
+    Encode(EncodeError),
+}
+
+/// So that handlers can use `?` on a session and its messages.
+impl From<ValueError> for MessagesError {
+    fn from(error: ValueError) -> Self {
+        Self::Value(error)
+    }
+}
+
+impl From<EncodeError> for MessagesError {
+    fn from(error: EncodeError) -> Self {
+        Self::Encode(error)
+    }
+}
+
+impl fmt::Display for MessagesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(error) => error.fmt(f),
+            Self::Encode(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for MessagesError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Value(error) => Some(error),
+            Self::Encode(error) => Some(error),
+        }
+    }
+}
+
+/// A bare 500, with the reason in the log: so handlers can use `?` on messages.
+#[cfg(feature = "axum")]
+impl axum_core::response::IntoResponse for MessagesError {
+    fn into_response(self) -> axum_core::response::Response {
+        crate::axum::internal_error(&self)
+    }
+}
+
+/// A bare 500, with the reason in the log: so handlers can use `?` on messages.
+#[cfg(feature = "actix")]
+impl actix_web::ResponseError for MessagesError {
+    fn error_response(&self) -> actix_web::HttpResponse {
+        crate::actix::internal_error(self)
     }
 }
 

@@ -1,16 +1,27 @@
-//! Names what Django and this program share: salts, logins, messages, cookies and settings.
+//! Reads and writes what else a Django site shares: logins, messages, cookies and settings.
+
+// As in `lib.rs`: a module imports from the layers before its own only.
+
+// Layer 0
+mod auth;
+mod signed_cookie;
+// Layer 1
+mod messages;
+// Layer 2
+mod settings;
 
 use std::time::Duration;
 
-pub use crate::auth::{AuthUser, logout};
 use crate::codec::{self, SessionCodec};
-pub use crate::cookie_signer::{cookie_signer, legacy_signed_cookie_signer, signed_cookie_signer};
 use crate::expiry::ExpiryRule;
 use crate::key::Keyring;
-use crate::messages;
-pub use crate::messages::{Level, Message, MessageStorage, Messages, StoredMessages};
-pub use crate::settings::DjangoSettings;
-pub use crate::signed_cookie::SignedCookie;
+
+pub use auth::{AuthUser, logout};
+pub use messages::{Level, Message, MessageStorage, Messages, MessagesError, StoredMessages};
+pub use settings::{DjangoSettings, SettingsError};
+pub use signed_cookie::{
+    SignedCookie, cookie_signer, legacy_signed_cookie_signer, signed_cookie_signer,
+};
 
 /// The salt of the `signed_cookies` session backend, and of [`SessionCodec`].
 pub const SESSION_SALT: &str = codec::SESSION_SALT;

@@ -35,29 +35,21 @@ const HOUSE: &[(u32, &str)] = &[
     (9, "guide"),
 ];
 
-/// The rooms of the command line, which is a crate of its own, in the same way. `cli/mod.rs` lists them.
-const CLI: &[(u32, &str)] = &[
-    (0, "say"),
-    (0, "moment"),
-    (0, "json"),
-    (0, "salt"),
-    (0, "lines"),
-    (1, "failure"),
-    (1, "args"),
-    (2, "keys"),
-    (2, "form"),
-    (2, "pipe"),
-    (3, "verify"),
-    (4, "answer"),
-    (4, "causes"),
-    (5, "output"),
-    (5, "suspects"),
-    (6, "bulk"),
-    (6, "make"),
-    (6, "inspect"),
-    (6, "explain"),
-    (6, "shell"),
-    (7, "check"),
+/// The layers of the command line, which is a crate of its own, from the lowest to the highest.
+///
+/// A directory's name stands for its `mod.rs`, and for those of its files that are not listed.
+const CLI: &[&[&str]] = &[
+    &["json", "moment", "say", "signature", "check/lines"],
+    &["failure"],
+    &["salt", "stdio"],
+    &["args", "usage"],
+    &["form", "keys", "verdict"],
+    &["tally", "verify"],
+    &["check/answers", "explain/causes", "explain/repairs"],
+    &["check/output", "explain/guess", "explain/report", "explain/suspects"],
+    &["check/workers", "explain/search"],
+    &["check", "explain"],
+    &["commands"],
 ];
 
 /// Rooms that a line of code names, as `crate::room` or in braces behind `crate::`.
@@ -180,80 +172,183 @@ fn the_library_lists_its_rooms_in_floor_order() {
 
 #[test]
 fn every_file_is_a_room_and_opens_with_one_sentence() {
-    for (directory, rooms, others) in [("", HOUSE, &["lib", "main"][..]), ("cli", CLI, &["mod"])] {
-        let mut files = 0;
-        for entry in fs::read_dir(path("src").join(directory)).unwrap() {
+    let others = ["lib", "main"];
+    let mut files = 0;
+    for entry in fs::read_dir(path("src")).unwrap() {
+        let entry = entry.unwrap();
+        let name = entry.file_name().into_string().unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            assert_eq!(name, "cli");
+            continue;
+        }
+        let room = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{name} is no Rust file"));
+        let is_room = HOUSE.iter().any(|(_, known)| *known == room);
+        assert!(is_room || others.contains(&room), "{name} is not in the plan");
+        assert_opens_with_one_sentence(&name);
+        files += 1;
+    }
+    assert_eq!(files, HOUSE.len() + others.len());
+}
+
+fn assert_opens_with_one_sentence(file: &str) {
+    let source = source(file);
+    let first = source.lines().next().unwrap_or_default();
+    assert!(first.starts_with("//! ") && first.ends_with('.'), "{file} opens with {first:?}");
+}
+
+/// A module of the command line: `form`, `check/lines`, or nothing for `cli/mod.rs` itself.
+struct Module {
+    name: String,
+    /// Its file beneath `src`.
+    file: String,
+}
+
+/// Lists the modules of the command line, as the files are.
+fn modules_of_cli() -> Vec<Module> {
+    let mut modules = Vec::new();
+    let mut directories = vec![String::new()];
+    while let Some(directory) = directories.pop() {
+        for entry in fs::read_dir(path("src/cli").join(&directory)).unwrap() {
             let entry = entry.unwrap();
-            let name = entry.file_name().into_string().unwrap();
+            let name = directory.clone() + &entry.file_name().into_string().unwrap();
             if entry.file_type().unwrap().is_dir() {
-                assert_eq!((directory, name.as_str()), ("", "cli"));
+                directories.push(name + "/");
                 continue;
             }
-            let room = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{name} is no Rust file"));
-            let is_room = rooms.iter().any(|(_, known)| *known == room);
-            assert!(is_room || others.contains(&room), "{name} is not in the plan");
-            let source = source(&format!("{directory}/{name}"));
-            let first = source.lines().next().unwrap_or_default();
-            let is_sentence = first.starts_with("//! ") && first.ends_with('.');
-            assert!(is_sentence, "{name} opens with {first:?}");
-            files += 1;
+            let module = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{name} is not Rust"));
+            let module = module.strip_suffix("mod").unwrap_or(module).trim_end_matches('/');
+            modules.push(Module { name: module.to_owned(), file: format!("cli/{name}") });
         }
-        assert_eq!(files, rooms.len() + others.len());
+    }
+    modules
+}
+
+/// Returns the layer of a module of the command line. `cli/mod.rs` and `main.rs` are above all.
+fn layer_of_cli(module: &str) -> Option<usize> {
+    let listed = |name: &str| CLI.iter().position(|layer| layer.contains(&name));
+    match module {
+        "" => Some(CLI.len()),
+        "main" => Some(CLI.len() + 1),
+        _ => listed(module).or_else(|| listed(module.rsplit_once('/')?.0)),
     }
 }
 
-/// What is wrong with the imports of one room of the command line.
-fn faults_of_cli(room: &str, source: &str) -> Vec<String> {
-    let floor = |name: &str| CLI.iter().find(|(_, room)| *room == name).map(|(floor, _)| *floor);
+/// Lists the paths that a text begins with: several, if there is a group in braces.
+fn paths(text: &str) -> Vec<String> {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let (head, rest) = text.split_at(text.find(|c| !is_path(c)).unwrap_or(text.len()));
+    let Some(group) = rest.strip_prefix('{') else { return vec![head.to_owned()] };
+    let mut depth = 0;
+    let mut start = 0;
+    let mut paths_found = Vec::new();
+    for (at, c) in group.char_indices() {
+        if depth == 0 && matches!(c, ',' | '}') {
+            let item = paths(group[start..at].trim());
+            paths_found.extend(item.iter().map(|path| format!("{head}{path}")));
+            start = at + 1;
+        }
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    paths_found
+}
+
+/// What is wrong with the imports of a module of the command line.
+fn faults_of_cli(module: &str, source: &str, modules: &[Module]) -> Vec<String> {
     let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
     let mut faults = Vec::new();
     for (way, what) in [
-        ("#[path", "a room by its path"),
+        ("#[path", "a module by its path"),
         ("include!", "a file"),
         ("super::", "a relative path"),
         ("extern crate", "a crate"),
     ] {
         if code.contains(way) {
-            faults.push(format!("{room} names {what}"));
+            faults.push(format!("{module} names {what}"));
         }
     }
-    // From the crate only the command line itself can be named: the library is `signed_session`.
-    let rooms = rooms_named(&code);
-    faults.extend(
-        rooms.iter().filter(|named| *named != "cli").map(|named| format!("{room}: {named}")),
-    );
-    for named in named_behind("crate::cli::", &code) {
-        match floor(&named) {
-            Some(lower) if floor(room).is_none_or(|floor| lower < floor) => {}
-            _ => faults.push(format!("{room} imports {named}")),
+    for (at, _) in code.match_indices("crate::") {
+        for path in paths(&code[at + "crate::".len()..]) {
+            // From the crate only the command line itself can be named: the library is
+            // `signed_session`.
+            let Some(path) = path.strip_prefix("cli::") else {
+                faults.push(format!("{module} imports {path}"));
+                continue;
+            };
+            // An item belongs to the longest part of its path that is a module.
+            let path = path.replace("::", "/");
+            let has = |name: &str| path == name || path.starts_with(&format!("{name}/"));
+            let named = modules.iter().map(|module| module.name.as_str());
+            let named = named.filter(|name| has(name)).max_by_key(|name| name.len());
+            let named = named.unwrap_or_default();
+            if layer_of_cli(named) >= layer_of_cli(module) {
+                faults.push(format!("{module} imports {path}"));
+            }
         }
     }
     faults
 }
 
 #[test]
-fn the_command_line_stands_on_the_public_library_alone_and_its_imports_point_down() {
-    let faults: Vec<String> = CLI
+fn the_command_line_imports_downwards_and_the_public_api_alone() {
+    let modules = modules_of_cli();
+    let faults: Vec<String> = modules
         .iter()
-        .flat_map(|(_, room)| faults_of_cli(room, &source(&format!("cli/{room}.rs"))))
-        .chain(faults_of_cli("mod", &source("cli/mod.rs")))
-        .chain(faults_of_cli("main", &source("main.rs")))
+        .flat_map(|module| faults_of_cli(&module.name, &source(&module.file), &modules))
+        .chain(faults_of_cli("main", &source("main.rs"), &modules))
         .collect();
     assert!(faults.is_empty(), "{faults:#?}");
-    for (room, code) in [
+}
+
+#[test]
+fn another_import_of_the_command_line_is_found() {
+    let modules = modules_of_cli();
+    for (module, code) in [
         ("say", "use crate::cli::failure::Failure;"),
-        ("suspects", "use crate::cli::explain::explain;"),
+        ("say", "fn f() { crate::cli::failure::Failure::new(0) }"),
+        ("failure", "use crate::cli::{say, run};"),
+        ("say", "use crate::cli::*;"),
+        ("keys", "use crate::cli::{failure::{self, Failure}, form::Found};"),
+        ("explain/suspects", "use crate::cli::explain::search::Search;"),
+        ("explain/suspects", "use crate::cli::explain::{causes, guess::guess};"),
+        ("check/answers", "use crate::cli::check::run;"),
+        ("commands/decode", "use crate::cli::commands::unsign::Args;"),
+        ("commands/decode", "use crate::cli::Cli;"),
         ("salt", "use crate::codec::SESSION_SALT;"),
         ("salt", "#[path = \"../codec.rs\"]"),
         ("salt", "include!(\"../codec.rs\");"),
-        ("check", "use super::bulk;"),
+        ("check", "use super::explain;"),
     ] {
-        assert_eq!(faults_of_cli(room, code).len(), 1, "{room}: {code}");
+        assert_eq!(faults_of_cli(module, code, &modules).len(), 1, "{module}: {code}");
     }
-    let listed: Vec<String> = source("cli/mod.rs")
-        .lines()
-        .filter_map(|line| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned()))
-        .collect();
-    assert_eq!(listed, CLI.iter().map(|(_, room)| *room).collect::<Vec<_>>());
-    assert!(CLI.is_sorted_by_key(|(floor, _)| *floor));
+    for (module, code) in [
+        ("keys", "use crate::cli::{failure::{self, Failure}, say};"),
+        ("explain/search", "use crate::cli::explain::causes::{Cause, Findings};"),
+        ("commands/decode", "use crate::cli::check::{self, answers::Layout};"),
+    ] {
+        assert!(faults_of_cli(module, code, &modules).is_empty(), "{module}: {code}");
+    }
+}
+
+#[test]
+fn every_module_of_the_command_line_has_a_layer_and_is_listed() {
+    let modules = modules_of_cli();
+    for listed in CLI.concat() {
+        assert!(modules.iter().any(|module| module.name == listed), "there is no {listed}");
+    }
+    for Module { name, file } in &modules {
+        assert!(layer_of_cli(name).is_some(), "{file} has no layer");
+        assert_opens_with_one_sentence(file);
+        let source = source(file);
+        let children = source.lines().filter_map(|line| {
+            let line = line.strip_prefix("pub(crate) ").unwrap_or(line);
+            let child = line.strip_prefix("mod ")?.strip_suffix(';')?;
+            Some(if name.is_empty() { child.to_owned() } else { format!("{name}/{child}") })
+        });
+        assert!(children.is_sorted_by_key(|child| layer_of_cli(&child)), "{file}");
+    }
 }

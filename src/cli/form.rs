@@ -58,6 +58,11 @@ pub(crate) enum Found<'t> {
     NoCookie,
 }
 
+/// Returns the longest line that is looked at: a token in whatever form.
+pub(crate) fn max_line_len(max_token_len: usize) -> usize {
+    max_token_len.saturating_mul(3).saturating_add(64 * 1024)
+}
+
 /// Finds the tokens of a line.
 ///
 /// Genuine tokens of objects and sessions hold no space, quote, `%` or `=`, so
@@ -190,15 +195,4 @@ pub(crate) fn percent_decode(text: &str) -> Option<String> {
     }
     bytes.extend_from_slice(rest.as_bytes());
     String::from_utf8(bytes).ok()
-}
-
-/// Tells what a signature of this length can be.
-pub(crate) fn kind(signature: &str) -> Option<(&'static str, &'static str)> {
-    match signature.len() {
-        27 => Some(("sha1", "as long as SHA-1's, of Django 3.0 and older")),
-        43 => Some(("sha256", "as long as SHA-256's")),
-        64 => Some(("sha384", "as long as SHA-384's")),
-        86 => Some(("sha512", "as long as SHA-512's")),
-        _ => None,
-    }
 }

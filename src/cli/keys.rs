@@ -16,7 +16,7 @@ const KEY: &str = "SIGNED_SESSION_KEY";
 const FALLBACK_KEYS: &str = "SIGNED_SESSION_FALLBACK_KEYS";
 
 /// The most that a key file may hold, in bytes: a wrong path may be endless.
-const MAX_LEN: u64 = 64 * 1024;
+const MAX_LEN: usize = 64 * 1024;
 
 /// The secrets, and where they come from.
 pub(crate) struct Keys {
@@ -115,10 +115,11 @@ fn from_file(path: &Path) -> Result<Secret, Failure> {
     };
     let file = File::open(path).map_err(unreadable)?;
     warn_if_open_to_all(path, &file);
-    // Room for all of it: a vector that grew would leave a copy of the secret behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024 + 64));
-    file.take(MAX_LEN.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > 64 * 1024 {
+    // Capacity for all of it: a vector that grew would leave a copy of the secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LEN + 64));
+    let limit = u64::try_from(MAX_LEN).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > MAX_LEN {
         let path = path.display();
         return Err(Failure::new(format_args!(
             "the key file {path} has more than {MAX_LEN} bytes"

@@ -1,50 +1,22 @@
-//! Runs `explain`: why a token is refused, most likely cause first, and what was tried to find out.
+//! Writes what `explain` found out, for people or as JSON.
 
 use std::fmt::Write as _;
-use std::process::ExitCode;
 
 use time::OffsetDateTime;
 
-use crate::cli::answer::Tally;
-use crate::cli::args::{Explain, ReportFormat};
-use crate::cli::causes::{Findings, inside};
-use crate::cli::failure::Failure;
+use crate::cli::explain::causes::Findings;
 use crate::cli::form::Shape;
 use crate::cli::json;
-use crate::cli::keys::Keys;
 use crate::cli::moment;
-use crate::cli::pipe::{print, text};
 use crate::cli::say;
-use crate::cli::suspects::Search;
-use crate::cli::verify::{Refusal, Verdict, Verifier};
+use crate::cli::verdict::Verdict;
 
-pub(crate) fn explain(args: Explain) -> Result<ExitCode, Failure> {
-    let keys = Keys::read(&args.rules.keys)?;
-    let verifier = Verifier::new(&args.rules, &keys.ring)?;
-    let text = text(args.token, verifier.max_line_len())?;
-    let now = verifier.clock.now();
-    let (verdict, shape) = verifier.check_line(&text, now);
-    let findings = match &verdict.result {
-        Ok(_) => Findings::default(),
-        Err(Refusal::Token(error)) if error.is_authentic() => {
-            Findings { causes: vec![inside(&verifier, &text, error, now)], ruled_out: Vec::new() }
-        }
-        Err(refusal) => {
-            let search = Search::new(&keys, &args.rules, &verifier, now);
-            search.run(&String::from_utf8_lossy(&text), refusal)
-        }
-    };
-    print(
-        match args.format {
-            ReportFormat::Text => for_people(&verdict, shape, &findings, now),
-            ReportFormat::Json => as_object(&verdict, shape, &findings, now),
-        }
-        .trim_end(),
-    )?;
-    Ok(ExitCode::from(Tally::of(&verdict).exit_status()))
-}
-
-fn for_people(verdict: &Verdict, shape: Shape, findings: &Findings, now: OffsetDateTime) -> String {
+pub(crate) fn for_people(
+    verdict: &Verdict,
+    shape: Shape,
+    findings: &Findings,
+    now: OffsetDateTime,
+) -> String {
     let mut out = String::new();
     let mut line = |name: &str, text: &str| {
         // Writing to a String cannot fail.
@@ -79,7 +51,12 @@ fn good(verdict: &Verdict, now: OffsetDateTime) -> String {
     format!("the token is genuine{signed}{key}")
 }
 
-fn as_object(verdict: &Verdict, shape: Shape, findings: &Findings, now: OffsetDateTime) -> String {
+pub(crate) fn as_object(
+    verdict: &Verdict,
+    shape: Shape,
+    findings: &Findings,
+    now: OffsetDateTime,
+) -> String {
     let reason = match &verdict.result {
         Ok(_) => good(verdict, now),
         Err(refusal) => refusal.to_string(),

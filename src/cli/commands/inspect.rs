@@ -1,4 +1,4 @@
-//! Runs `inspect`: what a token says, which proves nothing.
+//! The command `inspect`: shows what a token says without a key, which proves nothing.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -7,20 +7,42 @@ use serde_json::value::RawValue;
 use signed_session::{DecodeError, Unverified};
 use time::OffsetDateTime;
 
-use crate::cli::args::{Inspect, ReportFormat};
+use crate::cli::args::{ClockArg, Form, Limits, ReportFormat};
 use crate::cli::failure::Failure;
-use crate::cli::form::{self, Found, kind};
+use crate::cli::form::{self, Found};
 use crate::cli::json;
 use crate::cli::moment;
-use crate::cli::pipe::{print, text};
 use crate::cli::say;
-use crate::cli::verify::{Refusal, cookie};
+use crate::cli::signature;
+use crate::cli::stdio::{print_line, read_bytes};
+use crate::cli::verdict::Refusal;
 
-pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
+/// Show what is in a token without a key, unverified
+///
+/// Anybody may have written what this shows: it proves nothing, and says so.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  signed-session inspect -- \"$TOKEN\"")]
+pub(crate) struct Args {
+    /// The token; for - or none, standard input
+    token: Option<String>,
+    /// How to print: for people, or one object
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+    #[command(flatten)]
+    clock: ClockArg,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let max_len = args.limits.max_token_len;
-    let text = text(args.token, max_len.saturating_mul(3).saturating_add(64 * 1024))?;
+    let text = read_bytes(args.token, form::max_line_len(max_len))?;
     let line = String::from_utf8(text).map_err(|_| Failure::new("the token is not text"))?;
-    let cookie = cookie(&args.form.cookie.cookie_name)?;
+    let cookie = args.form.cookie.options()?;
     let (found, shape) = form::find(&line, args.form.from, &cookie);
     if !shape.is_bare() {
         say::note(format_args!("found {shape}"));
@@ -42,7 +64,7 @@ pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
         Ok(json.get().to_owned())
     });
     let now = args.clock.clock().now();
-    print(
+    print_line(
         match args.format {
             ReportFormat::Text => for_people(&parts, &payload, token.len(), now),
             ReportFormat::Json => as_object(&parts, &payload, token.len(), now),
@@ -77,7 +99,7 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
         }
     }
     let signature = parts.signature();
-    let kind = kind(signature).map_or("no known length", |(_, name)| name);
+    let kind = signature::kind(signature).map_or("no known length", |(_, words)| words);
     line("signature", &format!("{}, {kind}", bytes(signature.len())));
     match json {
         Ok(json) => {
@@ -109,7 +131,7 @@ fn as_object(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTim
         number(moment.map(OffsetDateTime::unix_timestamp)),
         number(moment.map(|moment| moment::seconds(moment, now))),
         parts.signature().len(),
-        string(kind(parts.signature()).map(|(name, _)| name)),
+        string(signature::kind(parts.signature()).map(|(name, _)| name)),
         string(fault.as_deref()),
     )
 }

@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::answer::{Answers, Tally};
+use crate::cli::check::answers::Answers;
 use crate::cli::failure::Failure;
 use crate::cli::say;
+use crate::cli::tally::Tally;
 
 /// Where answers go. Whoever holds its lock is between two lines.
 pub(crate) struct Output {

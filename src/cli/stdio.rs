@@ -38,10 +38,10 @@ pub(crate) fn read_bytes(argument: Option<String>, max_len: usize) -> Result<Vec
 }
 
 /// Prints a line.
-pub(crate) fn print_line(line: &str) -> Result<ExitCode, Failure> {
+pub(crate) fn print_line(line: impl AsRef<[u8]>) -> Result<ExitCode, Failure> {
     // No copy, which could be of a secret.
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(line.as_bytes()).and_then(|()| stdout.write_all(b"\n"));
+    let written = stdout.write_all(line.as_ref()).and_then(|()| stdout.write_all(b"\n"));
     end(written.and_then(|()| stdout.flush()))
 }
 

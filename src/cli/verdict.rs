@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
 use signed_session::DecodeError;
 use time::OffsetDateTime;
 
+use crate::cli::json;
 use crate::cli::moment::{self, Span};
 
 /// What a token was judged to be.
@@ -19,6 +21,16 @@ pub(crate) struct Verdict {
 pub(crate) enum Payload {
     Json(String),
     Text(String),
+}
+
+/// As JSON: itself, or a string.
+impl Serialize for Payload {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Json(text) => json::Embedded(text).serialize(serializer),
+            Self::Text(text) => text.serialize(serializer),
+        }
+    }
 }
 
 /// Why a line is refused.
@@ -69,6 +81,12 @@ impl Status {
             Self::TooLong => "too_long",
             Self::BadPayload => "bad_payload",
         }
+    }
+}
+
+impl Serialize for Status {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.name().serialize(serializer)
     }
 }
 

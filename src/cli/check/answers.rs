@@ -1,5 +1,6 @@
 //! Turns verdicts into what is printed.
 
+use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::cli::form::Shape;
@@ -7,7 +8,7 @@ use crate::cli::json;
 use crate::cli::moment;
 use crate::cli::say;
 use crate::cli::tally::Tally;
-use crate::cli::verdict::{Payload, Verdict};
+use crate::cli::verdict::{Payload, Status, Verdict};
 
 /// How verdicts are printed.
 #[derive(Clone, Copy)]
@@ -34,7 +35,7 @@ pub(crate) enum Layout {
 /// What is to be printed for some tokens, and their numbers.
 #[derive(Default)]
 pub(crate) struct Answers {
-    pub(crate) out: String,
+    pub(crate) out: Vec<u8>,
     pub(crate) err: String,
     pub(crate) tally: Tally,
 }
@@ -66,43 +67,40 @@ impl Answers {
     }
 
     fn add_payload(&mut self, layout: Layout, payload: &Payload) {
+        let out = &mut self.out;
         match (payload, layout) {
-            (Payload::Json(text), Layout::Pretty) => self.out.push_str(&json::pretty(text)),
-            (Payload::Json(text), _) => json::append(&mut self.out, text),
-            (Payload::Text(text), Layout::Text) => self.out.push_str(text),
-            (Payload::Text(text), Layout::EscapedText) => self.out.push_str(&say::escape(text)),
-            (Payload::Text(text), _) => self.out.push_str(&json::string(text)),
+            (Payload::Json(text), Layout::Pretty) => out.extend(json::pretty(text).as_bytes()),
+            (Payload::Text(text), Layout::Text) => out.extend(text.as_bytes()),
+            (Payload::Text(text), Layout::EscapedText) => out.extend(say::escape(text).as_bytes()),
+            (payload, _) => json::append(out, payload),
         }
-        self.out.push('\n');
+        out.push(b'\n');
     }
 
-    fn add_record(&mut self, number: u64, verdict: &Verdict, now: OffsetDateTime) {
-        let out = &mut self.out;
-        out.push_str(r#"{"line":"#);
-        moment::append_number(out, i64::try_from(number).unwrap_or(i64::MAX));
-        out.push_str(r#","status":""#);
-        out.push_str(verdict.status().name());
-        if let Some(moment) = verdict.signed_at {
-            out.push_str(r#"","signed_at":""#);
-            moment::append_rfc3339(out, moment);
-            out.push_str(r#"","signed_at_unix":"#);
-            moment::append_number(out, moment.unix_timestamp());
-            out.push_str(r#","age":"#);
-            moment::append_number(out, moment::seconds(moment, now));
-        } else {
-            out.push_str(r#"","signed_at":null,"signed_at_unix":null,"age":null"#);
-        }
-        out.push_str(r#","key_index":"#);
-        match verdict.key_index.map(i64::try_from) {
-            Some(Ok(index)) => moment::append_number(out, index),
-            _ => out.push_str("null"),
-        }
-        out.push_str(r#","payload":"#);
-        match &verdict.result {
-            Ok(Payload::Json(text)) => json::append(out, text),
-            Ok(Payload::Text(text)) => out.push_str(&json::string(text)),
-            Err(_) => out.push_str("null"),
-        }
-        out.push_str("}\n");
+    fn add_record(&mut self, line: u64, verdict: &Verdict, now: OffsetDateTime) {
+        let record = Record {
+            line,
+            status: verdict.status(),
+            signed_at: verdict.signed_at.map(moment::rfc3339),
+            signed_at_unix: verdict.signed_at.map(OffsetDateTime::unix_timestamp),
+            age: verdict.signed_at.map(|moment| moment::seconds(moment, now)),
+            key_index: verdict.key_index,
+            payload: verdict.result.as_ref().ok(),
+        };
+        json::append(&mut self.out, &record);
+        self.out.push(b'\n');
     }
+}
+
+/// What is printed for a token with [`Layout::Records`].
+#[derive(Serialize)]
+struct Record<'v> {
+    line: u64,
+    status: Status,
+    signed_at: Option<String>,
+    signed_at_unix: Option<i64>,
+    /// In seconds.
+    age: Option<i64>,
+    key_index: Option<usize>,
+    payload: Option<&'v Payload>,
 }

@@ -51,7 +51,7 @@ impl Output {
         state.tally.merge(&answers.tally);
         let mut stdout = io::stdout().lock();
         stdout
-            .write_all(answers.out.as_bytes())
+            .write_all(&answers.out)
             .and_then(|()| stdout.flush())
             .map_err(|error| Failure::of_output(&error))?;
         if !answers.err.is_empty() {

@@ -45,7 +45,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         let (line, column) = (error.line(), error.column());
         Failure::new(format_args!("the input is not JSON, from line {line}, column {column}"))
     })?;
-    let json = RawValue::from_string(json::compact(json.get())).map_err(Failure::new)?;
+    let json =
+        RawValue::from_string(json::compact(json.get()).into_owned()).map_err(Failure::new)?;
     let compress = if args.no_compress { Compress::Never } else { Compress::IfShorter };
     let now = args.clock.clock().now();
     let token = if is_object {

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use crate::cli::args::{ReportFormat, Rules};
 use crate::cli::explain::causes::{Findings, inside};
-use crate::cli::explain::report;
+use crate::cli::explain::report::Report;
 use crate::cli::explain::search::Search;
 use crate::cli::failure::Failure;
+use crate::cli::json;
 use crate::cli::keys::Keys;
 use crate::cli::stdio::{print_line, read_bytes};
 use crate::cli::tally::Tally;
@@ -50,12 +51,10 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             search.run(&String::from_utf8_lossy(&text), refusal)
         }
     };
-    print_line(
-        match args.format {
-            ReportFormat::Text => report::for_people(&verdict, shape, &findings, now),
-            ReportFormat::Json => report::as_object(&verdict, shape, &findings, now),
-        }
-        .trim_end(),
-    )?;
+    let report = Report::new(&verdict, shape, &findings, now);
+    match args.format {
+        ReportFormat::Text => print_line(report.text().trim_end())?,
+        ReportFormat::Json => print_line(json::line(&report))?,
+    };
     Ok(ExitCode::from(Tally::of(&verdict).exit_status()))
 }

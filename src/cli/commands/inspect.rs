@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 use signed_session::{DecodeError, Unverified};
 use time::OffsetDateTime;
@@ -64,13 +65,12 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         Ok(json.get().to_owned())
     });
     let now = args.clock.clock().now();
-    print_line(
-        match args.format {
-            ReportFormat::Text => for_people(&parts, &payload, token.len(), now),
-            ReportFormat::Json => as_object(&parts, &payload, token.len(), now),
+    match args.format {
+        ReportFormat::Text => print_line(for_people(&parts, &payload, token.len(), now).trim_end()),
+        ReportFormat::Json => {
+            print_line(json::line(&Report::new(&parts, &payload, token.len(), now)))
         }
-        .trim_end(),
-    )
+    }
 }
 
 fn refuse(reason: impl std::fmt::Display) -> ExitCode {
@@ -114,24 +114,40 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
     out
 }
 
-fn as_object(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTime) -> String {
-    let moment = parts.signed_at().ok();
-    let number = |value: Option<i64>| value.map_or("null".to_owned(), |value| value.to_string());
-    let string = |value: Option<&str>| value.map_or("null".to_owned(), json::string);
-    let (payload, fault) = match json {
-        Ok(json) => (json::compact(json), None),
-        Err(error) => ("null".to_owned(), Some(error.to_string())),
-    };
-    format!(
-        r#"{{"verified":false,"token_len":{len},"payload_len":{},"compressed":{},"stamp":{},"signed_at":{},"signed_at_unix":{},"age":{},"signature_len":{},"signature_kind":{},"payload":{payload},"payload_error":{}}}"#,
-        parts.payload().len(),
-        parts.is_compressed(),
-        string(parts.stamp()),
-        string(moment.map(moment::rfc3339).as_deref()),
-        number(moment.map(OffsetDateTime::unix_timestamp)),
-        number(moment.map(|moment| moment::seconds(moment, now))),
-        parts.signature().len(),
-        string(signature::kind(parts.signature()).map(|(name, _)| name)),
-        string(fault.as_deref()),
-    )
+/// What `inspect` prints as JSON.
+#[derive(Serialize)]
+struct Report<'t> {
+    verified: bool,
+    token_len: usize,
+    payload_len: usize,
+    compressed: bool,
+    stamp: Option<&'t str>,
+    signed_at: Option<String>,
+    signed_at_unix: Option<i64>,
+    /// In seconds.
+    age: Option<i64>,
+    signature_len: usize,
+    signature_kind: Option<&'static str>,
+    payload: Option<json::Embedded<'t>>,
+    payload_error: Option<String>,
+}
+
+impl<'t> Report<'t> {
+    fn new(parts: &Unverified<'t>, json: &'t Json, len: usize, now: OffsetDateTime) -> Self {
+        let moment = parts.signed_at().ok();
+        Self {
+            verified: false,
+            token_len: len,
+            payload_len: parts.payload().len(),
+            compressed: parts.is_compressed(),
+            stamp: parts.stamp(),
+            signed_at: moment.map(moment::rfc3339),
+            signed_at_unix: moment.map(OffsetDateTime::unix_timestamp),
+            age: moment.map(|moment| moment::seconds(moment, now)),
+            signature_len: parts.signature().len(),
+            signature_kind: signature::kind(parts.signature()).map(|(name, _)| name),
+            payload: json.as_ref().ok().map(|json| json::Embedded(json)),
+            payload_error: json.as_ref().err().map(ToString::to_string),
+        }
+    }
 }

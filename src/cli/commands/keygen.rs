@@ -24,5 +24,5 @@ pub(crate) fn run() -> Result<ExitCode, Failure> {
     getrandom::fill(bytes.as_mut_slice()).map_err(|error| {
         Failure::new(format_args!("the system's random source cannot be read: {error}"))
     })?;
-    print_line(&Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
+    print_line(Zeroizing::new(URL_SAFE_NO_PAD.encode(bytes.as_slice())))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use serde::Serialize;
 use signed_session::DecodeError;
 use time::OffsetDateTime;
 
@@ -9,8 +10,10 @@ use crate::cli::moment::{self, Span};
 use crate::cli::verify::Verifier;
 
 /// Something that explains the refusal.
+#[derive(Serialize)]
 pub(crate) struct Cause {
     /// A word for programs.
+    #[serde(rename = "cause")]
     pub(crate) name: String,
     pub(crate) says: String,
     /// What was tried to find it.

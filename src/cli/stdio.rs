@@ -8,7 +8,7 @@ use crate::cli::failure::Failure;
 /// The longest text that is signed or encoded, in bytes.
 const MAX_TEXT_LEN: usize = 64 * 1024 * 1024;
 
-/// Reads the text that is to be signed or encoded: the argument or, for `-` or none, standard input.
+/// Reads a text to sign or to encode: the argument or, for `-` or none, standard input.
 pub(crate) fn read_text(argument: Option<String>) -> Result<String, Failure> {
     let bytes = read_bytes(argument, MAX_TEXT_LEN)?;
     if bytes.len() > MAX_TEXT_LEN {

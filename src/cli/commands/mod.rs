@@ -1,4 +1,4 @@
-//! Has a module for each command: its options and help, and the function that runs it.
+//! One module per command, with its options, its help and the function that runs it.
 
 pub(crate) mod encode;
 pub(crate) mod decode;

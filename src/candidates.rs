@@ -55,6 +55,12 @@ impl<V: AsRef<[u8]>> Candidates<V> {
         self.values.is_empty()
     }
 
+    /// Returns the values that were collected, in order: one more than 16 if there are too many.
+    #[must_use]
+    pub fn values(&self) -> &[V] {
+        &self.values
+    }
+
     /// Returns what the one valid value decodes to, or `None` if there are no values.
     ///
     /// A value that occurs several times counts as one.
@@ -63,10 +69,10 @@ impl<V: AsRef<[u8]>> Candidates<V> {
     ///
     /// [`DecodeError::TooManyCookies`] if there are more than 16 values, and
     /// [`DecodeError::Ambiguous`] if two that differ are valid. If none is valid, the last error
-    /// of `decode`; but one that says that the value may be valid elsewhere or later comes first.
+    /// of `decode`; an authentic one comes first, above all if the value may be valid elsewhere.
     pub fn choose<T>(
         &self,
-        decode: impl Fn(&str) -> Result<T, DecodeError>,
+        mut decode: impl FnMut(&str) -> Result<T, DecodeError>,
     ) -> Result<Option<T>, DecodeError> {
         if self.values.len() > MAX_CANDIDATES {
             return Err(DecodeError::TooManyCookies { limit: MAX_CANDIDATES });
@@ -82,12 +88,11 @@ impl<V: AsRef<[u8]>> Candidates<V> {
             match (decoded, &valid) {
                 (Ok(_), Some((first, _))) if *first != value => return Err(DecodeError::Ambiguous),
                 (Ok(content), _) => valid = Some((value, content)),
-                // The last one, because it is the one that Django reads.
-                (Err(error), _) => {
-                    if is_worth_keeping(&error) || !refusal.as_ref().is_some_and(is_worth_keeping) {
-                        refusal = Some(error);
-                    }
+                // Of equals the last, because it is the one that Django reads.
+                (Err(error), _) if refusal.as_ref().is_none_or(|r| rank(r) <= rank(&error)) => {
+                    refusal = Some(error);
                 }
+                (Err(_), _) => {}
             }
         }
         match (valid, refusal) {
@@ -96,6 +101,11 @@ impl<V: AsRef<[u8]>> Candidates<V> {
             (None, None) => Ok(None),
         }
     }
+}
+
+/// Returns how much an error tells, compared with others.
+fn rank(error: &DecodeError) -> (bool, bool) {
+    (is_worth_keeping(error), error.is_authentic())
 }
 
 /// Returns `true` if a token that was refused may be valid for another program, or later.

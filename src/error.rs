@@ -130,7 +130,7 @@ impl fmt::Display for DecodeError {
             ),
             Self::SignedTooEarly { signed_at } => write!(
                 f,
-                "the token was signed before tokens are accepted, at {} (Unix seconds)",
+                "the token was signed too early, at {} (Unix seconds)",
                 signed_at.unix_timestamp()
             ),
             Self::Expired { signed_at, age } => write!(

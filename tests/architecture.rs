@@ -1,259 +1,244 @@
-//! Holds the plan of the house against the code: imports point down, never up or sideways.
+//! Modules import from the layers below their own only, never upwards or sideways.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Every room with its floor, from the ground up. `lib.rs` lists the rooms in this order.
-const HOUSE: &[(u32, &str)] = &[
-    (0, "error"),
-    (0, "base62"),
-    (0, "finite"),
-    (0, "scratch"),
-    (1, "age"),
-    (1, "json"),
-    (1, "key"),
-    (1, "payload"),
-    (2, "signer"),
-    (3, "timestamp"),
-    (3, "expiry"),
-    (4, "session"),
-    (4, "unverified"),
-    (4, "cookie_signer"),
-    (5, "auth"),
-    (5, "codec"),
-    (5, "cookie"),
-    (6, "manager"),
-    (6, "signed_cookie"),
-    (7, "handle"),
-    (7, "messages"),
-    (8, "settings"),
-    (8, "tower"),
-    (8, "actix"),
-    (9, "axum"),
-    (9, "django"),
-    (9, "guide"),
-];
-
-/// The rooms of the command line, which is a crate of its own, in the same way. `cli/mod.rs` lists them.
-const CLI: &[(u32, &str)] = &[
-    (0, "say"),
-    (0, "moment"),
-    (0, "json"),
-    (0, "salt"),
-    (0, "lines"),
-    (1, "failure"),
-    (1, "args"),
-    (2, "keys"),
-    (2, "form"),
-    (2, "pipe"),
-    (3, "verify"),
-    (4, "answer"),
-    (4, "causes"),
-    (5, "output"),
-    (5, "suspects"),
-    (6, "bulk"),
-    (6, "make"),
-    (6, "inspect"),
-    (6, "explain"),
-    (6, "shell"),
-    (7, "check"),
-];
-
-/// Rooms that a line of code names, as `crate::room` or in braces behind `crate::`.
-fn rooms_named(code: &str) -> Vec<String> {
-    named_behind("crate::", code)
+/// A tree of modules: the library, or the command line, which is a crate of its own.
+struct Tree {
+    /// Its directory.
+    directory: &'static str,
+    /// The file at its root, which is above all layers, and those that are above even that.
+    root: &'static str,
+    above: &'static [&'static str],
+    /// What a path within it begins with.
+    prefix: &'static str,
+    /// From the lowest layer to the highest. A directory's name stands for its `mod.rs`, and for
+    /// those of its files that are not listed.
+    layers: &'static [&'static [&'static str]],
 }
 
-/// What a line of code names behind a path, by itself or in braces.
-fn named_behind(path: &str, code: &str) -> Vec<String> {
-    let word = |text: &str| {
-        let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        text[..end.unwrap_or(text.len())].to_owned()
-    };
-    let mut named = Vec::new();
-    for (at, _) in code.match_indices(path) {
-        let rest = &code[at + path.len()..];
-        match rest.strip_prefix('{') {
-            // A group of rooms: each item begins with one, outside of inner braces.
-            Some(group) => {
-                let mut depth = 0;
-                let mut item = String::new();
-                for c in group.chars() {
-                    match c {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => named.push(word(std::mem::take(&mut item).trim())),
-                        _ if depth == 0 => item.push(c),
-                        _ => {}
-                    }
+const LIBRARY: Tree = Tree {
+    directory: "src",
+    root: "lib.rs",
+    above: &["main.rs", "cli"],
+    prefix: "crate::",
+    layers: &[
+        &["error", "finite", "kept"],
+        &["age", "base62", "cookie", "json", "key", "payload"],
+        &["entries", "expiry", "signer"],
+        &["timestamp"],
+        &["session", "unverified"],
+        &["candidates", "codec"],
+        &["manager"],
+        &["handle"],
+        &["actix", "axum", "tower"],
+        &["django/auth", "django/signed_cookie"],
+        &["django/messages"],
+        &["django/settings"],
+        &["django"],
+        &["guide"],
+    ],
+};
+
+const COMMAND_LINE: Tree = Tree {
+    directory: "src/cli",
+    root: "mod.rs",
+    above: &[],
+    prefix: "crate::cli::",
+    layers: &[
+        &["json", "moment", "say", "signature", "check/lines"],
+        &["failure"],
+        &["salt", "stdio"],
+        &["args", "usage"],
+        &["form", "keys", "verdict"],
+        &["tally", "verify"],
+        &["check/answers", "explain/causes", "explain/repairs"],
+        &["check/output", "explain/guess", "explain/report", "explain/suspects"],
+        &["check/workers", "explain/search"],
+        &["check", "explain"],
+        &["commands"],
+    ],
+};
+
+/// A file of a tree.
+struct Module {
+    /// Such as `codec` or `django/auth`; empty for the root.
+    name: String,
+    source: String,
+}
+
+impl Tree {
+    /// Reads the modules, as the files are.
+    fn modules(&self) -> Vec<Module> {
+        let mut modules = Vec::new();
+        let mut directories = vec![String::new()];
+        while let Some(directory) = directories.pop() {
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(self.directory).join(&directory);
+            for entry in fs::read_dir(&path).unwrap() {
+                let entry = entry.unwrap();
+                let name = directory.clone() + &entry.file_name().into_string().unwrap();
+                if self.above.contains(&name.as_str()) {
+                    continue;
                 }
-                named.push(word(item.trim()));
+                if entry.file_type().unwrap().is_dir() {
+                    directories.push(name + "/");
+                    continue;
+                }
+                let module = if name == self.root { "" } else { name.strip_suffix(".rs").unwrap() };
+                let module = module.strip_suffix("/mod").unwrap_or(module).to_owned();
+                let source = fs::read_to_string(entry.path()).unwrap();
+                modules.push(Module { name: module, source });
             }
-            None => named.push(word(rest)),
+        }
+        modules
+    }
+
+    fn layer(&self, module: &str) -> Option<usize> {
+        let listed = |name: &str| self.layers.iter().position(|layer| layer.contains(&name));
+        if module.is_empty() {
+            return Some(self.layers.len());
+        }
+        listed(module).or_else(|| listed(module.rsplit_once('/')?.0))
+    }
+
+    /// What is wrong with the imports of a module.
+    fn faults(&self, module: &str, source: &str, modules: &[Module]) -> Vec<String> {
+        let code: String =
+            source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        let mut faults = Vec::new();
+        for (way, what) in [
+            ("#[path", "a module by its path"),
+            ("include!", "a file"),
+            ("super::super", "a relative path"),
+            ("use super::", "a relative path"),
+            ("use self::", "a relative path"),
+            ("extern crate", "a crate"),
+        ] {
+            // A module's own tests are above it.
+            let code = code.split("#[cfg(test)]").next().unwrap();
+            if !module.is_empty() && code.contains(way) {
+                faults.push(format!("{module} names {what}"));
+            }
+        }
+        for (at, _) in code.match_indices("crate::") {
+            let begins_a_path = !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+            for path in paths(&code[at..]).iter().filter(|_| begins_a_path) {
+                let Some(path) = path.strip_prefix(self.prefix) else {
+                    faults.push(format!("{module} imports {path}"));
+                    continue;
+                };
+                // An item belongs to the longest part of its path that is a module.
+                let path = path.replace("::", "/");
+                let has = |name: &str| path == name || path.starts_with(&format!("{name}/"));
+                let named = modules.iter().map(|module| module.name.as_str());
+                let named = named.filter(|name| has(name)).max_by_key(|name| name.len());
+                let named = named.unwrap_or_default();
+                if self.layer(named) >= self.layer(module) {
+                    faults.push(format!("{module} imports {path}"));
+                }
+            }
+        }
+        faults
+    }
+}
+
+/// Lists the paths that a text begins with: several, if there is a group in braces.
+fn paths(text: &str) -> Vec<String> {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
+    let (head, rest) = text.split_at(text.find(|c| !is_path(c)).unwrap_or(text.len()));
+    let Some(group) = rest.strip_prefix('{') else { return vec![head.to_owned()] };
+    let mut depth = 0;
+    let mut start = 0;
+    let mut paths_found = Vec::new();
+    for (at, c) in group.char_indices() {
+        if depth == 0 && matches!(c, ',' | '}') {
+            let item = paths(group[start..at].trim());
+            paths_found.extend(item.iter().map(|path| format!("{head}{path}")));
+            start = at + 1;
+        }
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 0 => break,
+            '}' => depth -= 1,
+            _ => {}
         }
     }
-    named.retain(|room| !room.is_empty());
-    named
+    paths_found
 }
 
-/// What is wrong with the imports of one room.
-fn faults(room: &str, source: &str, floors: &BTreeMap<&str, u32>) -> Vec<String> {
-    let code: String = source
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .map(|line| format!("{line}\n"))
-        .collect();
-    let mut faults = Vec::new();
-    if code.contains("super::super") || code.contains("use self::") {
-        faults.push(format!("{room} names other rooms by a relative path"));
+#[test]
+fn modules_import_from_lower_layers_only() {
+    for tree in [LIBRARY, COMMAND_LINE] {
+        let modules = tree.modules();
+        let faults = modules.iter().flat_map(|m| tree.faults(&m.name, &m.source, &modules));
+        assert_eq!(faults.collect::<Vec<_>>(), [""; 0]);
     }
-    for named in rooms_named(&code) {
-        match floors.get(named.as_str()) {
-            None => faults.push(format!("{room} imports {named}, which is no room")),
-            Some(floor) if *floor >= floors[room] => {
-                faults.push(format!("{room} (floor {}) imports {named} ({floor})", floors[room]));
-            }
-            Some(_) => {}
+    let main = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/main.rs"));
+    assert!(!main.unwrap().replace("crate::cli::", "").contains("crate::"));
+}
+
+#[test]
+fn every_other_import_is_found() {
+    for (tree, module, code) in [
+        (LIBRARY, "signer", "use crate::codec::SessionCodec;"),
+        (LIBRARY, "signer", "fn f() { crate::timestamp::age() }"),
+        (LIBRARY, "json", "use crate::payload;"),
+        (LIBRARY, "json", "use crate::{error::{DecodeError, EncodeError}, session::Session};"),
+        (LIBRARY, "cookie", "use crate::codec::SESSION_SALT;"),
+        (LIBRARY, "key", "use crate::Signer;"),
+        (LIBRARY, "key", "use crate::cli::say;"),
+        (LIBRARY, "axum", "use crate::django::MessagesError;"),
+        (LIBRARY, "django/messages", "use crate::django::settings::DjangoSettings;"),
+        (LIBRARY, "django/auth", "use crate::django::signed_cookie::SignedCookie;"),
+        (LIBRARY, "django/auth", "use super::messages::Level;"),
+        (COMMAND_LINE, "say", "use crate::cli::failure::Failure;"),
+        (COMMAND_LINE, "say", "fn f() { crate::cli::failure::Failure::new(0) }"),
+        (COMMAND_LINE, "failure", "use crate::cli::{say, run};"),
+        (COMMAND_LINE, "say", "use crate::cli::*;"),
+        (COMMAND_LINE, "keys", "use crate::cli::{failure::{self, Failure}, form::Found};"),
+        (COMMAND_LINE, "explain/suspects", "use crate::cli::explain::search::Search;"),
+        (COMMAND_LINE, "explain/suspects", "use crate::cli::explain::{causes, guess::guess};"),
+        (COMMAND_LINE, "check/answers", "use crate::cli::check::run;"),
+        (COMMAND_LINE, "commands/decode", "use crate::cli::commands::unsign::Args;"),
+        (COMMAND_LINE, "commands/decode", "use crate::cli::Cli;"),
+        (COMMAND_LINE, "salt", "use crate::codec::SESSION_SALT;"),
+        (COMMAND_LINE, "salt", "#[path = \"../codec.rs\"]"),
+        (COMMAND_LINE, "salt", "include!(\"../codec.rs\");"),
+        (COMMAND_LINE, "check", "use super::explain;"),
+    ] {
+        assert_eq!(tree.faults(module, code, &tree.modules()).len(), 1, "{module}: {code}");
+    }
+    for (tree, module, code) in [
+        (LIBRARY, "signer", "use crate::{error::{DecodeError, EncodeError}, key::Keyring};"),
+        (LIBRARY, "json", "/// See [`Signer`](crate::Signer).\nuse crate::error::DecodeError;"),
+        (LIBRARY, "django/messages", "use crate::django::signed_cookie::cookie_signer;"),
+        (COMMAND_LINE, "keys", "use crate::cli::{failure::{self, Failure}, say};"),
+        (COMMAND_LINE, "explain/search", "use crate::cli::explain::causes::{Cause, Findings};"),
+        (COMMAND_LINE, "commands/decode", "use crate::cli::check::{self, answers::Layout};"),
+    ] {
+        let faults = tree.faults(module, code, &tree.modules());
+        assert!(faults.is_empty(), "{module}: {code}: {faults:?}");
+    }
+}
+
+#[test]
+fn every_file_has_a_layer_and_is_listed_in_its_order() {
+    for tree in [LIBRARY, COMMAND_LINE] {
+        let modules = tree.modules();
+        for listed in tree.layers.concat() {
+            assert!(modules.iter().any(|module| module.name == listed), "there is no {listed}");
         }
-    }
-    faults
-}
-
-fn path(file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
-}
-
-fn source(file: &str) -> String {
-    let path = path("src").join(file.trim_start_matches('/'));
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn floors() -> BTreeMap<&'static str, u32> {
-    HOUSE.iter().map(|(floor, room)| (*room, *floor)).collect()
-}
-
-#[test]
-fn imports_point_down() {
-    let floors = floors();
-    let found: Vec<String> = HOUSE
-        .iter()
-        .flat_map(|(_, room)| faults(room, &source(&format!("{room}.rs")), &floors))
-        .collect();
-    assert!(found.is_empty(), "{found:#?}");
-}
-
-#[test]
-fn an_import_that_points_up_or_sideways_or_nowhere_is_found() {
-    let floors = floors();
-    for (room, code) in [
-        ("signer", "use crate::codec::SessionCodec;"),
-        ("signer", "fn f() { crate::timestamp::age() }"),
-        ("json", "use crate::payload;"),
-        ("json", "use crate::{error::{DecodeError, EncodeError}, session::Session};"),
-        ("cookie", "use crate::codec::SESSION_SALT;"),
-        ("key", "use crate::Signer;"),
-    ] {
-        assert_eq!(faults(room, code, &floors).len(), 1, "{room}: {code}");
-    }
-    for (room, code) in [
-        ("signer", "use crate::{error::{DecodeError, EncodeError}, key::Keyring};"),
-        ("json", "/// See [`Signer`](crate::Signer).\nuse crate::error::DecodeError;"),
-    ] {
-        assert!(faults(room, code, &floors).is_empty(), "{room}: {code}");
-    }
-}
-
-#[test]
-fn the_library_lists_its_rooms_in_floor_order() {
-    let lib = source("lib.rs");
-    let listed: Vec<&str> = lib
-        .lines()
-        .filter_map(|line| line.strip_prefix("pub ").unwrap_or(line).strip_prefix("mod "))
-        .filter_map(|line| line.strip_suffix(';'))
-        .collect();
-    let house: Vec<&str> = HOUSE.iter().map(|(_, room)| *room).collect();
-    assert_eq!(listed, house);
-    assert!(HOUSE.is_sorted_by_key(|(floor, _)| *floor));
-}
-
-#[test]
-fn every_file_is_a_room_and_opens_with_one_sentence() {
-    for (directory, rooms, others) in [("", HOUSE, &["lib", "main"][..]), ("cli", CLI, &["mod"])] {
-        let mut files = 0;
-        for entry in fs::read_dir(path("src").join(directory)).unwrap() {
-            let entry = entry.unwrap();
-            let name = entry.file_name().into_string().unwrap();
-            if entry.file_type().unwrap().is_dir() {
-                assert_eq!((directory, name.as_str()), ("", "cli"));
-                continue;
-            }
-            let room = name.strip_suffix(".rs").unwrap_or_else(|| panic!("{name} is no Rust file"));
-            let is_room = rooms.iter().any(|(_, known)| *known == room);
-            assert!(is_room || others.contains(&room), "{name} is not in the plan");
-            let source = source(&format!("{directory}/{name}"));
+        for Module { name, source } in &modules {
+            assert!(tree.layer(name).is_some(), "{name} has no layer");
             let first = source.lines().next().unwrap_or_default();
             let is_sentence = first.starts_with("//! ") && first.ends_with('.');
             assert!(is_sentence, "{name} opens with {first:?}");
-            files += 1;
-        }
-        assert_eq!(files, rooms.len() + others.len());
-    }
-}
-
-/// What is wrong with the imports of one room of the command line.
-fn faults_of_cli(room: &str, source: &str) -> Vec<String> {
-    let floor = |name: &str| CLI.iter().find(|(_, room)| *room == name).map(|(floor, _)| *floor);
-    let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-    let mut faults = Vec::new();
-    for (way, what) in [
-        ("#[path", "a room by its path"),
-        ("include!", "a file"),
-        ("super::", "a relative path"),
-        ("extern crate", "a crate"),
-    ] {
-        if code.contains(way) {
-            faults.push(format!("{room} names {what}"));
+            let children = source.lines().filter_map(|line| {
+                let line = line.trim_start_matches("pub(crate) ").trim_start_matches("pub ");
+                let child = line.strip_prefix("mod ")?.strip_suffix(';')?;
+                Some(if name.is_empty() { child.to_owned() } else { format!("{name}/{child}") })
+            });
+            assert!(children.is_sorted_by_key(|child| tree.layer(&child)), "{name}");
         }
     }
-    // From the crate only the command line itself can be named: the library is `signed_session`.
-    let rooms = rooms_named(&code);
-    faults.extend(
-        rooms.iter().filter(|named| *named != "cli").map(|named| format!("{room}: {named}")),
-    );
-    for named in named_behind("crate::cli::", &code) {
-        match floor(&named) {
-            Some(lower) if floor(room).is_none_or(|floor| lower < floor) => {}
-            _ => faults.push(format!("{room} imports {named}")),
-        }
-    }
-    faults
-}
-
-#[test]
-fn the_command_line_stands_on_the_public_library_alone_and_its_imports_point_down() {
-    let faults: Vec<String> = CLI
-        .iter()
-        .flat_map(|(_, room)| faults_of_cli(room, &source(&format!("cli/{room}.rs"))))
-        .chain(faults_of_cli("mod", &source("cli/mod.rs")))
-        .chain(faults_of_cli("main", &source("main.rs")))
-        .collect();
-    assert!(faults.is_empty(), "{faults:#?}");
-    for (room, code) in [
-        ("say", "use crate::cli::failure::Failure;"),
-        ("suspects", "use crate::cli::explain::explain;"),
-        ("salt", "use crate::codec::SESSION_SALT;"),
-        ("salt", "#[path = \"../codec.rs\"]"),
-        ("salt", "include!(\"../codec.rs\");"),
-        ("check", "use super::bulk;"),
-    ] {
-        assert_eq!(faults_of_cli(room, code).len(), 1, "{room}: {code}");
-    }
-    let listed: Vec<String> = source("cli/mod.rs")
-        .lines()
-        .filter_map(|line| Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned()))
-        .collect();
-    assert_eq!(listed, CLI.iter().map(|(_, room)| *room).collect::<Vec<_>>());
-    assert!(CLI.is_sorted_by_key(|(floor, _)| *floor));
 }

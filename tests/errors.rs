@@ -45,7 +45,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 16] {
         (
             DecodeError::SignedTooEarly { signed_at },
             true,
-            "the token was signed before tokens are accepted, at 1700000000 (Unix seconds)",
+            "the token was signed too early, at 1700000000 (Unix seconds)",
         ),
         (
             DecodeError::Expired { signed_at, age },

@@ -261,7 +261,7 @@ fn a_stamp_in_the_future_passes_within_the_skew_and_always_for_django() {
 }
 
 #[test]
-fn not_before_signs_everyone_out_as_of_a_moment() {
+fn refuse_signed_before_signs_everyone_out_as_of_a_moment() {
     let token = token_of("{}");
     let revoked = Err(DecodeError::SignedTooEarly { signed_at: SIGNED });
     for rule in RULES {

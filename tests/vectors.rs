@@ -152,7 +152,7 @@ fn status(error: &DecodeError) -> &'static str {
         DecodeError::BadSignature => "bad_signature",
         DecodeError::BadTimestamp => "bad_timestamp",
         DecodeError::NotYetValid { .. } => "not_yet_valid",
-        DecodeError::SignedTooEarly { .. } => "revoked",
+        DecodeError::SignedTooEarly { .. } => "signed_too_early",
         DecodeError::Expired { .. } => "expired",
         DecodeError::Base64 => "base64",
         DecodeError::Zlib => "zlib",

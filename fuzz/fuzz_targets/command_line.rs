@@ -1,7 +1,7 @@
 //! Runs the program itself, in this process, with files for its input and its output.
 
 #![no_main]
-// As the program's own rooms expect it.
+// As the program's own modules expect it.
 #![warn(clippy::pedantic)]
 
 extern crate self as ctrlc;

@@ -3,12 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use signed_session::CookieOptions;
+use signed_session::{Candidates, CookieOptions};
 
 use crate::cli::args::From;
-
-/// How many cookies of the name are looked at, as the library does.
-pub(crate) const MAX_COOKIES: usize = 16;
 
 /// What a line was recognised as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,9 +50,14 @@ impl fmt::Display for Shape {
 /// What a line holds.
 pub(crate) enum Found<'t> {
     Token(Cow<'t, str>),
-    /// Several cookies of the name, which differ.
-    Tokens(Vec<Cow<'t, str>>),
+    /// Several cookies of the name.
+    Tokens(Candidates<String>),
     NoCookie,
+}
+
+/// Returns the longest line that is looked at: a token in whatever form.
+pub(crate) fn max_line_len(max_token_len: usize) -> usize {
+    max_token_len.saturating_mul(3).saturating_add(64 * 1024)
 }
 
 /// Finds the tokens of a line.
@@ -78,22 +80,13 @@ pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Fo
     if holder == Holder::None {
         shape.holder = Holder::Pair;
     }
-    let mut tokens: Vec<Cow<'_, str>> = Vec::new();
-    for value in cookie.find(cookies) {
-        let token = undo(value, &mut shape);
-        if !tokens.contains(&token) {
-            tokens.push(token);
-        }
-        if tokens.len() > MAX_COOKIES {
-            break;
-        }
-    }
-    let found = match (tokens.len(), tokens.pop()) {
-        (_, None) => return (Found::NoCookie, Shape::default()),
-        (1, Some(token)) => Found::Token(token),
-        (_, Some(last)) => {
-            tokens.push(last);
-            Found::Tokens(tokens)
+    let mut tokens = cookie.find(cookies).map(|value| undo(value, &mut shape));
+    let Some(first) = tokens.next() else { return (Found::NoCookie, Shape::default()) };
+    let found = match tokens.next() {
+        None => Found::Token(first),
+        Some(second) => {
+            let tokens = [first, second].into_iter().chain(tokens);
+            Found::Tokens(tokens.map(Cow::into_owned).collect())
         }
     };
     (found, shape)
@@ -190,15 +183,4 @@ pub(crate) fn percent_decode(text: &str) -> Option<String> {
     }
     bytes.extend_from_slice(rest.as_bytes());
     String::from_utf8(bytes).ok()
-}
-
-/// Tells what a signature of this length can be.
-pub(crate) fn kind(signature: &str) -> Option<(&'static str, &'static str)> {
-    match signature.len() {
-        27 => Some(("sha1", "as long as SHA-1's, of Django 3.0 and older")),
-        43 => Some(("sha256", "as long as SHA-256's")),
-        64 => Some(("sha384", "as long as SHA-384's")),
-        86 => Some(("sha512", "as long as SHA-512's")),
-        _ => None,
-    }
 }

@@ -1,39 +1,84 @@
-//! Turns JSON text into the same JSON in other spacing, and in ASCII; no value is read.
+//! Writes reports as JSON in ASCII, and JSON text in other spacing; no value in the text is read.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::io;
+
+use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 
 /// How deep lines are indented at most: deeper ones would grow with the square of the input.
 const MAX_INDENT: usize = 64;
 
-/// Writes JSON without white space and beyond-ASCII characters, on one line.
+/// JSON text that is a value of a report: it is not parsed, so that numbers keep every digit.
 ///
-/// The text must be JSON. Numbers keep every digit.
-pub(crate) fn compact(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    append(&mut out, json);
-    out
-}
+/// Serde's data model has no such value, so bytes, which no report contains otherwise, stand in for
+/// it. Only [`append`] and [`line`] write them as JSON.
+pub(crate) struct Embedded<'t>(pub(crate) &'t str);
 
-/// Does the same at the end of a text.
-pub(crate) fn append(out: &mut String, json: &str) {
-    // A fold, not `any`: without an early exit the compiler uses vector instructions.
-    if json.bytes().fold(true, |plain, byte| plain & matches!(byte, b'!'..=b'~')) {
-        out.push_str(json);
-    } else {
-        respace(out, json, false);
+impl Serialize for Embedded<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0.as_bytes())
     }
 }
 
-/// Writes JSON with a line for each entry.
+/// Writes a value at the end of others, in ASCII and without white space.
+pub(crate) fn append(out: &mut Vec<u8>, value: &impl Serialize) {
+    let start = out.len();
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Embedding);
+    let written = value.serialize(&mut serializer);
+    debug_assert!(written.is_ok(), "writing a report to memory cannot fail");
+    let json = out.get(start..).unwrap_or_default();
+    if !is_compact(json) {
+        let compact = compact(&String::from_utf8_lossy(json)).into_owned();
+        out.truncate(start);
+        out.extend_from_slice(compact.as_bytes());
+    }
+}
+
+/// Returns a value in ASCII and without white space.
+pub(crate) fn line(value: &impl Serialize) -> Vec<u8> {
+    let mut out = Vec::new();
+    append(&mut out, value);
+    out
+}
+
+/// Writes what is [`Embedded`] as it stands, and all else as usual.
+struct Embedding;
+
+impl Formatter for Embedding {
+    fn write_byte_array<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        json: &[u8],
+    ) -> io::Result<()> {
+        writer.write_all(json)
+    }
+}
+
+/// Returns JSON without white space and beyond-ASCII characters, on one line.
+///
+/// The text must be JSON. Numbers keep every digit.
+pub(crate) fn compact(json: &str) -> Cow<'_, str> {
+    if is_compact(json.as_bytes()) {
+        return Cow::Borrowed(json);
+    }
+    let mut out = String::with_capacity(json.len());
+    respace(&mut out, json, false);
+    Cow::Owned(out)
+}
+
+/// Returns `true` if JSON has nothing to leave out or to escape.
+fn is_compact(json: &[u8]) -> bool {
+    // A fold, not `all`: without an early exit the compiler uses vector instructions.
+    json.iter().fold(true, |plain, byte| plain & matches!(byte, b'!'..=b'~'))
+}
+
+/// Returns JSON with a line for each entry.
 pub(crate) fn pretty(json: &str) -> String {
     let mut out = String::with_capacity(json.len().saturating_mul(2));
     respace(&mut out, json, true);
     out
-}
-
-/// Writes a text as a JSON string.
-pub(crate) fn string(text: &str) -> String {
-    compact(&serde_json::Value::from(text).to_string())
 }
 
 fn respace(out: &mut String, json: &str, pretty: bool) {

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use signed_session::{ConfigError, Keyring, Weakness};
+use signed_session::{ConfigError, Keyring};
 use zeroize::Zeroizing;
 
 use crate::cli::args::KeyFiles;
@@ -16,7 +16,7 @@ const KEY: &str = "SIGNED_SESSION_KEY";
 const FALLBACK_KEYS: &str = "SIGNED_SESSION_FALLBACK_KEYS";
 
 /// The most that a key file may hold, in bytes: a wrong path may be endless.
-const MAX_LEN: u64 = 64 * 1024;
+const MAX_LEN: usize = 64 * 1024;
 
 /// The secrets, and where they come from.
 pub(crate) struct Keys {
@@ -70,8 +70,8 @@ impl Keys {
         }
         let ring = ring.ok_or_else(missing)?;
         for (index, weakness) in ring.weaknesses() {
-            if let (Some(secret), Some(fault)) = (secrets.get(index), fault(weakness)) {
-                say::warning(format_args!("{secret} {fault}"));
+            if let Some(secret) = secrets.get(index) {
+                say::warning(format_args!("{secret} {weakness}"));
             }
         }
         Ok(Self { ring, secrets })
@@ -83,16 +83,6 @@ fn missing() -> Failure {
         "(umask 077 && signed-session keygen > site.key) makes one: give --key-file site.key, \
          or set {KEY}"
     ))
-}
-
-fn fault(weakness: Weakness) -> Option<&'static str> {
-    match weakness {
-        Weakness::Short => Some("has fewer than 32 bytes, and can be guessed"),
-        Weakness::FewCharacters => Some("has fewer than five different bytes, and can be guessed"),
-        Weakness::DjangoInsecure => Some("begins django-insecure-: it was made for development"),
-        Weakness::Sample => Some("begins example-only-: it is a sample that everybody knows"),
-        _ => None,
-    }
 }
 
 fn from_environment() -> Result<Vec<Secret>, Failure> {
@@ -115,10 +105,11 @@ fn from_file(path: &Path) -> Result<Secret, Failure> {
     };
     let file = File::open(path).map_err(unreadable)?;
     warn_if_open_to_all(path, &file);
-    // Room for all of it: a vector that grew would leave a copy of the secret behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(64 * 1024 + 64));
-    file.take(MAX_LEN.saturating_add(1)).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > 64 * 1024 {
+    // Capacity for all of it: a vector that grew would leave a copy of the secret behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LEN + 64));
+    let limit = u64::try_from(MAX_LEN).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > MAX_LEN {
         let path = path.display();
         return Err(Failure::new(format_args!(
             "the key file {path} has more than {MAX_LEN} bytes"

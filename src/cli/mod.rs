@@ -1,55 +1,77 @@
 //! Turns a command into what it prints and its exit status, on the library's public API alone.
 
-// One line a room, in the order of the floors: imports point up this list only.
-mod say;
-mod moment;
+// From the lowest layer to the highest: a module imports those of lower layers only.
 mod json;
-mod salt;
-mod lines;
+mod moment;
+mod say;
+mod signature;
 mod failure;
+mod salt;
+mod stdio;
 mod args;
-mod keys;
+mod usage;
 mod form;
-mod pipe;
+mod keys;
+mod verdict;
+mod tally;
 mod verify;
-mod answer;
-mod causes;
-mod output;
-mod suspects;
-mod bulk;
-mod make;
-mod inspect;
-mod explain;
-mod shell;
 mod check;
+mod explain;
+mod commands;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser, Subcommand};
 
-use args::{Cli, Command};
 use failure::Failure;
+
+/// Make, verify and explain the signed tokens of Django and of signed-session
+///
+/// A token is a payload, the time and a signature: sessions in a cookie, rows of the session table,
+/// signing.dumps, messages, signed text. This program makes them, tells whether they are genuine,
+/// when and by which key they were signed and what is in them, and why they are refused.
+#[derive(Parser)]
+#[command(name = "signed-session", version, disable_help_subcommand = true, after_help = usage::PAGE)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Encode(commands::encode::Args),
+    Decode(commands::decode::Args),
+    Sign(commands::sign::Args),
+    Unsign(commands::unsign::Args),
+    Inspect(commands::inspect::Args),
+    Explain(commands::explain::Args),
+    Keygen(commands::keygen::Args),
+    Completions(commands::completions::Args),
+    Man(commands::man::Args),
+}
 
 /// Runs the program with these words, the first of which is its name.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let ran = match Cli::try_parse_from(words) {
-        Ok(cli) => command(cli.command),
-        Err(error) => shell::usage(&error),
+        Ok(cli) => cli.command.run(),
+        Err(error) => usage::answer(&error),
     };
     ran.unwrap_or_else(Failure::report)
 }
 
-fn command(command: Command) -> Result<ExitCode, Failure> {
-    match command {
-        Command::Encode(args) => make::encode(args),
-        Command::Decode(args) => check::decode(&args),
-        Command::Sign(args) => make::sign(args),
-        Command::Unsign(args) => check::unsign(&args),
-        Command::Inspect(args) => inspect::inspect(args),
-        Command::Explain(args) => explain::explain(args),
-        Command::Keygen => make::keygen(),
-        Command::Completions { shell } => shell::completions(shell),
-        Command::Man { command } => shell::man(command.as_deref()),
+impl Command {
+    fn run(self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Encode(args) => commands::encode::run(args),
+            Self::Decode(args) => commands::decode::run(&args),
+            Self::Sign(args) => commands::sign::run(args),
+            Self::Unsign(args) => commands::unsign::run(&args),
+            Self::Inspect(args) => commands::inspect::run(args),
+            Self::Explain(args) => commands::explain::run(args),
+            Self::Keygen(_) => commands::keygen::run(),
+            Self::Completions(args) => commands::completions::run(&args, Cli::command()),
+            Self::Man(args) => commands::man::run(&args, Cli::command()),
+        }
     }
 }

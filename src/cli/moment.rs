@@ -81,57 +81,26 @@ pub(crate) fn both(moment: OffsetDateTime) -> String {
     format!("{} ({})", rfc3339(moment), moment.unix_timestamp())
 }
 
-/// Writes a moment as RFC 3339 in UTC.
-pub(crate) fn rfc3339(moment: OffsetDateTime) -> String {
-    let mut out = String::with_capacity(20);
-    append_rfc3339(&mut out, moment);
-    out
-}
-
-/// Does the same at the end of a text, many times faster than the general formats of `time`.
+/// Returns a moment as RFC 3339 in UTC, many times faster than the general formats of `time`.
 ///
 /// Whole seconds count, as in a stamp.
-pub(crate) fn append_rfc3339(out: &mut String, moment: OffsetDateTime) {
+pub(crate) fn rfc3339(moment: OffsetDateTime) -> String {
     let utc = moment.checked_to_offset(UtcOffset::UTC).unwrap_or(moment);
     let (year, month, day) = utc.to_calendar_date();
     let (hour, minute, second) = utc.to_hms();
     let year = year.unsigned_abs();
     // Stamps lie between 1970 and 9999.
-    let high = u8::try_from(year.checked_div(100).unwrap_or(0)).unwrap_or(99);
-    let low = u8::try_from(year.checked_rem(100).unwrap_or(0)).unwrap_or(0);
-    for (number, after) in [
-        (high, ""),
-        (low, "-"),
-        (u8::from(month), "-"),
-        (day, "T"),
-        (hour, ":"),
-        (minute, ":"),
-        (second, "Z"),
-    ] {
-        for digit in [number.checked_div(10), number.checked_rem(10)] {
-            out.push(char::from(b'0'.saturating_add(digit.unwrap_or(0))));
-        }
-        out.push_str(after);
-    }
-}
-
-/// Writes a number at the end of a text.
-pub(crate) fn append_number(out: &mut String, number: i64) {
-    if number < 0 {
-        out.push('-');
-    }
-    let mut rest = number.unsigned_abs();
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len();
-    for (place, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0'.saturating_add(u8::try_from(rest % 10).unwrap_or(0));
-        rest /= 10;
-        first = place;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.push_str(digits.get(first..).and_then(|text| str::from_utf8(text).ok()).unwrap_or("0"));
+    let century = u8::try_from(year / 100).unwrap_or(99);
+    let year = u8::try_from(year % 100).unwrap_or(0);
+    let digits = |number: u8| [number / 10, number % 10].map(|digit| b'0'.saturating_add(digit));
+    let ([y1, y2], [y3, y4]) = (digits(century), digits(year));
+    let ([mo1, mo2], [d1, d2]) = (digits(month.into()), digits(day));
+    let ([h1, h2], [mi1, mi2], [s1, s2]) = (digits(hour), digits(minute), digits(second));
+    let text = [
+        y1, y2, y3, y4, b'-', mo1, mo2, b'-', d1, d2, b'T', h1, h2, b':', mi1, mi2, b':', s1, s2,
+        b'Z',
+    ];
+    String::from_utf8_lossy(&text).into_owned()
 }
 
 /// Returns the whole seconds from one moment to another, negative if that one came first.

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use signed_session::{Keyring, TimestampSigner, django};
 
+use crate::cli::failure::Failure;
+
 /// What a token is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Salt {
@@ -53,8 +55,32 @@ impl Salt {
         }
     }
 
-    /// Tells whether its tokens hold sessions, unless the user says otherwise.
-    pub(crate) fn is_of_sessions(&self) -> bool {
-        !matches!(self, Self::Dumps | Self::Messages)
+    /// Returns the salt of Django's `TimestampSigner`, which signs text and no session.
+    pub(crate) fn of_text() -> Self {
+        Self::Text(django::TIMESTAMP_SIGNER_SALT.to_owned())
+    }
+
+    /// Returns the salt of text without a timestamp.
+    pub(crate) fn of_undated_text(asked: Option<&Self>) -> Result<&str, Failure> {
+        match asked {
+            None => Ok(django::SIGNER_SALT),
+            Some(Self::Messages) => Err(Failure::new("the messages cookie always has a timestamp")),
+            Some(salt) => Ok(salt.as_str()),
+        }
+    }
+
+    /// Returns `true` if its tokens hold any JSON, and not sessions.
+    ///
+    /// # Errors
+    ///
+    /// If `object`, by which the user asks for that, contradicts what the salt is for.
+    pub(crate) fn is_of_objects(&self, object: bool) -> Result<bool, Failure> {
+        match self {
+            Self::Text(_) => Ok(object),
+            _ if object => {
+                Err(Failure::new("--object is for a salt of your own: this one's content is known"))
+            }
+            _ => Ok(matches!(self, Self::Dumps | Self::Messages)),
+        }
     }
 }

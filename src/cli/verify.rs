@@ -1,28 +1,28 @@
 //! Turns a line into a verdict: what was signed, when and by which key, or why it is refused.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde_json::value::RawValue;
 use signed_session::{
-    ConfigError, CookieOptions, DecodeError, Expiry, ExpiryRule, Keyring, SessionCodec, Signer,
-    TimestampSigner, django,
+    Candidates, ConfigError, CookieOptions, DecodeError, Expiry, ExpiryRule, Keyring, SessionCodec,
+    Signer, TimestampSigner,
 };
 use time::OffsetDateTime;
 
-use crate::cli::args::{From, Rule, Rules, Unsign};
+use crate::cli::args::{From, Rule, Rules, TextRules};
 use crate::cli::failure::Failure;
-use crate::cli::form::{self, Found, MAX_COOKIES, Shape};
-use crate::cli::keys::Keys;
-use crate::cli::moment::{self, Clock, MaxAge, Span};
+use crate::cli::form::{self, Found, Shape};
+use crate::cli::keys::{Keys, Secret};
+use crate::cli::moment::{Clock, MaxAge};
 use crate::cli::salt::Salt;
+use crate::cli::verdict::{Payload, Refusal, Verdict};
 
 /// By what rules lines are read.
 pub(crate) struct Verifier {
     content: Content,
     max_age: MaxAge,
     expiry_rule: ExpiryRule,
-    not_before: Option<OffsetDateTime>,
+    refuse_signed_before: Option<OffsetDateTime>,
     from: From,
     cookie: CookieOptions,
     pub(crate) clock: Clock,
@@ -39,138 +39,14 @@ enum Content {
     Undated(Vec<Signer>),
 }
 
-/// What came out.
-pub(crate) struct Verdict {
-    pub(crate) signed_at: Option<OffsetDateTime>,
-    pub(crate) key_index: Option<usize>,
-    pub(crate) result: Result<Payload, Refusal>,
-}
-
-/// What was signed.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Payload {
-    Json(String),
-    Text(String),
-}
-
-/// Why a line is refused.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Refusal {
-    Token(DecodeError),
-    /// It is longer than any token in any form.
-    LongLine,
-    /// It is not UTF-8.
-    NotText,
-    /// There is no cookie of the name.
-    NoCookie,
-}
-
-/// The statuses of a token, in the order in which they are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Status {
-    Ok,
-    Expired,
-    NotYetValid,
-    Revoked,
-    BadSignature,
-    Malformed,
-    TooLong,
-    BadPayload,
-}
-
-impl Status {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Ok,
-        Self::Expired,
-        Self::NotYetValid,
-        Self::Revoked,
-        Self::BadSignature,
-        Self::Malformed,
-        Self::TooLong,
-        Self::BadPayload,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not_yet_valid",
-            Self::Revoked => "revoked",
-            Self::BadSignature => "bad_signature",
-            Self::Malformed => "malformed",
-            Self::TooLong => "too_long",
-            Self::BadPayload => "bad_payload",
-        }
-    }
-}
-
-impl Refusal {
-    pub(crate) fn status(&self) -> Status {
-        match self {
-            Self::Token(error) => match error {
-                DecodeError::Expired { .. } => Status::Expired,
-                DecodeError::NotYetValid { .. } => Status::NotYetValid,
-                DecodeError::SignedTooEarly { .. } => Status::Revoked,
-                DecodeError::BadSignature => Status::BadSignature,
-                DecodeError::Malformed | DecodeError::BadTimestamp => Status::Malformed,
-                DecodeError::TooLong { .. } | DecodeError::TooManyCookies { .. } => Status::TooLong,
-                _ => Status::BadPayload,
-            },
-            Self::LongLine => Status::TooLong,
-            Self::NotText | Self::NoCookie => Status::Malformed,
-        }
-    }
-
-    fn is_authentic(&self) -> bool {
-        matches!(self, Self::Token(error) if error.is_authentic())
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Token(DecodeError::Expired { signed_at, age }) => write!(
-                f,
-                "the token has expired: it was signed at {}, {} ago",
-                moment::both(*signed_at),
-                Span(age.as_secs())
-            ),
-            Self::Token(DecodeError::NotYetValid { signed_at }) => {
-                write!(f, "the token was signed in the future, at {}", moment::both(*signed_at))
-            }
-            Self::Token(DecodeError::SignedTooEarly { signed_at }) => write!(
-                f,
-                "the token was signed before tokens were revoked, at {}",
-                moment::both(*signed_at)
-            ),
-            Self::Token(error) => error.fmt(f),
-            Self::LongLine => f.write_str("the line is longer than any token within the limit"),
-            Self::NotText => f.write_str("the token is not text"),
-            Self::NoCookie => {
-                f.write_str("there is no cookie of the name asked for with --cookie-name")
-            }
-        }
-    }
-}
-
-impl Verdict {
-    pub(crate) fn status(&self) -> Status {
-        self.result.as_ref().err().map_or(Status::Ok, Refusal::status)
-    }
-
-    fn refused(refusal: Refusal) -> Self {
-        Self { signed_at: None, key_index: None, result: Err(refusal) }
-    }
-}
-
 /// The default of `--max-age` where sessions end by their stamp.
 const TWO_WEEKS: MaxAge = MaxAge::Limit(Duration::from_secs(14 * 24 * 60 * 60));
 
 impl Verifier {
-    /// Makes the verifier of sessions and objects.
+    /// Creates the verifier of sessions and objects.
     pub(crate) fn new(rules: &Rules, ring: &Keyring) -> Result<Self, Failure> {
         let salt = &rules.purpose.salt;
-        let is_object = is_object(salt, rules.purpose.object)?;
+        let is_object = salt.is_of_objects(rules.purpose.object)?;
         if is_object && rules.expiry_rule.is_some() {
             return Err(Failure::new("--expiry-rule is for sessions: an object has no expiry"));
         }
@@ -188,8 +64,8 @@ impl Verifier {
                 .expiry_rule(expiry_rule)
                 .max_token_len(rules.limits.max_token_len)
                 .max_payload_len(rules.limits.max_payload_len);
-            if let Some(not_before) = rules.not_before {
-                codec = codec.refuse_signed_before(not_before);
+            if let Some(moment) = rules.refuse_signed_before {
+                codec = codec.refuse_signed_before(moment);
             }
             Content::Session(Box::new(codec), signer)
         };
@@ -197,47 +73,44 @@ impl Verifier {
             content,
             max_age,
             expiry_rule,
-            not_before: rules.not_before,
+            refuse_signed_before: rules.refuse_signed_before,
             from: rules.form.from,
-            cookie: cookie(&rules.form.cookie.cookie_name)?,
+            cookie: rules.form.cookie.options()?,
             clock: rules.clock.clock(),
             max_token_len: rules.limits.max_token_len,
         })
     }
 
-    /// Makes the verifier of text.
-    pub(crate) fn of_text(args: &Unsign, keys: &Keys) -> Result<Self, Failure> {
-        let content = if args.text_purpose.no_timestamp {
-            if matches!(args.max_age, MaxAge::Limit(_)) || args.not_before.is_some() {
-                let message =
-                    "without a timestamp there is no age: --max-age and --not-before need one";
+    /// Creates the verifier of text.
+    pub(crate) fn of_text(rules: &TextRules, keys: &Keys) -> Result<Self, Failure> {
+        let content = if rules.purpose.no_timestamp {
+            if matches!(rules.max_age, MaxAge::Limit(_)) || rules.refuse_signed_before.is_some() {
+                let message = "without a timestamp there is no age: --max-age and --refuse-signed-before need one";
                 return Err(Failure::new(message));
             }
-            let salt = undated_salt(args.text_purpose.salt.as_ref())?;
-            let signer = |secret: &crate::cli::keys::Secret| {
-                Ok(Signer::new(&Keyring::new(&secret.bytes)?, salt))
-            };
+            let salt = Salt::of_undated_text(rules.purpose.salt.as_ref())?;
+            let signer = |secret: &Secret| Ok(Signer::new(&Keyring::new(&secret.bytes)?, salt));
             let signers: Result<_, ConfigError> = keys.secrets.iter().map(signer).collect();
             Content::Undated(signers.map_err(Failure::new)?)
         } else {
-            let salt = args.text_purpose.salt.clone();
-            Content::Text(salt.unwrap_or_else(default_text_salt).signer(&keys.ring))
+            let salt = rules.purpose.salt.clone();
+            Content::Text(salt.unwrap_or_else(Salt::of_text).signer(&keys.ring))
         };
         Ok(Self {
             content,
-            max_age: args.max_age,
+            max_age: rules.max_age,
             expiry_rule: ExpiryRule::default(),
-            not_before: args.not_before,
-            from: args.from,
-            cookie: cookie(&args.cookie.cookie_name)?,
-            clock: args.clock.clock(),
-            max_token_len: args.max_token_len,
+            refuse_signed_before: rules.refuse_signed_before,
+            from: rules.from,
+            cookie: rules.cookie.options()?,
+            clock: rules.clock.clock(),
+            max_token_len: rules.max_token_len,
         })
     }
 
     /// Returns the longest line that is looked at: a token in whatever form.
     pub(crate) fn max_line_len(&self) -> usize {
-        self.max_token_len.saturating_mul(3).saturating_add(64 * 1024)
+        form::max_line_len(self.max_token_len)
     }
 
     /// Judges a line, which has no newline any more.
@@ -257,28 +130,28 @@ impl Verifier {
         (verdict, shape)
     }
 
-    /// Judges tokens that came under one name, as the library's manager: one good, or none.
-    fn choose<T: AsRef<str>>(&self, tokens: &[T], now: OffsetDateTime) -> Verdict {
-        if tokens.len() > MAX_COOKIES {
-            let error = DecodeError::TooManyCookies { limit: MAX_COOKIES };
-            return Verdict::refused(Refusal::Token(error));
-        }
-        let mut chosen: Option<Verdict> = None;
-        for token in tokens {
-            let verdict = self.check(token.as_ref(), now);
-            let rank = |verdict: &Verdict| match &verdict.result {
-                Ok(_) => 2,
-                Err(refusal) => u8::from(refusal.is_authentic()),
-            };
-            match &chosen {
-                Some(first) if rank(first) == 2 && rank(&verdict) == 2 => {
-                    return Verdict::refused(Refusal::Token(DecodeError::Ambiguous));
+    /// Judges the tokens of one cookie name, by the library's rule: one is valid, or none.
+    fn choose(&self, tokens: &Candidates<String>, now: OffsetDateTime) -> Verdict {
+        let mut refused = Vec::new();
+        let chosen = tokens.choose(|token| {
+            let verdict = self.check(token, now);
+            match &verdict.result {
+                Err(Refusal::Token(error)) => {
+                    let error = error.clone();
+                    refused.push(verdict);
+                    Err(error)
                 }
-                Some(first) if rank(first) > rank(&verdict) => {}
-                _ => chosen = Some(verdict),
+                _ => Ok(verdict),
             }
+        });
+        match chosen.map_err(Refusal::Token) {
+            Ok(verdict) => verdict.unwrap_or_else(|| Verdict::refused(Refusal::NoCookie)),
+            // The verdict also says when the token was signed.
+            Err(reason) => refused
+                .into_iter()
+                .rfind(|verdict| verdict.result.as_ref() == Err(&reason))
+                .unwrap_or_else(|| Verdict::refused(reason)),
         }
-        chosen.unwrap_or_else(|| Verdict::refused(Refusal::NoCookie))
     }
 
     /// Judges a bare token.
@@ -326,7 +199,7 @@ impl Verifier {
         }
     }
 
-    /// Returns the value of a stamped token that is neither too old nor revoked.
+    /// Returns the value of a stamped token that is neither too old nor signed too early.
     fn check_age<'t>(
         &self,
         signer: &TimestampSigner,
@@ -334,7 +207,7 @@ impl Verifier {
         now: OffsetDateTime,
     ) -> Result<&'t str, DecodeError> {
         let stamped = signer.unsign_at(token, None, now)?;
-        if self.not_before.is_some_and(|moment| stamped.signed_at < moment) {
+        if self.refuse_signed_before.is_some_and(|moment| stamped.signed_at < moment) {
             return Err(DecodeError::SignedTooEarly { signed_at: stamped.signed_at });
         }
         match self.max_age.limit() {
@@ -352,12 +225,11 @@ impl Verifier {
         let line = str::from_utf8(line).ok()?;
         let codec = SessionCodec::clone(codec).expiry_rule(ExpiryRule::Django);
         let codec = codec.max_age(Duration::MAX);
-        let tokens = match form::find(line, self.from, &self.cookie).0 {
-            Found::Token(token) => vec![token],
-            Found::Tokens(tokens) => tokens,
+        let session = match form::find(line, self.from, &self.cookie).0 {
+            Found::Token(token) => codec.decode_at(&token, now).ok()?,
+            Found::Tokens(tokens) => tokens.choose(|token| codec.decode_at(token, now)).ok()??,
             Found::NoCookie => return None,
         };
-        let session = tokens.iter().find_map(|token| codec.decode_at(token, now).ok())?;
         match session.expiry().ok()? {
             Expiry::Default | Expiry::AtBrowserClose => None,
             _ => session.expiry_date(Duration::ZERO, session.signed_at()?).ok(),
@@ -387,33 +259,4 @@ fn dated(
         key_index: stamped.map(|stamped| stamped.key_index),
         result: result.map_err(Refusal::Token),
     }
-}
-
-/// Tells whether tokens hold objects, and refuses to read sessions as such.
-pub(crate) fn is_object(salt: &Salt, object: bool) -> Result<bool, Failure> {
-    match salt {
-        Salt::Text(_) => Ok(object),
-        _ if object => {
-            Err(Failure::new("--object is for a salt of your own: this one's content is known"))
-        }
-        _ => Ok(!salt.is_of_sessions()),
-    }
-}
-
-/// The salt of Django's `TimestampSigner`, which signs text and no session.
-pub(crate) fn default_text_salt() -> Salt {
-    Salt::Text(django::TIMESTAMP_SIGNER_SALT.to_owned())
-}
-
-/// Returns the salt of text without a stamp.
-pub(crate) fn undated_salt(salt: Option<&Salt>) -> Result<&str, Failure> {
-    match salt {
-        None => Ok(django::SIGNER_SALT),
-        Some(Salt::Messages) => Err(Failure::new("the messages cookie always has a timestamp")),
-        Some(salt) => Ok(salt.as_str()),
-    }
-}
-
-pub(crate) fn cookie(name: &str) -> Result<CookieOptions, Failure> {
-    CookieOptions::new(name).map_err(Failure::new)
 }

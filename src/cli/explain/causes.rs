@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use serde::Serialize;
 use signed_session::DecodeError;
 use time::OffsetDateTime;
 
@@ -9,8 +10,10 @@ use crate::cli::moment::{self, Span};
 use crate::cli::verify::Verifier;
 
 /// Something that explains the refusal.
+#[derive(Serialize)]
 pub(crate) struct Cause {
     /// A word for programs.
+    #[serde(rename = "cause")]
     pub(crate) name: String,
     pub(crate) says: String,
     /// What was tried to find it.
@@ -79,7 +82,8 @@ pub(crate) fn inside(
         }
         DecodeError::SignedTooEarly { signed_at } => {
             let says = format!("it was signed at {}", moment::both(*signed_at));
-            Cause::new("revoked", says + ", before --not-before", "its time against --not-before")
+            let option = "--refuse-signed-before";
+            Cause::new("signed_too_early", format!("{says}, before {option}"), "its time")
         }
         DecodeError::BadTimestamp => {
             Cause::new("no_timestamp", "it is genuine and has no time: Signer made it", key)

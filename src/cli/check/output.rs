@@ -6,9 +6,10 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::answer::{Answers, Tally};
+use crate::cli::check::answers::Answers;
 use crate::cli::failure::Failure;
 use crate::cli::say;
+use crate::cli::tally::Tally;
 
 /// Where answers go. Whoever holds its lock is between two lines.
 pub(crate) struct Output {
@@ -50,7 +51,7 @@ impl Output {
         state.tally.merge(&answers.tally);
         let mut stdout = io::stdout().lock();
         stdout
-            .write_all(answers.out.as_bytes())
+            .write_all(&answers.out)
             .and_then(|()| stdout.flush())
             .map_err(|error| Failure::of_output(&error))?;
         if !answers.err.is_empty() {

@@ -1,26 +1,49 @@
-//! Runs `inspect`: what a token says, which proves nothing.
+//! The command `inspect`: shows what a token says without a key, which proves nothing.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 use signed_session::{DecodeError, Unverified};
 use time::OffsetDateTime;
 
-use crate::cli::args::{Inspect, ReportFormat};
+use crate::cli::args::{ClockArg, Form, Limits, ReportFormat};
 use crate::cli::failure::Failure;
-use crate::cli::form::{self, Found, kind};
+use crate::cli::form::{self, Found};
 use crate::cli::json;
 use crate::cli::moment;
-use crate::cli::pipe::{print, text};
 use crate::cli::say;
-use crate::cli::verify::{Refusal, cookie};
+use crate::cli::signature;
+use crate::cli::stdio::{print_line, read_bytes};
+use crate::cli::verdict::Refusal;
 
-pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
+/// Show what is in a token without a key, unverified
+///
+/// Anybody may have written what this shows: it proves nothing, and says so.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  signed-session inspect -- \"$TOKEN\"")]
+pub(crate) struct Args {
+    /// The token; for - or none, standard input
+    token: Option<String>,
+    /// How to print: for people, or one object
+    #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+    format: ReportFormat,
+    #[command(flatten)]
+    clock: ClockArg,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    limits: Limits,
+}
+
+pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let max_len = args.limits.max_token_len;
-    let text = text(args.token, max_len.saturating_mul(3).saturating_add(64 * 1024))?;
+    let text = read_bytes(args.token, form::max_line_len(max_len))?;
     let line = String::from_utf8(text).map_err(|_| Failure::new("the token is not text"))?;
-    let cookie = cookie(&args.form.cookie.cookie_name)?;
+    let cookie = args.form.cookie.options()?;
     let (found, shape) = form::find(&line, args.form.from, &cookie);
     if !shape.is_bare() {
         say::note(format_args!("found {shape}"));
@@ -42,13 +65,12 @@ pub(crate) fn inspect(args: Inspect) -> Result<ExitCode, Failure> {
         Ok(json.get().to_owned())
     });
     let now = args.clock.clock().now();
-    print(
-        match args.format {
-            ReportFormat::Text => for_people(&parts, &payload, token.len(), now),
-            ReportFormat::Json => as_object(&parts, &payload, token.len(), now),
+    match args.format {
+        ReportFormat::Text => print_line(for_people(&parts, &payload, token.len(), now).trim_end()),
+        ReportFormat::Json => {
+            print_line(json::line(&Report::new(&parts, &payload, token.len(), now)))
         }
-        .trim_end(),
-    )
+    }
 }
 
 fn refuse(reason: impl std::fmt::Display) -> ExitCode {
@@ -77,7 +99,7 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
         }
     }
     let signature = parts.signature();
-    let kind = kind(signature).map_or("no known length", |(_, name)| name);
+    let kind = signature::kind(signature).map_or("no known length", |(_, words)| words);
     line("signature", &format!("{}, {kind}", bytes(signature.len())));
     match json {
         Ok(json) => {
@@ -92,24 +114,40 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
     out
 }
 
-fn as_object(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTime) -> String {
-    let moment = parts.signed_at().ok();
-    let number = |value: Option<i64>| value.map_or("null".to_owned(), |value| value.to_string());
-    let string = |value: Option<&str>| value.map_or("null".to_owned(), json::string);
-    let (payload, fault) = match json {
-        Ok(json) => (json::compact(json), None),
-        Err(error) => ("null".to_owned(), Some(error.to_string())),
-    };
-    format!(
-        r#"{{"verified":false,"token_len":{len},"payload_len":{},"compressed":{},"stamp":{},"signed_at":{},"signed_at_unix":{},"age":{},"signature_len":{},"signature_kind":{},"payload":{payload},"payload_error":{}}}"#,
-        parts.payload().len(),
-        parts.is_compressed(),
-        string(parts.stamp()),
-        string(moment.map(moment::rfc3339).as_deref()),
-        number(moment.map(OffsetDateTime::unix_timestamp)),
-        number(moment.map(|moment| moment::seconds(moment, now))),
-        parts.signature().len(),
-        string(kind(parts.signature()).map(|(name, _)| name)),
-        string(fault.as_deref()),
-    )
+/// What `inspect` prints as JSON.
+#[derive(Serialize)]
+struct Report<'t> {
+    verified: bool,
+    token_len: usize,
+    payload_len: usize,
+    compressed: bool,
+    stamp: Option<&'t str>,
+    signed_at: Option<String>,
+    signed_at_unix: Option<i64>,
+    /// In seconds.
+    age: Option<i64>,
+    signature_len: usize,
+    signature_kind: Option<&'static str>,
+    payload: Option<json::Embedded<'t>>,
+    payload_error: Option<String>,
+}
+
+impl<'t> Report<'t> {
+    fn new(parts: &Unverified<'t>, json: &'t Json, len: usize, now: OffsetDateTime) -> Self {
+        let moment = parts.signed_at().ok();
+        Self {
+            verified: false,
+            token_len: len,
+            payload_len: parts.payload().len(),
+            compressed: parts.is_compressed(),
+            stamp: parts.stamp(),
+            signed_at: moment.map(moment::rfc3339),
+            signed_at_unix: moment.map(OffsetDateTime::unix_timestamp),
+            age: moment.map(|moment| moment::seconds(moment, now)),
+            signature_len: parts.signature().len(),
+            signature_kind: signature::kind(parts.signature()).map(|(name, _)| name),
+            payload: json.as_ref().ok().map(|json| json::Embedded(json)),
+            payload_error: json.as_ref().err().map(ToString::to_string),
+        }
+    }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use crate::cli::answer::{Answers, Style};
+use crate::cli::check::answers::{Answers, Style};
+use crate::cli::check::lines::{Block, Blocks};
+use crate::cli::check::output::Output;
 use crate::cli::failure::Failure;
-use crate::cli::lines::{Block, Blocks};
-use crate::cli::output::Output;
 use crate::cli::verify::Verifier;
 
 /// How much of a block's answers is held back: compressed tokens can have large ones.

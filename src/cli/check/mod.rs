@@ -1,42 +1,25 @@
-//! Runs `decode` and `unsign`: tokens from arguments or standard input, verified and printed.
+//! Verifies many tokens, from arguments or line by line: what `decode` and `unsign` share.
+
+mod lines;
+pub(crate) mod answers;
+mod output;
+mod workers;
 
 use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::cli::answer::{Answers, Layout, Style, Tally};
-use crate::cli::args::{Bulk, Decode, Format, TextFormat, Unsign};
-use crate::cli::bulk::{self, Job};
+use crate::cli::args::Bulk;
+use crate::cli::check::answers::{Answers, Layout, Style};
+use crate::cli::check::output::Output;
+use crate::cli::check::workers::Job;
 use crate::cli::failure::Failure;
-use crate::cli::keys::Keys;
-use crate::cli::output::Output;
 use crate::cli::say;
+use crate::cli::tally::Tally;
 use crate::cli::verify::Verifier;
 
-pub(crate) fn decode(args: &Decode) -> Result<ExitCode, Failure> {
-    let keys = Keys::read(&args.rules.keys)?;
-    let verifier = Verifier::new(&args.rules, &keys.ring)?;
-    let layout = match args.format {
-        Format::Json => Layout::Json,
-        Format::Jsonl => Layout::Records,
-        Format::Pretty => Layout::Pretty,
-    };
-    check(verifier, layout, &args.tokens, &args.bulk)
-}
-
-pub(crate) fn unsign(args: &Unsign) -> Result<ExitCode, Failure> {
-    let keys = Keys::read(&args.keys)?;
-    let verifier = Verifier::of_text(args, &keys)?;
-    let layout = match args.format {
-        TextFormat::Json => Layout::Json,
-        TextFormat::Jsonl => Layout::Records,
-        TextFormat::Text if io::stdout().is_terminal() => Layout::EscapedText,
-        TextFormat::Text => Layout::Text,
-    };
-    check(verifier, layout, &args.tokens, &args.bulk)
-}
-
-fn check(
+/// Verifies the tokens or, if there are none, each line of standard input; prints and counts them.
+pub(crate) fn run(
     verifier: Verifier,
     layout: Layout,
     tokens: &[String],
@@ -89,7 +72,7 @@ fn check_input(
         say::note("reading tokens from the terminal, one a line");
     }
     let job = Job { verifier, style: Style { layout, unit: Some("line") } };
-    bulk::run(io::stdin(), job, output, bulk.threads)
+    workers::run(io::stdin(), job, output, bulk.threads)
 }
 
 /// Returns what is left of standard input, if it is a file.

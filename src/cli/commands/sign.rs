@@ -1,0 +1,46 @@
+//! The command `sign`: signs text.
+
+use std::process::ExitCode;
+
+use signed_session::Signer;
+
+use crate::cli::args::{ClockArg, KeyFiles, TextPurpose};
+use crate::cli::failure::Failure;
+use crate::cli::keys::Keys;
+use crate::cli::salt::Salt;
+use crate::cli::stdio::{print_line, read_text};
+
+/// Sign text, with the time
+///
+/// As django.core.signing.TimestampSigner, or with --no-timestamp Signer, and under their own salts
+/// unless told otherwise: text is never good as a session.
+#[derive(clap::Args)]
+#[command(after_help = "\
+Of standard input one newline at the end is dropped.
+
+Examples:
+  signed-session sign --key-file site.key --salt reset ada
+  signed-session sign --key-file site.key --no-timestamp < text.txt")]
+pub(crate) struct Args {
+    /// The text; for - or none, standard input
+    text: Option<String>,
+    #[command(flatten)]
+    keys: KeyFiles,
+    #[command(flatten)]
+    purpose: TextPurpose,
+    #[command(flatten)]
+    clock: ClockArg,
+}
+
+pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
+    let keys = Keys::read(&args.keys)?;
+    let text = read_text(args.text)?;
+    let salt = args.purpose.salt;
+    let token = if args.purpose.no_timestamp {
+        Signer::new(&keys.ring, Salt::of_undated_text(salt.as_ref())?).sign(&text)
+    } else {
+        let now = args.clock.clock().now();
+        salt.unwrap_or_else(Salt::of_text).signer(&keys.ring).sign_at(&text, now)
+    };
+    print_line(&token)
+}

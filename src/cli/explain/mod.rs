@@ -1,0 +1,8 @@
+//! Finds out why a token is refused: what the command `explain` alone needs.
+
+pub(crate) mod causes;
+mod repairs;
+mod suspects;
+mod guess;
+pub(crate) mod report;
+pub(crate) mod search;

@@ -1,0 +1,83 @@
+//! Defines what `explain` reports, and writes it for people.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::cli::explain::causes::{Cause, Findings};
+use crate::cli::form::Shape;
+use crate::cli::moment;
+use crate::cli::say;
+use crate::cli::verdict::{Status, Verdict};
+
+/// What `explain` prints as JSON.
+#[derive(Serialize)]
+pub(crate) struct Report<'f> {
+    status: Status,
+    /// The verdict in words.
+    says: String,
+    /// In what form the token came, unless it was bare.
+    found: Option<String>,
+    causes: &'f [Cause],
+    ruled_out: &'f [String],
+}
+
+impl<'f> Report<'f> {
+    pub(crate) fn new(
+        verdict: &Verdict,
+        shape: Shape,
+        findings: &'f Findings,
+        now: OffsetDateTime,
+    ) -> Self {
+        Self {
+            status: verdict.status(),
+            says: match &verdict.result {
+                Ok(_) => good(verdict, now),
+                Err(refusal) => refusal.to_string(),
+            },
+            found: (!shape.is_bare()).then(|| shape.to_string()),
+            causes: &findings.causes,
+            ruled_out: &findings.ruled_out,
+        }
+    }
+
+    /// Returns the report as lines for people.
+    pub(crate) fn text(&self) -> String {
+        let mut out = String::new();
+        let mut line = |name: &str, text: &str| {
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "{name}: {}", say::escape(text));
+        };
+        let is_good = self.status == Status::Ok;
+        if is_good {
+            line("good", &self.says);
+        } else {
+            line("refused", &format!("{}, {}", self.status.name(), self.says));
+        }
+        if let Some(found) = &self.found {
+            let only = if is_good { "; as it stands it is refused" } else { "" };
+            line("found", &format!("{found}{only}"));
+        }
+        for cause in self.causes {
+            line("cause", &format!("{}: {}", cause.name, cause.says));
+            line("  tried", &cause.tried);
+            if let Some(hint) = &cause.hint {
+                line("  hint", hint);
+            }
+        }
+        for tried in self.ruled_out {
+            line("not", tried);
+        }
+        out
+    }
+}
+
+/// Says of a genuine token when it was signed, and by which key.
+fn good(verdict: &Verdict, now: OffsetDateTime) -> String {
+    let signed = verdict.signed_at.map_or(String::new(), |moment| {
+        format!(", signed at {}, {}", moment::both(moment), moment::ago(moment, now))
+    });
+    let key = verdict.key_index.map_or(String::new(), |index| format!(", by key {index}"));
+    format!("the token is genuine{signed}{key}")
+}

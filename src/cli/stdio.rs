@@ -1,0 +1,56 @@
+//! Reads the one text that a command is given, and prints the one that it returns.
+
+use std::io::{self, Read as _, Write as _};
+use std::process::ExitCode;
+
+use crate::cli::failure::Failure;
+
+/// The longest text that is signed or encoded, in bytes.
+const MAX_TEXT_LEN: usize = 64 * 1024 * 1024;
+
+/// Reads a text to sign or to encode: the argument or, for `-` or none, standard input.
+pub(crate) fn read_text(argument: Option<String>) -> Result<String, Failure> {
+    let bytes = read_bytes(argument, MAX_TEXT_LEN)?;
+    if bytes.len() > MAX_TEXT_LEN {
+        return Err(Failure::new(format_args!("the input has more than {MAX_TEXT_LEN} bytes")));
+    }
+    String::from_utf8(bytes).map_err(|_| Failure::new("the input is not UTF-8"))
+}
+
+/// Reads the argument or, for `-` or none, standard input without its last newline.
+///
+/// Of standard input not much more than `max_len` bytes are read: enough to show that it is longer.
+pub(crate) fn read_bytes(argument: Option<String>, max_len: usize) -> Result<Vec<u8>, Failure> {
+    if let Some(text) = argument.filter(|text| text != "-") {
+        return Ok(text.into_bytes());
+    }
+    let limit = u64::try_from(max_len).unwrap_or(u64::MAX);
+    let mut text = Vec::new();
+    let mut input = io::stdin().take(limit.saturating_add(2));
+    input.read_to_end(&mut text).map_err(|error| Failure::of_input(&error))?;
+    if text.ends_with(b"\n") {
+        text.pop();
+        if text.ends_with(b"\r") {
+            text.pop();
+        }
+    }
+    Ok(text)
+}
+
+/// Prints a line.
+pub(crate) fn print_line(line: impl AsRef<[u8]>) -> Result<ExitCode, Failure> {
+    // No copy, which could be of a secret.
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(line.as_ref()).and_then(|()| stdout.write_all(b"\n"));
+    end(written.and_then(|()| stdout.flush()))
+}
+
+/// Prints whole lines.
+pub(crate) fn print_lines(lines: &[u8]) -> Result<ExitCode, Failure> {
+    let mut stdout = io::stdout().lock();
+    end(stdout.write_all(lines).and_then(|()| stdout.flush()))
+}
+
+fn end(written: io::Result<()>) -> Result<ExitCode, Failure> {
+    written.map(|()| ExitCode::SUCCESS).map_err(|error| Failure::of_output(&error))
+}

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 use signed_session::{CookieOptions, Keyring, Session, SessionCodec, SessionManager};
 use time::OffsetDateTime;
 
+use crate::random::Random;
+
 const MEMBERS: usize = 8;
 const CLIENTS: usize = 4;
 const VISITORS_OF_A_CLIENT: u64 = 16;
@@ -33,6 +35,7 @@ fn a_key_is_changed_in_eight_processes_under_load_and_no_session_is_lost_or_inve
     if let Ok(error) = std::env::var(MEMBER) {
         return serve(error.parse().unwrap());
     }
+    let _alone = crate::alone();
     let seed = std::env::var("SIGNED_SESSION_LIVE_SEED").map_or(1, |seed| seed.parse().unwrap());
     let seconds = std::env::var("SIGNED_SESSION_SOAK_SECONDS").map_or(4, |s| s.parse().unwrap());
     println!("seed {seed}, {seconds} seconds");
@@ -482,26 +485,5 @@ struct StopOnDrop<'f>(&'f AtomicBool);
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-/// A small generator of numbers: SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-
-    fn index(&mut self, len: usize) -> usize {
-        self.below(len as u64) as usize
     }
 }

@@ -10,6 +10,8 @@ use signed_session::{
 };
 use time::OffsetDateTime;
 
+use crate::random::Random;
+
 /// What the program may hold more at the end than after its first minute, in kilobytes.
 const MAX_GROWTH: u64 = 2048;
 
@@ -18,6 +20,7 @@ const MIN_ROUNDS: u64 = 1000;
 
 #[test]
 fn all_cores_together_give_no_wrong_answer_and_memory_does_not_grow() {
+    let _alone = crate::alone();
     let seed = std::env::var("SIGNED_SESSION_LIVE_SEED").map_or(1, |seed| seed.parse().unwrap());
     let seconds = std::env::var("SIGNED_SESSION_SOAK_SECONDS").map_or(4, |s| s.parse().unwrap());
     let whole = Duration::from_secs(seconds);
@@ -146,17 +149,4 @@ fn text(random: &mut Random, longest: u64) -> String {
     let highest = [0x80, 0x250, 0x11_0000][random.below(3) as usize];
     let len = random.below(longest);
     (0..len).filter_map(|_| char::from_u32(random.below(highest) as u32)).collect()
-}
-
-/// A small generator of numbers: SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (bits ^ (bits >> 31)) % limit
-    }
 }

@@ -130,13 +130,13 @@ impl<'a> Series<'a> {
     }
 }
 
-/// Returns the `tmp` folder of cargo's target, which cargo names to tests and not to programs.
+/// Returns the `tmp` folder of the target that this program is in.
+///
+/// Cargo names it to tests and benchmarks only, and not to what they share.
 fn tmp() -> Result<PathBuf, String> {
-    if let Some(tmp) = option_env!("CARGO_TARGET_TMPDIR") {
-        return Ok(tmp.into());
-    }
     let program = env::current_exe().map_err(|error| format!("no place for it: {error}"))?;
-    let target = program.ancestors().nth(2).ok_or("the program is not in a target of cargo's")?;
+    let mut folders = program.ancestors().skip(1).filter(|folder| !folder.ends_with("deps"));
+    let target = folders.nth(1).ok_or("the program is not in a target of cargo's")?;
     Ok(target.join("tmp"))
 }
 

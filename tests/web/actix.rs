@@ -11,7 +11,8 @@ use actix_web::error::{ErrorForbidden, InternalError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::COOKIE;
 use actix_web::middleware::{Next, from_fn};
-use actix_web::{App, Error, HttpResponse, test, web};
+use actix_web::test::{TestRequest, init_service, try_call_service};
+use actix_web::{App, Error, HttpResponse, web};
 use signed_session::actix::SessionMiddleware;
 use signed_session::django::{Level, Message, MessageStorage};
 use signed_session::{
@@ -38,9 +39,9 @@ where
 {
     logged(|| {
         actix_web::rt::System::new().block_on(async {
-            let service = test::init_service(app).await;
-            let request = test::TestRequest::get().append_header((COOKIE, cookie)).to_request();
-            Ok(answer(test::try_call_service(&service, request).await?.into_parts().1).await)
+            let service = init_service(app).await;
+            let request = TestRequest::get().append_header((COOKIE, cookie)).to_request();
+            Ok(answer(try_call_service(&service, request).await?.into_parts().1).await)
         })
     })
 }

@@ -36,19 +36,6 @@ fn count<T>(function: impl Fn() -> T) -> u64 {
 }
 
 #[test]
-fn the_counter_counts() {
-    assert_eq!(count(|| 1), 0);
-    assert_eq!(count(|| vec![String::from("a"), String::from("b")]), 3);
-    let growing = || {
-        let mut bytes = Vec::with_capacity(1);
-        bytes.extend_from_slice(&[1]);
-        bytes.extend_from_slice(&[0; 100]);
-        bytes
-    };
-    assert_eq!(count(growing), 2, "to grow is to allocate anew");
-}
-
-#[test]
 fn verifying_allocates_nothing() {
     let value = "x".repeat(3000);
     for value in ["", "ada", &value] {
@@ -75,34 +62,19 @@ fn verifying_under_the_last_of_eight_secrets_allocates_nothing() {
 }
 
 #[test]
-fn a_token_that_is_refused_for_its_outside_allocates_nothing() {
-    let signer = Signer::new(&ring(), "test");
+fn a_token_that_is_refused_for_its_age_allocates_nothing() {
     let stamper = TimestampSigner::new(&ring(), "test");
-    let codec = codec(Compress::Never);
-    let genuine = codec.encode_as_at(&K3::all()[0], NOW - Duration::from_secs(3600)).unwrap();
-    let altered = format!("f{}", &genuine[1..]);
-    let forged = SessionCodec::new(&somebody_else()).encode_as_at(&K3::all()[0], NOW).unwrap();
-    let old = genuine.as_str();
-    let in_a_month = NOW + Duration::from_secs(31 * 24 * 60 * 60);
     let expired = stamper.sign_object_at(&1, Compress::Never, NOW).unwrap();
-    let oversized = "x".repeat(1_000_000);
-    for token in [&altered, &forged, &oversized, "", ":", "no separator"] {
-        assert_eq!(count(|| signer.unsign(token).unwrap_err()), 0);
-        assert_eq!(count(|| signer.unsign_object::<K3>(token).map(drop).unwrap_err()), 0);
-        assert_eq!(count(|| stamper.unsign_at(token, None, NOW).unwrap_err()), 0);
-        let object = || stamper.unsign_object_at::<K3>(token, None, NOW).map(drop).unwrap_err();
-        assert_eq!(count(object), 0);
-        assert_eq!(count(|| codec.decode_at(token, NOW).unwrap_err()), 0);
-        assert_eq!(count(|| codec.decode_as_at::<K3>(token, NOW).map(drop).unwrap_err()), 0);
-    }
     let age = Some(Duration::from_secs(60));
+    let in_a_month = NOW + Duration::from_secs(31 * 24 * 60 * 60);
     let expire = || stamper.unsign_object_at::<u8>(&expired, age, in_a_month).unwrap_err();
     assert!(matches!(expire(), DecodeError::Expired { .. }));
     assert_eq!(count(expire), 0);
-    let strict = codec.clone().not_before(NOW);
-    assert!(matches!(strict.decode_at(old, NOW), Err(DecodeError::Revoked { .. })));
-    assert_eq!(count(|| strict.decode_at(old, NOW).unwrap_err()), 0);
-    assert_eq!(count(|| strict.decode_as_at::<K3>(old, NOW).map(drop).unwrap_err()), 0);
+    let strict = codec(Compress::Never).not_before(NOW);
+    let old = strict.encode_as_at(&K3::all()[0], NOW - Duration::from_secs(3600)).unwrap();
+    assert!(matches!(strict.decode_at(&old, NOW), Err(DecodeError::Revoked { .. })));
+    assert_eq!(count(|| strict.decode_at(&old, NOW).unwrap_err()), 0);
+    assert_eq!(count(|| strict.decode_as_at::<K3>(&old, NOW).map(drop).unwrap_err()), 0);
 }
 
 fn check_encoding<S: Sample>() {

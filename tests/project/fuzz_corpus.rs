@@ -18,10 +18,14 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn every_law_holds_for_its_corpus() {
-    for (name, law) in laws::LAWS {
-        let inputs = entries(&corpus().join(name));
-        assert!(!inputs.is_empty(), "{name} has no corpus");
-        for input in inputs {
+    for directory in entries(&corpus()) {
+        let name = directory.file_name().unwrap().to_str().unwrap();
+        if name == COMMAND_LINE {
+            continue;
+        }
+        let law = laws::LAWS.iter().find(|(known, _)| *known == name);
+        let (_, law) = law.unwrap_or_else(|| panic!("no law is named {name}"));
+        for input in entries(&directory) {
             // A law that is broken panics: the last line names the input.
             println!("{}", input.display());
             law(&fs::read(&input).unwrap());
@@ -68,21 +72,4 @@ fn the_law_of_the_command_line_holds_for_its_corpus() {
         println!("{}", input.display());
         command_line::law(&fs::read(&input).unwrap(), key_file.to_str().unwrap(), run);
     }
-}
-
-#[test]
-fn every_corpus_and_every_target_has_its_law() {
-    let mut names: Vec<&str> = laws::LAWS.iter().map(|(name, _)| *name).collect();
-    names.push(COMMAND_LINE);
-    names.sort();
-    let found = |directory: &Path| {
-        let mut found: Vec<String> = entries(directory)
-            .iter()
-            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
-            .collect();
-        found.sort();
-        found
-    };
-    assert_eq!(found(&corpus()), names);
-    assert_eq!(found(&corpus().with_file_name("fuzz_targets")), names);
 }

@@ -53,12 +53,6 @@ async fn page(session: SessionHandle, path: String, gate: Gate) -> Result<String
             gate.pass().await;
             Ok(format!("{before} {}", user().await?))
         }
-        ["large"] => {
-            let text: String =
-                (0..1000).map(|number: u32| format!("{:x}", number.pow(3))).collect();
-            session.insert("large", text)?;
-            Ok("a page".to_owned())
-        }
         ["panic"] => session.clone().with(|session| {
             session.insert("user", "half").unwrap();
             // Without the noise of a real one.
@@ -382,18 +376,6 @@ fn a_browser_that_goes_away_harms_no_other_request() {
             server.await_arrival();
         }
         assert_eq!(browser.ask(&mut server.connect(), "/count").body, "ada 1");
-    }
-}
-
-#[test]
-fn a_session_too_large_for_a_cookie_is_a_bare_500_on_the_wire() {
-    for framework in FRAMEWORKS {
-        let server = Server::start(*framework, manager());
-        let mut connection = server.connect();
-        let answer = connection.try_ask("/large", None).unwrap();
-        assert_eq!((answer.status, answer.body.as_str()), (500, ""));
-        answer.assert_no_trace();
-        assert_eq!(connection.try_ask("/login/ada", None).unwrap().body, "ada");
     }
 }
 

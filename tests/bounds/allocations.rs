@@ -146,7 +146,7 @@ fn decoding_a_struct_allocates_what_the_struct_owns() {
 }
 
 #[test]
-fn decoding_a_session_allocates_as_often_however_many_entries_it_has() {
+fn decoding_allocates_equally_often_for_any_number_of_entries() {
     for compress in FORMS {
         let codec = codec(compress).max_token_len(65_536);
         let counts = [2, 20, 200].map(|entries| {

@@ -113,7 +113,7 @@ fn every_other_spelling_of_the_hash_is_refused() {
 }
 
 #[test]
-fn what_is_there_and_malformed_is_an_error_and_what_is_absent_is_nobody() {
+fn a_malformed_user_is_an_error_and_an_absent_one_is_nobody() {
     for (key, json, expected) in [
         ("_auth_user_id", r#""42""#, Ok(Some("42"))),
         ("_auth_user_id", "42", Ok(Some("42"))),
@@ -162,7 +162,7 @@ fn what_is_there_and_malformed_is_an_error_and_what_is_absent_is_nobody() {
 }
 
 #[test]
-fn d19_a_login_drops_what_an_anonymous_visitor_had_but_what_is_to_be_kept() {
+fn d19_a_login_drops_an_anonymous_visitor_s_data_unless_kept() {
     let mut anonymous = Session::new();
     for key in ["cart", "next", "_session_expiry", "größe"] {
         anonymous.insert(key, 300).unwrap();
@@ -180,7 +180,7 @@ fn d19_a_login_drops_what_an_anonymous_visitor_had_but_what_is_to_be_kept() {
 }
 
 #[test]
-fn a_key_that_is_no_unicode_is_kept_with_everything_and_dropped_otherwise() {
+fn a_key_that_is_not_unicode_is_kept_only_with_everything() {
     let codec = SessionCodec::new(&ring());
     let json = r#"{"a\ud800":1,"b":2}"#;
     let value: Box<serde_json::value::RawValue> = serde_json::from_str(json).unwrap();

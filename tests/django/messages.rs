@@ -130,7 +130,7 @@ fn what_is_left_is_shown_once_in_the_order_in_which_it_was_left() {
 }
 
 #[test]
-fn d20_a_page_that_looks_at_the_cookie_varies_by_it_and_no_other_does() {
+fn d20_only_a_page_that_looks_at_the_cookie_varies_by_it() {
     let header = cookie(r#"[["__json_message",0,20,"Hello.",""]]"#);
     for (storage, has_cookie) in every_storage().into_iter().zip([true, false, true]) {
         let mut session = Session::new();
@@ -212,7 +212,7 @@ const OTHER_ROWS: [&str; 15] = [
 ];
 
 #[test]
-fn d21_what_is_no_message_is_carried_as_it_came_whether_shown_or_not() {
+fn d21_what_is_not_a_message_is_carried_unchanged() {
     let message = r#"["__json_message",0,20,"Hello.",""]"#;
     for row in OTHER_ROWS {
         let list = format!("[{row},{message}]");
@@ -244,7 +244,7 @@ fn d21_what_is_no_message_is_carried_as_it_came_whether_shown_or_not() {
 }
 
 #[test]
-fn d21_what_is_no_message_goes_from_the_session_into_the_cookie_in_ascii_as_python_writes() {
+fn d21_what_is_not_a_message_is_moved_to_the_cookie_in_ascii() {
     let header = cookie(r#"[1,"__messagesnotfinished__"]"#);
     let mut session = session(r#"["ü"]"#);
     let mut messages = MessageStorage::fallback(&ring(), options()).load([&header]);
@@ -277,7 +277,7 @@ fn what_is_no_message_and_finds_no_room_is_an_error() {
 }
 
 #[test]
-fn what_does_not_fit_the_cookie_is_in_the_session_and_comes_after() {
+fn what_does_not_fit_the_cookie_comes_after_it_from_the_session() {
     let storage = MessageStorage::fallback(&ring(), options());
     let mut session = Session::new();
     let mut messages = storage.load(["a=b"]);
@@ -300,7 +300,7 @@ fn what_does_not_fit_the_cookie_is_in_the_session_and_comes_after() {
 }
 
 #[test]
-fn a_message_too_large_for_the_limits_of_a_payload_is_in_the_session() {
+fn a_message_too_large_for_a_payload_goes_into_the_session() {
     let large = "a".repeat(100_000);
     let storage = MessageStorage::fallback(&ring(), options());
     let (mut messages, mut session) = (storage.load(["a=b"]), Session::new());
@@ -312,7 +312,7 @@ fn a_message_too_large_for_the_limits_of_a_payload_is_in_the_session() {
 }
 
 #[test]
-fn d21_session_messages_that_cannot_be_read_are_an_error_and_stay() {
+fn d21_unreadable_messages_of_a_session_are_an_error_and_stay() {
     let storage = MessageStorage::session();
     for value in [json!([1]), json!(1), json!("["), json!("{}"), json!("null x"), json!("17")] {
         let mut session = Session::new();
@@ -332,7 +332,7 @@ fn d21_session_messages_that_cannot_be_read_are_an_error_and_stay() {
 }
 
 #[test]
-fn d21_a_cookie_that_nobody_signed_is_deleted_and_a_genuine_one_stays_until_written() {
+fn d21_a_forged_cookie_is_deleted_and_a_genuine_one_stays() {
     let storage = MessageStorage::cookie(&ring(), options());
     let message = r#"[["__json_message",0,20,"Hello.",""]]"#;
     let forged = cookie(message) + "x";
@@ -378,7 +378,7 @@ fn d21_a_cookie_that_nobody_signed_is_deleted_and_a_genuine_one_stays_until_writ
 }
 
 #[test]
-fn messages_are_good_under_a_fallback_key_and_under_no_other_salt() {
+fn messages_are_valid_under_a_fallback_key_and_no_other_salt() {
     let storage = MessageStorage::cookie(
         &Keyring::new("the-new-test-secret-key")
             .unwrap()
@@ -403,7 +403,7 @@ fn messages_are_good_under_a_fallback_key_and_under_no_other_salt() {
 }
 
 #[test]
-fn the_cookie_has_the_session_s_attributes_but_for_the_path_and_the_age() {
+fn the_cookie_has_the_session_s_attributes_save_path_and_age() {
     let settings = DjangoSettings::new("test-secret-key-0123456789")
         .unwrap()
         .set("SESSION_COOKIE_PATH", "/app")
@@ -463,7 +463,7 @@ fn neither_messages_nor_their_storage_show_anything() {
 }
 
 #[test]
-fn the_short_form_asks_the_system_s_clock_and_no_cookie_is_dated_before_1970() {
+fn the_short_form_asks_the_clock_and_no_date_is_before_1970() {
     let storage = MessageStorage::cookie(&ring(), options());
     let store = |commit: fn(_, &mut Session) -> Result<StoredMessages, EncodeError>| {
         let mut messages = storage.load(["a=b"]);

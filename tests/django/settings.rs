@@ -151,7 +151,7 @@ fn each_setting_of_the_cookie_reaches_the_cookie() {
 }
 
 #[test]
-fn a_session_that_was_only_read_is_saved_again_if_the_site_says_so() {
+fn a_session_that_was_only_read_is_saved_if_the_site_says_so() {
     let token = SessionCodec::new(settings().keyring())
         .encode_as_at(&json!({"a": 1}), time::OffsetDateTime::now_utc() - time::Duration::HOUR)
         .unwrap();
@@ -211,7 +211,7 @@ fn an_empty_secret_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn a_value_of_another_type_is_refused_by_the_setting_s_name_alone() {
+fn a_value_of_another_type_is_refused_by_the_setting_s_name() {
     for (name, good, bad) in faulty() {
         settings().set(name, good).unwrap();
         for value in bad {
@@ -245,7 +245,7 @@ fn what_is_no_json_object_is_refused() {
 }
 
 #[test]
-fn a_setting_of_no_concern_is_ignored_in_a_project_s_and_refused_from_code() {
+fn an_unknown_setting_is_refused_from_code_and_else_ignored() {
     let whole = json!({"SECRET_KEY": SECRET, "SESSION_ENGINE": ENGINE, "DEBUG": {"a": [1]}});
     assert!(DjangoSettings::from_json(&whole.to_string()).unwrap().session_manager().is_ok());
     for name in ["DEBUG", "session_cookie_age", "SESSION_COOKIE_AGE ", ""] {
@@ -255,7 +255,7 @@ fn a_setting_of_no_concern_is_ignored_in_a_project_s_and_refused_from_code() {
 }
 
 #[test]
-fn sessions_that_are_elsewhere_or_pickled_are_refused_with_what_to_do() {
+fn sessions_elsewhere_or_pickled_are_refused_with_what_to_do() {
     for engine in [
         "django.contrib.sessions.backends.db",
         "django.contrib.sessions.backends.cached_db",

@@ -25,7 +25,7 @@ fn get(cookie: &SignedCookie, header: &str) -> Result<Option<String>, DecodeErro
 }
 
 #[test]
-fn the_cookies_of_the_vectors_are_written_and_read_in_both_forms() {
+fn the_vectors_cookies_are_written_and_read_in_both_forms() {
     #[derive(Deserialize)]
     struct Vector {
         call: String,
@@ -102,7 +102,7 @@ fn a_value_is_quoted_where_python_does_and_comes_back() {
 }
 
 #[test]
-fn every_character_that_a_cookie_can_carry_comes_back_alone_and_beside_others() {
+fn every_character_that_a_cookie_can_carry_comes_back() {
     for code in 0..=u8::MAX {
         let character = char::from(code);
         for value in [format!("{character}"), format!("a{character}1"), format!("\\{character}\"")]
@@ -194,7 +194,7 @@ fn the_old_form_is_not_tried_for_what_is_merely_too_old() {
 }
 
 #[test]
-fn of_several_cookies_the_good_one_is_taken_and_two_that_differ_are_refused() {
+fn the_valid_cookie_is_taken_and_two_that_differ_are_refused() {
     let made = |value| cookie("c", "").set_at(value, NOW).unwrap().stripped().to_string();
     let (one, two) = (made("one"), made("two"));
     let read = |header: &str| get(&cookie("c", ""), header);
@@ -223,7 +223,7 @@ fn what_no_cookie_can_hold_is_refused() {
 }
 
 #[test]
-fn a_cookie_under_a_retired_key_is_read_and_the_removal_deletes_it() {
+fn a_cookie_under_a_retired_key_is_read_and_can_be_removed() {
     let made = cookie("c", "s").set_at("value", NOW).unwrap().stripped().to_string();
     let rotated = Keyring::new("the-new-test-secret-key")
         .unwrap()

@@ -36,7 +36,7 @@ fn both_middlewares_answer_random_stories_alike() {
 }
 
 #[test]
-fn both_answer_alike_whatever_is_done_with_whatever_cookie_and_status() {
+fn both_answer_alike_for_any_step_cookie_and_status() {
     MIDDLEWARE.with_every_django(|worker| {
         let mut tellings = Vec::new();
         for (cookie, sent) in cookies_without_difference() {

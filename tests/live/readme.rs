@@ -57,7 +57,7 @@ fn share_with_django() -> PathBuf {
 }
 
 #[test]
-fn a_real_login_is_read_and_changed_in_rust_and_read_again_by_django() {
+fn a_real_login_is_changed_in_rust_and_read_again_by_django() {
     for django in environments() {
         let run = Command::new(&django.python)
             .arg(root().join("examples/share_with_django.py"))

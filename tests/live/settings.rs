@@ -85,7 +85,7 @@ print(SessionMiddleware(view)(HttpRequest()).cookies.output(header='').strip())
 }
 
 #[test]
-fn a_new_project_s_sessions_are_in_the_database_and_the_answer_says_what_to_do() {
+fn a_new_project_is_told_what_to_do_about_its_database_sessions() {
     for django in environments() {
         let folder = project(&django, "new", "");
         let settings = DjangoSettings::from_json(&printed(&django, &folder)).unwrap();
@@ -94,7 +94,7 @@ fn a_new_project_s_sessions_are_in_the_database_and_the_answer_says_what_to_do()
 }
 
 #[test]
-fn the_settings_of_a_real_project_give_the_manager_of_its_sessions() {
+fn a_real_project_s_settings_give_the_manager_of_its_sessions() {
     for django in environments() {
         let folder = project(
             &django,

@@ -74,7 +74,7 @@ impl Case {
 }
 
 #[test]
-fn django_writes_a_signed_cookie_as_this_does_and_each_reads_the_other_s() {
+fn django_writes_the_same_signed_cookie_and_each_reads_both() {
     BESIDE.on_every_django(3, |worker, cases| {
         let signs_v2 = worker.about.v2_cookies;
         let mut made: Vec<Case> =

@@ -139,7 +139,7 @@ fn what_django_makes_is_read_here_and_comes_back_unaltered() {
 }
 
 #[test]
-fn both_refuse_what_was_tampered_with_and_agree_on_odd_tokens_that_are_authentic() {
+fn both_refuse_tampered_tokens_and_agree_on_odd_genuine_ones() {
     TOKENS.on_every_django(3, |worker, cases| {
         let (tampered, forged) = cases.split_at_mut(cases.len() / 2);
         tampering(worker, tampered);
@@ -246,7 +246,7 @@ fn all_the_same(worker: &mut Worker, pairs: &[(&Case, &Question, Texts)]) {
 }
 
 #[test]
-fn both_agree_to_the_millisecond_when_a_token_or_a_session_is_over() {
+fn both_agree_to_the_millisecond_on_the_end_of_a_session() {
     TOKENS.on_every_django(4, |worker, cases| {
         let third = cases.len() / 3;
         let (ages, wishes) = cases.split_at_mut(third);
@@ -367,7 +367,7 @@ fn compare_getters(
 }
 
 #[test]
-fn a_token_of_any_key_of_the_ring_is_read_and_one_of_a_key_that_left_is_not() {
+fn a_token_is_read_while_its_key_is_in_the_ring() {
     TOKENS.on_every_django(5, |worker, cases| {
         let asked: Vec<(Question, Question, usize)> = cases
             .iter_mut()
@@ -405,7 +405,7 @@ fn a_token_of_any_key_of_the_ring_is_read_and_one_of_a_key_that_left_is_not() {
 }
 
 #[test]
-fn text_is_signed_the_same_on_both_sides_with_any_separator_hash_and_cookie_salt() {
+fn text_is_signed_alike_with_any_separator_hash_and_cookie_salt() {
     TOKENS.on_every_django(6, |worker, cases| {
         let separators: Vec<String> =
             cases.iter_mut().map(|case| case.random.separator()).collect();

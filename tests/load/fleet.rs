@@ -31,7 +31,7 @@ const ANSWER: &str = "answer: ";
 const MEMBER: &str = "SIGNED_SESSION_FLEET_MEMBER";
 
 #[test]
-fn a_key_is_changed_in_eight_processes_under_load_and_no_session_is_lost_or_invented() {
+fn a_key_is_changed_under_load_losing_and_inventing_no_session() {
     if let Ok(error) = std::env::var(MEMBER) {
         return serve(error.parse().unwrap());
     }

@@ -19,7 +19,7 @@ const MAX_GROWTH: u64 = 2048;
 const MIN_ROUNDS: u64 = 1000;
 
 #[test]
-fn all_cores_together_give_no_wrong_answer_and_memory_does_not_grow() {
+fn all_cores_give_no_wrong_answer_and_memory_does_not_grow() {
     let _alone = crate::alone();
     let seed = std::env::var("SIGNED_SESSION_LIVE_SEED").map_or(1, |seed| seed.parse().unwrap());
     let seconds = std::env::var("SIGNED_SESSION_SOAK_SECONDS").map_or(4, |s| s.parse().unwrap());

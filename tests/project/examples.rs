@@ -157,7 +157,7 @@ fn std_net_reads_a_request_that_comes_byte_by_byte_in_any_case() {
 }
 
 #[test]
-fn std_net_hangs_up_on_a_visitor_who_falls_silent_and_serves_others_meanwhile() {
+fn std_net_hangs_up_on_a_silent_visitor_and_serves_others() {
     let program = Program::start(example("std_net"));
     let start = Instant::now();
     let mut silent = connect(program.address).unwrap();

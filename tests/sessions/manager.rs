@@ -197,7 +197,7 @@ fn eight_characters_are_a_token_and_seven_are_none() {
 
 /// Every way in which a token can be refused, and whether reading the session replaces it.
 #[test]
-fn a_genuine_token_that_only_this_program_cannot_read_is_not_overwritten_by_reading() {
+fn reading_does_not_overwrite_a_genuine_token_it_cannot_read() {
     let strict = || codec().not_before(NOW);
     let long = format!("sessionid={}", "x".repeat(4097));
     let unsigned = header().replace(":1r31eq:", ":1r31er:");
@@ -308,7 +308,7 @@ fn two_good_cookies_that_differ_are_refused_as_ambiguous() {
 }
 
 #[test]
-fn sixteen_cookies_of_the_name_are_looked_at_and_more_are_refused() {
+fn sixteen_cookies_of_the_name_are_read_and_more_are_refused() {
     let forged = |count: usize| vec![FORGED; count].join("; ");
     let session = manager().load_at([&format!("{}; {}", forged(15), header())], LATER);
     assert_eq!(session.get::<String>("user").unwrap().as_deref(), Some("ada"));
@@ -322,7 +322,7 @@ fn sixteen_cookies_of_the_name_are_looked_at_and_more_are_refused() {
 }
 
 #[test]
-fn of_several_reasons_the_one_that_keeps_the_cookie_counts_and_else_the_last() {
+fn a_reason_that_keeps_the_cookie_counts_and_else_the_last() {
     let expired = header_at(LATER - 15 * DAY, "old");
     let [unreadable, worse] = ["W10", "W"].map(header_of);
     for (headers, expected) in [
@@ -366,7 +366,7 @@ fn renewed(manager: &SessionManager, header: &str, now: OffsetDateTime) -> Optio
 }
 
 #[test]
-fn a_session_that_was_read_is_signed_anew_only_once_its_stamp_is_older_than_the_limit() {
+fn a_session_that_was_read_is_signed_again_only_when_it_is_old() {
     let manager = manager().refresh_after(DAY);
     let second = Duration::from_secs(1);
     assert_eq!(renewed(&manager, &header(), NOW), None);
@@ -383,7 +383,7 @@ fn a_session_that_was_read_is_signed_anew_only_once_its_stamp_is_older_than_the_
 }
 
 #[test]
-fn refreshing_keeps_a_visitor_in_who_comes_often_enough_and_the_absolute_age_ends_it() {
+fn refreshing_keeps_a_visitor_in_until_the_absolute_age() {
     let codec = codec().max_age(DAY).absolute_max_age(5 * DAY);
     let manager = manager_of(codec.clone()).refresh_after(DAY / 2);
     let mut session = Session::new();
@@ -408,7 +408,7 @@ fn refreshing_keeps_a_visitor_in_who_comes_often_enough_and_the_absolute_age_end
 }
 
 #[test]
-fn a_session_under_a_retired_key_goes_out_under_the_first_if_told_so() {
+fn a_session_under_a_retired_key_is_signed_again_if_told_so() {
     let rotated = Keyring::new("another-secret-key-0123456789").unwrap().fallback(SECRET).unwrap();
     let codec = SessionCodec::new(&rotated);
     assert_eq!(renewed(&manager_of(codec.clone()), &header(), LATER), None);
@@ -516,7 +516,7 @@ fn the_cookie_lasts_as_long_as_the_session() {
 // What cannot be written.
 
 #[test]
-fn a_session_that_does_not_fit_says_how_many_bytes_each_entry_takes() {
+fn a_session_that_does_not_fit_gives_the_size_of_each_entry() {
     let manager = manager_of(codec().compress(Compress::Never));
     let mut session = Session::new();
     session.insert("user_id", 42).unwrap();
@@ -671,7 +671,7 @@ fn the_short_forms_ask_the_system_s_clock() {
 }
 
 #[test]
-fn a_session_that_was_decoded_without_the_manager_can_be_committed_with_it() {
+fn a_session_decoded_without_the_manager_can_be_committed() {
     let mut session = codec().decode_at(&header()["sessionid=".len()..], LATER).unwrap();
     assert_eq!(sent(&manager().commit_at(&session, 200, LATER).unwrap()), Sent::Nothing);
     session.flush();

@@ -179,7 +179,7 @@ fn the_key_and_the_time_of_signing_are_told() {
 }
 
 #[test]
-fn a_session_that_stands_in_for_a_refused_token_says_why_until_it_is_flushed() {
+fn a_session_says_why_its_token_was_refused_until_it_is_flushed() {
     let refused = |token: &str| codec().decode_at(token, NOW).unwrap_or_else(Session::from);
     let mut session = refused("garbage");
     assert_eq!(state(&session), NEITHER);

@@ -179,7 +179,7 @@ fn the_lists_of_this_file_leave_no_error_out() {
 }
 
 #[test]
-fn an_error_is_authentic_if_and_only_if_a_key_had_signed_the_token() {
+fn an_error_is_authentic_exactly_if_a_key_signed_the_token() {
     for (error, is_authentic, _) in decode_errors() {
         assert_eq!(error.is_authentic(), is_authentic, "{error:?}");
     }
@@ -199,7 +199,7 @@ fn every_error_can_be_boxed_sent_cloned_and_compared() {
 }
 
 #[test]
-fn an_error_about_a_value_names_that_as_its_source_and_no_other_has_one() {
+fn only_an_error_about_a_value_has_a_source() {
     for (error, _) in encode_errors() {
         let source = error.source().and_then(|source| source.downcast_ref::<ValueError>());
         match &error {
@@ -268,7 +268,7 @@ fn the_search_for_planted_text_finds_it_in_every_form() {
 }
 
 #[test]
-fn nothing_that_holds_a_key_or_a_visitor_s_data_shows_it_in_debug() {
+fn debug_shows_no_key_and_nothing_of_a_visitor_s_data() {
     let ring = ring();
     assert_clean("Keyring", &ring);
     let plain = Signer::new(&ring, MARK).separator(&format!(":{MARK}:")).unwrap();

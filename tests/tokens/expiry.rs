@@ -70,7 +70,7 @@ fn max_age_is_exact_and_equal_passes() {
 }
 
 #[test]
-fn the_session_s_own_expiry_replaces_max_age_or_shortens_it_or_is_ignored() {
+fn a_session_s_expiry_replaces_or_shortens_max_age_by_the_rule() {
     let seconds = Duration::from_secs;
     // Each spelling, and how long after its stamp the session's own end is; none if it has none.
     let table = [
@@ -207,7 +207,7 @@ fn an_expiry_that_is_malformed_is_an_error_and_never_absent() {
 }
 
 #[test]
-fn a_reserved_key_counts_however_it_is_spelled_and_the_last_one_written_wins() {
+fn a_reserved_key_counts_in_any_spelling_and_the_last_one_wins() {
     let minute = Duration::from_secs(60);
     for json in [
         r#"{"\u005fsession_expiry":60}"#,
@@ -233,7 +233,7 @@ fn a_reserved_key_counts_however_it_is_spelled_and_the_last_one_written_wins() {
 }
 
 #[test]
-fn a_stamp_in_the_future_passes_within_the_skew_and_always_for_django() {
+fn a_future_timestamp_passes_within_the_skew_or_as_in_django() {
     let token = token_of("{}");
     let minute = Duration::from_secs(60);
     for (skew, earlier, accepted) in [

@@ -124,7 +124,7 @@ fn the_white_space_between_entries_is_all_that_goes() {
 }
 
 #[test]
-fn characters_beyond_ascii_are_refused_wherever_they_stand_and_however_many_there_are() {
+fn characters_beyond_ascii_are_refused_anywhere() {
     let signer = TimestampSigner::new(&ring(), django::SESSION_SALT);
     let verdict = |text: &str| {
         let payload = URL_SAFE_NO_PAD.encode(format!("{{\"a\":\"{text}\"}}"));
@@ -144,7 +144,7 @@ fn characters_beyond_ascii_are_refused_wherever_they_stand_and_however_many_ther
 }
 
 #[test]
-fn a_number_that_is_not_finite_is_found_in_values_of_every_shape() {
+fn a_number_that_is_not_finite_is_found_in_any_value() {
     #[derive(Serialize)]
     enum Shape {
         Unit,

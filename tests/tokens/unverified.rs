@@ -71,7 +71,7 @@ fn what_cannot_be_shown_says_why() {
 }
 
 #[test]
-fn a_plain_signature_has_no_stamp_to_show_and_debug_shows_nothing() {
+fn a_plain_signature_has_no_timestamp_and_debug_shows_nothing() {
     let token = Signer::new(&Keyring::new("test-secret-key-0123456789").unwrap(), "x").sign("ada");
     let unverified = Unverified::new(&token).unwrap();
     assert_eq!((unverified.payload(), unverified.stamp()), ("ada", None));

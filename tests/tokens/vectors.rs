@@ -179,7 +179,7 @@ fn compact(json: &str) -> String {
 }
 
 #[test]
-fn every_token_gets_the_verdict_that_django_or_a_numbered_difference_gives_it() {
+fn every_token_is_judged_as_by_django_or_a_numbered_difference() {
     let vectors: Vec<Decode> = vectors("decode.json");
     let mut refused = 0;
     for vector in &vectors {
@@ -335,7 +335,7 @@ fn every_value_makes_the_token_that_django_makes_byte_for_byte() {
 }
 
 #[test]
-fn every_signed_cookie_is_django_s_under_the_old_salt_and_the_new() {
+fn every_signed_cookie_is_django_s_under_old_and_new_salt() {
     let vectors: Vec<Encode> = vectors("encode.json");
     let cookies = vectors.iter().filter(|vector| vector.call == "signed_cookie");
     assert!(cookies.clone().count() >= 10);

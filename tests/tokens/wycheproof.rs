@@ -126,7 +126,7 @@ fn signers_accept_of_a_vector_s_tags_those_that_are_right() {
 }
 
 #[test]
-fn a_signature_is_the_hmac_of_the_value_under_the_hash_of_salt_and_secret() {
+fn a_signature_is_the_hmac_under_the_hash_of_salt_and_secret() {
     let texts = [
         String::new(),
         "v".to_owned(),

@@ -56,7 +56,7 @@ async fn answer<B: MessageBody + 'static>(response: HttpResponse<B>) -> Answer {
 }
 
 #[test]
-fn without_a_middleware_the_answer_is_a_bare_500_and_the_log_says_why() {
+fn without_a_middleware_the_response_is_a_bare_500_and_logged() {
     let page = async |_: SessionHandle| "a page";
     let (answer, log) = ask(App::new().route("/", web::get().to(page)), &cookie(MARK));
     let answer = answer.unwrap();
@@ -66,7 +66,7 @@ fn without_a_middleware_the_answer_is_a_bare_500_and_the_log_says_why() {
 }
 
 #[test]
-fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
+fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing() {
     async fn page(session: SessionHandle) -> Result<&'static str, ValueError> {
         session.insert("late", true)?;
         session.get::<u64>("user")?;
@@ -82,7 +82,7 @@ fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
 }
 
 #[test]
-fn messages_that_cannot_be_left_are_a_bare_500_that_shows_nothing_of_them() {
+fn messages_that_cannot_be_left_are_a_bare_500_showing_nothing() {
     async fn page(mut session: SessionHandle) -> Result<&'static str, EncodeError> {
         session.insert("_messages", 1)?;
         let mut messages = MessageStorage::session().load(["a=b"]);
@@ -99,7 +99,7 @@ fn messages_that_cannot_be_left_are_a_bare_500_that_shows_nothing_of_them() {
 }
 
 #[test]
-fn a_middleware_and_the_handler_share_one_session_and_one_cookie() {
+fn a_middleware_and_the_handler_share_one_session() {
     async fn around(
         session: SessionHandle,
         request: ServiceRequest,
@@ -128,7 +128,7 @@ fn a_middleware_and_the_handler_share_one_session_and_one_cookie() {
 }
 
 #[test]
-fn an_error_of_a_middleware_gets_what_the_session_calls_for_and_else_passes_as_it_is() {
+fn an_error_of_a_middleware_passes_with_the_session_s_headers() {
     let ask_with = |change: fn(&SessionHandle)| {
         let around = move |session: SessionHandle, _: ServiceRequest, _: Next<BoxBody>| {
             change(&session);
@@ -197,7 +197,7 @@ fn the_service_inside_says_when_it_is_ready() {
 }
 
 #[test]
-fn weak_secrets_are_warned_of_once_a_middleware_however_many_workers() {
+fn weak_secrets_are_warned_of_once_for_any_number_of_workers() {
     let ring = Keyring::new("example-only-hunter2").unwrap().fallback("django-insecure-x").unwrap();
     let options = CookieOptions::new("sessionid").unwrap();
     let manager = SessionManager::new(SessionCodec::new(&ring), options);
@@ -221,7 +221,7 @@ fn weak_secrets_are_warned_of_once_a_middleware_however_many_workers() {
 }
 
 #[test]
-fn of_two_middlewares_the_inner_one_s_session_is_the_handler_s_and_each_writes_its_own() {
+fn of_two_the_inner_middleware_serves_and_each_writes_its_own() {
     async fn around(
         session: SessionHandle,
         request: ServiceRequest,

@@ -39,7 +39,7 @@ fn with_sessions(app: Router) -> Router {
 }
 
 #[test]
-fn without_a_layer_the_answer_is_a_bare_500_and_the_log_says_why() {
+fn without_a_layer_the_response_is_a_bare_500_and_logged() {
     let page = async |_: SessionHandle| "a page";
     let (answer, log) = ask(Router::new().route("/", get(page)));
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
@@ -48,7 +48,7 @@ fn without_a_layer_the_answer_is_a_bare_500_and_the_log_says_why() {
 }
 
 #[test]
-fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
+fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing() {
     async fn page(session: SessionHandle) -> Result<&'static str, ValueError> {
         session.insert("late", true)?;
         session.get::<u64>("user")?;
@@ -62,7 +62,7 @@ fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing_of_the_session() {
 }
 
 #[test]
-fn messages_that_cannot_be_left_are_a_bare_500_that_shows_nothing_of_them() {
+fn messages_that_cannot_be_left_are_a_bare_500_showing_nothing() {
     async fn page(mut session: SessionHandle) -> Result<&'static str, EncodeError> {
         session.insert("_messages", 1)?;
         let mut messages = MessageStorage::session().load(["a=b"]);
@@ -77,7 +77,7 @@ fn messages_that_cannot_be_left_are_a_bare_500_that_shows_nothing_of_them() {
 }
 
 #[test]
-fn a_middleware_and_the_handler_share_one_session_and_one_cookie() {
+fn a_middleware_and_the_handler_share_one_session() {
     async fn around(session: SessionHandle, request: Request, next: Next) -> Response {
         session.insert("before", true).unwrap();
         let response = next.run(request).await;

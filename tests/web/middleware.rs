@@ -229,7 +229,7 @@ fn a_session_that_nobody_touched_is_not_decoded() {
 }
 
 #[test]
-fn a_cookie_too_short_for_a_token_is_removed_though_nobody_touched_it() {
+fn a_cookie_too_short_for_a_token_is_removed_even_if_untouched() {
     for through in MIDDLEWARES {
         for header in ["sessionid=", "sessionid=short", "sessionid=\"\""] {
             let answer = through.answer(manager(), &[header], nothing);
@@ -240,7 +240,7 @@ fn a_cookie_too_short_for_a_token_is_removed_though_nobody_touched_it() {
 }
 
 #[test]
-fn a_session_that_nobody_touched_is_saved_if_every_request_is_to_save() {
+fn an_untouched_session_is_saved_if_every_request_is_to_save() {
     for through in MIDDLEWARES {
         let every = || manager().save_every_request(true);
         let answer = through.answer(every(), &[cookie("ada")], nothing);
@@ -300,7 +300,7 @@ const USES_OF_A_SESSION: &Uses = &[
 const NO_USE: &[&str] = &["new", "with", "is_modified", "is_accessed"];
 
 #[test]
-fn whatever_is_done_with_a_session_the_answer_varies_with_the_cookie() {
+fn any_use_of_a_session_makes_the_response_vary_by_cookie() {
     for (file, uses) in [("handle.rs", USES_OF_A_HANDLE), ("session.rs", USES_OF_A_SESSION)] {
         // So that no function is forgotten that comes later.
         let source =
@@ -330,7 +330,7 @@ fn whatever_is_done_with_a_session_the_answer_varies_with_the_cookie() {
 }
 
 #[test]
-fn what_the_handler_says_of_caching_stays_and_nothing_is_said_twice() {
+fn what_the_handler_says_of_caching_stays_and_is_not_repeated() {
     for through in MIDDLEWARES {
         for (own, expected) in [
             (&[][..], &["Cookie"][..]),
@@ -394,7 +394,7 @@ fn a_change_is_saved_with_any_status_below_500() {
 }
 
 #[test]
-fn a_session_that_was_flushed_is_removed_from_the_browser_with_the_attributes_it_was_set_with() {
+fn a_flushed_session_is_removed_with_its_cookie_s_attributes() {
     let options = || options().path("/shop").unwrap().domain("example.com").unwrap();
     let other = || options().secure(false).same_site(SameSite::Strict);
     let embedded = || options().same_site(SameSite::None).partitioned(true);
@@ -424,7 +424,7 @@ fn a_session_that_was_flushed_is_removed_from_the_browser_with_the_attributes_it
 }
 
 #[test]
-fn a_session_that_was_flushed_and_had_no_cookie_needs_no_removal() {
+fn a_flushed_session_without_a_cookie_needs_no_removal() {
     for through in MIDDLEWARES {
         let answer = through.answer(manager(), &["theme=dark"], flush);
         assert_eq!(answer.cookie(), None);
@@ -438,7 +438,7 @@ fn a_session_that_was_flushed_and_had_no_cookie_needs_no_removal() {
 const MARK: &str = "planted";
 
 #[test]
-fn a_session_too_large_for_a_cookie_is_a_bare_500_and_the_log_says_what_takes_the_room() {
+fn a_session_too_large_is_a_bare_500_and_logged_entry_by_entry() {
     for through in MIDDLEWARES {
         let ask = |len| {
             through.answer(manager(), &[cookie(MARK)], move |session| {
@@ -492,7 +492,7 @@ fn noise(len: usize) -> String {
 }
 
 #[test]
-fn an_expiry_that_nobody_could_read_is_a_bare_500_with_the_reason_in_the_log() {
+fn an_unreadable_expiry_is_a_bare_500_with_the_reason_logged() {
     for through in MIDDLEWARES {
         let (answer, log) = logged(|| {
             through.answer(manager(), &NO_COOKIE, |session| {
@@ -508,7 +508,7 @@ fn an_expiry_that_nobody_could_read_is_a_bare_500_with_the_reason_in_the_log() {
 }
 
 #[test]
-fn a_cookie_that_was_refused_is_logged_with_the_reason_and_nothing_of_the_cookie() {
+fn a_refused_cookie_is_logged_by_its_reason_alone() {
     let genuine = token(|session| session.insert(MARK, MARK).unwrap());
     let old = SessionManager::new(codec().max_age(Duration::from_secs(30)), options());
     let rows = [
@@ -555,7 +555,7 @@ fn a_cookie_that_is_good_is_not_logged() {
 // After the head of the answer.
 
 #[test]
-fn what_comes_after_the_answer_has_begun_is_not_saved_nor_told_to_caches_and_is_warned_of() {
+fn a_use_after_the_response_began_is_not_saved_and_is_warned_of() {
     let late = "WARN the session was changed after its response had begun: not saved";
     let untold = "WARN the session was read only after its response had begun: caches may share it";
     for through in MIDDLEWARES {
@@ -608,7 +608,7 @@ fn in_time<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> 
 }
 
 #[test]
-fn a_session_can_be_used_after_a_panic_that_left_its_lock_poisoned() {
+fn a_session_can_be_used_after_a_panic_poisoned_its_lock() {
     for through in MIDDLEWARES {
         let answer = in_time(|| {
             through.answer(manager(), &[cookie("eve")], |mut session| {
@@ -658,7 +658,7 @@ fn a_handler_that_panics_saves_nothing() {
 }
 
 #[test]
-fn a_panic_that_nobody_in_the_session_s_layer_catches_passes_through_it() {
+fn a_panic_passes_through_the_session_s_layer() {
     for through in MIDDLEWARES {
         let held = Rc::new(RefCell::new(None));
         let hold = Rc::clone(&held);
@@ -721,7 +721,7 @@ fn several_cookie_headers_are_read_as_one() {
 }
 
 #[test]
-fn two_good_cookies_that_differ_are_refused_in_one_header_or_two() {
+fn two_valid_cookies_that_differ_are_refused_in_any_headers() {
     let (ada, eve) = (cookie("ada"), cookie("eve"));
     let one = [format!("{ada}; {eve}")];
     let two = [ada, eve];
@@ -737,7 +737,7 @@ fn two_good_cookies_that_differ_are_refused_in_one_header_or_two() {
 }
 
 #[test]
-fn bytes_that_are_no_text_in_another_cookie_do_not_hide_the_session() {
+fn bytes_that_are_not_text_elsewhere_do_not_hide_the_session() {
     let ada = cookie("ada");
     let one = [[b"theme=\xff\xfe; ", ada.as_bytes(), b"; \xe9=\x80"].concat()];
     let two = [b"theme=\xff\xfe".to_vec(), ada.into_bytes()];

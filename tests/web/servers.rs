@@ -296,7 +296,7 @@ fn visitor(user: &str) -> Browser {
 // `save_every_request` are the exceptions, as their documentation says: they write what was read.
 
 #[test]
-fn a_login_is_not_undone_by_a_request_that_began_before_and_only_read() {
+fn an_earlier_request_that_only_read_does_not_undo_a_login() {
     for framework in FRAMEWORKS {
         let server = Server::start(*framework, manager());
         let mut browser = visitor("guest");
@@ -312,7 +312,7 @@ fn a_login_is_not_undone_by_a_request_that_began_before_and_only_read() {
 }
 
 #[test]
-fn a_logout_is_not_undone_by_a_request_that_began_before_and_only_read() {
+fn an_earlier_request_that_only_read_does_not_undo_a_logout() {
     for framework in FRAMEWORKS {
         let server = Server::start(*framework, manager());
         let mut browser = visitor("ada");
@@ -380,7 +380,7 @@ fn a_browser_that_goes_away_harms_no_other_request() {
 }
 
 #[test]
-fn a_body_passes_part_by_part_and_what_changes_meanwhile_is_not_saved() {
+fn a_body_passes_in_parts_and_later_changes_are_not_saved() {
     for framework in FRAMEWORKS {
         let server = Server::start(*framework, manager());
         let mut connection = server.connect();

@@ -41,7 +41,7 @@ impl Service<Request<()>> for Strict {
 }
 
 #[tokio::test]
-async fn the_service_inside_says_when_it_is_ready_and_its_errors_pass_as_they_are() {
+async fn the_inner_service_says_when_it_is_ready_and_its_errors_pass() {
     let not_ready = Poll::Ready(Err(Fault("not ready")));
     let readiness = vec![Poll::Pending, not_ready, Poll::Ready(Ok(()))];
     let mut service = SessionLayer::new(manager()).layer(Strict { readiness, is_ready: false });
@@ -55,7 +55,7 @@ async fn the_service_inside_says_when_it_is_ready_and_its_errors_pass_as_they_ar
 }
 
 #[tokio::test]
-async fn an_answer_keeps_its_body_and_all_else_that_is_not_the_session_s() {
+async fn a_response_keeps_all_that_is_not_the_session_s() {
     let body = b"a page".to_vec();
     let address = body.as_ptr();
     let mut body = Some(body);
@@ -102,7 +102,7 @@ async fn weak_secrets_are_warned_of_once_a_layer() {
 }
 
 #[tokio::test]
-async fn of_two_layers_the_inner_one_s_session_is_the_handler_s_and_each_writes_its_own() {
+async fn of_two_layers_the_inner_one_serves_and_each_writes_its_own() {
     let named = |name| SessionManager::new(codec(), CookieOptions::new(name).unwrap());
     let page = |request: Request<()>| {
         let session: SessionHandle = request.extensions().get().cloned().unwrap();

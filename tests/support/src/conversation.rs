@@ -20,7 +20,7 @@ macro_rules! conversation {
             what_a_visitor_writes_comes_back
             a_tampered_cookie_is_a_strangers_and_is_replaced
             a_cookie_among_others_is_found
-            a_session_too_large_for_a_cookie_is_an_error_and_the_old_one_stays
+            a_session_too_large_is_an_error_and_the_old_one_stays
             a_form_without_its_field_and_an_unknown_page_are_refused
             a_connection_is_kept_unless_the_program_says_that_it_is_not
             a_connection_may_be_closed_after_each_answer
@@ -178,7 +178,7 @@ pub fn a_cookie_among_others_is_found(path: &Path) {
     expect(&mut visitor, "/", "hello, ada: visit 1\n");
 }
 
-pub fn a_session_too_large_for_a_cookie_is_an_error_and_the_old_one_stays(path: &Path) {
+pub fn a_session_too_large_is_an_error_and_the_old_one_stays(path: &Path) {
     let program = Program::start(path);
     let mut visitor = program.visitor();
     visitor.post("/login", "name", "ada");

@@ -1,14 +1,12 @@
 //! Measures what a request costs: `cargo bench`.
 
-mod sample;
-
 use std::hint::black_box;
 use std::iter::Cycle;
 use std::slice::Iter;
 
 use divan::Bencher;
-use sample::{Auth, COUNT, K1, K3, Sample, Tiny};
 use signed_session::{Compress, Keyring, Session, SessionCodec, TimestampSigner, django};
+use support::sample::{self, Auth, COUNT, K1, K3, Sample, Tiny};
 use time::OffsetDateTime;
 
 fn main() {

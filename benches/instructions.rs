@@ -5,8 +5,6 @@
 //! count. It is subtracted: a figure is what a function takes beyond the bare HMAC of the same
 //! bytes, and `hmac` stands in lines of its own.
 
-mod sample;
-
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
@@ -14,9 +12,9 @@ use std::hint::black_box;
 use std::process::{Command, ExitCode};
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use sample::{Auth, COUNT, K1, Sample};
 use sha2::Sha256;
 use signed_session::{Compress, Keyring, SessionCodec, TimestampSigner, django};
+use support::sample::{self, Auth, COUNT, K1, Sample};
 use time::OffsetDateTime;
 use time::macros::datetime;
 

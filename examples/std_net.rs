@@ -204,7 +204,7 @@ fn session_manager() -> Result<SessionManager, Box<dyn Error>> {
     let options = CookieOptions::new("sessionid")?.secure(false);
     let manager = SessionManager::new(codec, options);
     for (_, weakness) in manager.weaknesses() {
-        eprintln!("warning: the secret in SECRET_KEY is weak: {weakness:?}");
+        eprintln!("warning: the secret in SECRET_KEY {weakness}");
     }
     Ok(manager)
 }

@@ -10,7 +10,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::race::{Lane, Race};
-use crate::sample::Sample;
+use support::sample::Sample;
 
 /// What lies under decoding or encoding.
 pub struct Floors {

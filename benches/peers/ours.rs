@@ -7,7 +7,7 @@ use signed_session::{Compress, Keyring, Session, SessionCodec, TimestampSigner, 
 use time::OffsetDateTime;
 
 use crate::race::{Lane, Race};
-use crate::sample::{self, Auth, COUNT, Sample};
+use support::sample::{self, Auth, COUNT, Sample};
 
 /// Everything is timed at one moment, for the parts ask no clock; `*_by_clock` does, as the peers do.
 pub struct Ours {

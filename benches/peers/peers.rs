@@ -18,11 +18,6 @@ mod report;
 mod rivals;
 mod scaling;
 
-#[path = "../../tests/support/django.rs"]
-mod environment;
-#[path = "../sample/mod.rs"]
-mod sample;
-
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
@@ -38,8 +33,8 @@ use race::{Lane, Race};
 use real_django::Django;
 use report::{Bound, Row, number};
 use rivals::Rival;
-use sample::{Auth, K1, K3, Sample, Tiny};
 use signed_session::Compress;
+use support::sample::{Auth, K1, K3, Sample, Tiny};
 use time::OffsetDateTime;
 
 fn main() -> ExitCode {

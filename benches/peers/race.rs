@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use crate::sample::COUNT;
+use support::sample::COUNT;
 
 /// Inputs that are timed at once: few, so that some round is free of what else the machine does.
 const CHUNK: usize = 32;

@@ -5,9 +5,9 @@ use std::process::Command;
 use serde_json::json;
 
 use crate::child::Child;
-use crate::environment;
 use crate::race::{Lane, Race};
-use crate::sample::SECRET;
+use support::django as environment;
+use support::sample::SECRET;
 
 /// A Django that runs.
 pub struct Django {

@@ -24,7 +24,7 @@ use tower_sessions_core::session::{Id, Record};
 
 use crate::child::Child;
 use crate::race::{Lane, Race};
-use crate::sample::{SECRET, Sample};
+use support::sample::{SECRET, Sample};
 
 /// A crate and its two functions.
 pub struct Rival {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::sample::COUNT;
+use support::sample::COUNT;
 
 /// Inputs of one round.
 const CHUNK: usize = 32;

@@ -19,14 +19,14 @@ use std::sync::LazyLock;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
-use signed_session_fuzz::command_line::{Call, Ran, law};
+use laws::command_line::{Call, Ran, law};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| law(data, &KEY_FILE, run));
 
 static KEY_FILE: LazyLock<String> = LazyLock::new(|| {
     let name = format!("signed-session-fuzz-{}.key", std::process::id());
     let path = std::env::temp_dir().join(name);
-    std::fs::write(&path, signed_session_fuzz::SECRET).unwrap();
+    std::fs::write(&path, laws::SECRET).unwrap();
     path.into_os_string().into_string().unwrap()
 });
 

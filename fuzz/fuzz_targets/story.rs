@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| signed_session_fuzz::story::law(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| laws::story::law(data));

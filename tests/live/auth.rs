@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::NOW;
 use crate::random::Random;
-use crate::run::{Case, on_every_django};
+use crate::run::{BESIDE, Case};
 
 const STEPS: usize = 8;
 const CSRF_KEY: &str = "_csrftoken";
@@ -55,7 +55,7 @@ struct Outcome {
 
 #[test]
 fn logins_and_logouts_leave_the_same_session_as_django_s() {
-    on_every_django(1, |worker, cases| {
+    BESIDE.on_every_django(1, |worker, cases| {
         let mut stories: Vec<Story> =
             cases.iter_mut().map(|case| Story::new(&mut case.random)).collect();
         let mut seen = Seen::default();

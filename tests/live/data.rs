@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use signed_session::Keyring;
 
 use crate::random::Random;
-use crate::support::secret::Secret;
+use support::secret::Secret;
 
 /// A value of any kind that a session may hold.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use crate::NOW;
 use crate::random::Random;
-use crate::run::{Case, on_every_django};
+use crate::run::{BESIDE, Case};
 
 const REQUESTS: usize = 6;
 const SECRET: &str = "test-secret-key-0123456789";
@@ -54,7 +54,7 @@ struct Seen {
 
 #[test]
 fn messages_that_one_side_leaves_the_other_shows_and_clears() {
-    on_every_django(2, |worker, cases| {
+    BESIDE.on_every_django(2, |worker, cases| {
         let mut requests: Vec<Request> =
             cases.iter_mut().map(|case| Request::first(&mut case.random)).collect();
         let mut seen = Seen::default();

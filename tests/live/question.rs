@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use crate::clock::moment;
 use crate::data::{self, Value};
 use crate::random::Random;
-use crate::support::secret::Secret;
+use support::secret::Secret;
 
 /// By which of Django's calls a token is made and read.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

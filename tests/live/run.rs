@@ -2,7 +2,7 @@
 //!
 //! | variable | meaning |
 //! |---|---|
-//! | `SIGNED_SESSION_LIVE_CASES` | How many cases each Django gets, all parts of a program together: 3,000 unless set. |
+//! | `SIGNED_SESSION_LIVE_CASES` | How many cases each Django gets, all parts of a suite together: 3,000 unless set. |
 //! | `SIGNED_SESSION_LIVE_SEED` | The seed that all cases come from: a fixed one unless set. |
 
 use std::env;
@@ -10,7 +10,6 @@ use std::fmt::Display;
 
 use crate::random::Random;
 use crate::worker::{About, Worker};
-use crate::{PARTS, PROGRAM, support};
 
 const BATCH: u64 = 500;
 
@@ -42,33 +41,50 @@ impl Case {
     }
 }
 
-/// Gives every Django to `check`, one after the other.
-pub fn with_every_django(mut check: impl FnMut(&mut Worker)) {
-    for django in support::django::environments() {
-        check(&mut Worker::start(&django, PROGRAM));
-    }
+/// The parts of the test that share the cases, and the program that asks Django for them.
+pub struct Suite {
+    program: &'static str,
+    parts: u64,
 }
 
-/// Gives the cases of a part, batch by batch, to `check`, once for every Django.
-pub fn on_every_django(part: u64, check: impl Fn(&mut Worker, &mut [Case])) {
-    let seed = number("SIGNED_SESSION_LIVE_SEED").unwrap_or(20_061_226);
-    let total = number("SIGNED_SESSION_LIVE_CASES").unwrap_or(3_000);
-    let count = total.div_ceil(PARTS);
-    with_every_django(|worker| {
-        let About { django, python, zlib, .. } = worker.about.clone();
-        println!("Django {django}, Python {python}, zlib {zlib}: {count} cases of seed {seed}");
-        for first in (0..count).step_by(BATCH as usize) {
-            let case = |number| Case {
-                random: Random::new(seed, part, number),
-                title: format!(
-                    "part {part}, case {number}, Django {django} on Python {python}; to repeat it: \
-                     SIGNED_SESSION_LIVE_SEED={seed} SIGNED_SESSION_LIVE_CASES={total}"
-                ),
-            };
-            let mut cases: Vec<Case> = (first..count.min(first + BATCH)).map(case).collect();
-            check(worker, &mut cases);
+/// Who is logged in, messages, signed cookies and stored sessions.
+pub const BESIDE: Suite = Suite { program: "beside.py", parts: 10 };
+
+/// Visits to a site.
+pub const MIDDLEWARE: Suite = Suite { program: "worker.py", parts: 1 };
+
+/// Tokens and single sessions.
+pub const TOKENS: Suite = Suite { program: "worker.py", parts: 7 };
+
+impl Suite {
+    /// Gives every Django to `check`, one after the other.
+    pub fn with_every_django(&self, mut check: impl FnMut(&mut Worker)) {
+        for django in support::django::environments() {
+            check(&mut Worker::start(&django, self.program));
         }
-    });
+    }
+
+    /// Gives the cases of a part, batch by batch, to `check`, once for every Django.
+    pub fn on_every_django(&self, part: u64, check: impl Fn(&mut Worker, &mut [Case])) {
+        let seed = number("SIGNED_SESSION_LIVE_SEED").unwrap_or(20_061_226);
+        let total = number("SIGNED_SESSION_LIVE_CASES").unwrap_or(3_000);
+        let count = total.div_ceil(self.parts);
+        self.with_every_django(|worker| {
+            let About { django, python, zlib, .. } = worker.about.clone();
+            println!("Django {django}, Python {python}, zlib {zlib}: {count} cases of seed {seed}");
+            for first in (0..count).step_by(BATCH as usize) {
+                let case = |number| Case {
+                    random: Random::new(seed, part, number),
+                    title: format!(
+                        "part {part}, case {number}, Django {django} on Python {python}; to repeat it: \
+                         SIGNED_SESSION_LIVE_SEED={seed} SIGNED_SESSION_LIVE_CASES={total}"
+                    ),
+                };
+                let mut cases: Vec<Case> = (first..count.min(first + BATCH)).map(case).collect();
+                check(worker, &mut cases);
+            }
+        });
+    }
 }
 
 fn number(variable: &str) -> Option<u64> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use signed_session::{ExpiryRule, Keyring, Session, SessionCodec};
 
 use crate::clock::moment;
-use crate::run::on_every_django;
+use crate::run::TOKENS;
 use crate::step::{Setting, Step};
 
 const COOKIE_AGE: Duration = Duration::from_secs(1000);
@@ -39,7 +39,7 @@ fn a_session_notes_what_django_s_notes_whatever_is_done_with_it() {
         .max_age(COOKIE_AGE)
         .expiry_rule(ExpiryRule::Django);
     let now = moment(SETTING.now);
-    on_every_django(7, |worker, cases| {
+    TOKENS.on_every_django(7, |worker, cases| {
         let stories: Vec<Story> = cases
             .iter_mut()
             .map(|case| {

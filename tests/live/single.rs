@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::NOW;
 use crate::random::Random;
-use crate::run::on_every_django;
+use crate::run::BESIDE;
 
 #[derive(Clone, Debug, Serialize)]
 struct Case {
@@ -74,8 +74,8 @@ impl Case {
 }
 
 #[test]
-fn django_writes_a_signed_cookie_as_this_does_and_each_reads_the_other_s() {
-    on_every_django(3, |worker, cases| {
+fn django_writes_the_same_signed_cookie_and_each_reads_both() {
+    BESIDE.on_every_django(3, |worker, cases| {
         let signs_v2 = worker.about.v2_cookies;
         let mut made: Vec<Case> =
             cases.iter_mut().map(|case| Case::random(&mut case.random)).collect();

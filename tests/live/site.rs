@@ -150,7 +150,7 @@ impl Site {
         codec.max_age(Duration::from_secs(self.age)).decode_at(token, moment(now / 1000 * 1000))
     }
 
-    // Tokens, made and read below the session: `live_django.rs` holds these parts to Django.
+    // Tokens, made and read below the session: `tokens.rs` holds these parts to Django.
 
     /// Signs a session with one of the keys, or with none of them.
     pub fn sign(&self, json: &str, key: usize, at: i64) -> String {

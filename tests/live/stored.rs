@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 
 use crate::NOW;
 use crate::random::Random;
-use crate::run::on_every_django;
+use crate::run::BESIDE;
 
 const COOKIE_AGE: Duration = Duration::from_secs(1_209_600);
 
@@ -56,7 +56,7 @@ impl Case {
 
 #[test]
 fn stored_sessions_are_read_and_written_as_django_does() {
-    on_every_django(4, |worker, cases| {
+    BESIDE.on_every_django(4, |worker, cases| {
         let mut made: Vec<Case> =
             cases.iter_mut().map(|case| Case::random(&mut case.random)).collect();
         let stored: Vec<Stored> = worker.ask("write_stored", &made);

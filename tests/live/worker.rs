@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::support::django::Django;
+use support::django::Django;
 
 pub struct Worker {
     process: Child,

@@ -2,17 +2,14 @@
 //!
 //! Cargo unites features: in one program with this crate it would be given this crate's zlib.
 
-#[path = "../../sample/mod.rs"]
-mod sample;
-
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::io;
 use std::time::Instant;
 
 use django_signing::{Signer as _, TimedSigner as _, TimestampSigner};
-use sample::{Auth, K1, K3, SECRET, Sample};
 use serde_json::{Value, from_value, json};
+use support::sample::{Auth, K1, K3, SECRET, Sample};
 use time::Duration;
 
 const SALT: &[u8] = b"django.contrib.sessions.backends.signed_cookies";

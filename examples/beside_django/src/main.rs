@@ -19,10 +19,6 @@ mod page;
 mod shop;
 mod users;
 
-#[allow(dead_code, reason = "the tests use the rest of it")]
-#[path = "../../../tests/support/django.rs"]
-mod python;
-
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
@@ -30,6 +26,7 @@ use std::thread;
 
 use django::Project;
 use origin::Origin;
+use support::django as python;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use users::Users;

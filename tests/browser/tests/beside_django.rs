@@ -134,7 +134,7 @@ fn session(visitor: &Visitor) -> String {
 // One login.
 
 #[test]
-fn a_login_at_the_admin_page_is_one_in_rust_until_the_logout_in_rust() {
+fn a_login_at_the_admin_page_holds_in_rust_until_logout_there() {
     beside_each_django(|shop| {
         let chromium = Chromium::start();
         let ada = shop.ada(&chromium);
@@ -163,7 +163,7 @@ fn a_login_at_the_admin_page_is_one_in_rust_until_the_logout_in_rust() {
 }
 
 #[test]
-fn a_login_in_rust_is_one_at_the_admin_page_until_the_logout_in_django() {
+fn a_login_in_rust_holds_at_the_admin_page_until_logout_there() {
     beside_each_django(|shop| {
         let chromium = Chromium::start();
         let ada = chromium.visitor();
@@ -229,7 +229,7 @@ fn a_new_password_in_django_signs_all_others_out_in_rust() {
 // One secret after another.
 
 #[test]
-fn the_secret_is_rotated_on_one_side_after_the_other_and_nobody_is_lost() {
+fn the_secret_is_rotated_on_each_side_and_no_session_is_lost() {
     beside_each_django(|shop| {
         let chromium = Chromium::start();
         let mut secret = fs::read_to_string(shop.secrets()).expect("there is a secret");
@@ -330,7 +330,7 @@ fn a_form_on_another_site_changes_nothing_in_either() {
 }
 
 #[test]
-fn django_ends_with_the_program_that_started_it_even_if_that_is_killed() {
+fn django_ends_with_the_program_that_started_it_even_if_killed() {
     beside_each_django(|mut shop| {
         let (_, django) = shop.site.said("Django ").split_once("http://").expect("an address");
         TcpStream::connect(django).expect("Django runs");

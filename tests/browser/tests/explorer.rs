@@ -127,7 +127,7 @@ fn the_size_is_shown_and_so_is_what_compression_does() {
 }
 
 #[test]
-fn an_entry_too_large_for_a_cookie_is_refused_in_words_and_the_session_stays() {
+fn an_entry_too_large_is_refused_in_words_and_the_session_stays() {
     visit(|visitor, _| {
         set(visitor, "cart", "[1]");
         let token = visitor.text("#token");
@@ -148,7 +148,7 @@ fn an_entry_too_large_for_a_cookie_is_refused_in_words_and_the_session_stays() {
 // Who it is.
 
 #[test]
-fn logging_in_starts_a_fresh_session_and_logging_out_deletes_the_cookie() {
+fn login_starts_a_fresh_session_and_logout_deletes_the_cookie() {
     visit(|visitor, _| {
         set(visitor, "before", "1");
         visitor.fill("User name", "ada");
@@ -251,7 +251,7 @@ fn a_browser_drops_a_cookie_when_its_time_is_over() {
 }
 
 #[test]
-fn a_cookie_that_was_kept_past_its_time_is_refused_although_it_is_genuine() {
+fn a_genuine_cookie_kept_past_its_time_is_refused() {
     visit(|visitor, _| {
         set(visitor, "cart", "[1]");
         visitor.fill("Seconds from its last writing", "2");
@@ -277,7 +277,7 @@ fn a_cookie_that_was_kept_past_its_time_is_refused_although_it_is_genuine() {
 // What is wrong with it.
 
 #[test]
-fn a_cookie_that_was_tampered_with_is_refused_and_the_page_says_why() {
+fn a_tampered_cookie_is_refused_and_the_page_says_why() {
     visit(|visitor, _| {
         visitor.click("Tamper with the cookie");
         check_says(visitor, "#notice", "There is no cookie to change");

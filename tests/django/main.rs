@@ -1,0 +1,6 @@
+//! What else a Django site shares: logins, messages, settings and signed cookies.
+
+mod auth;
+mod messages;
+mod settings;
+mod signed_cookie;

@@ -1,0 +1,36 @@
+//! A site together with the real Django: each side takes up what the other left.
+//!
+//! Python and Django are looked for and installed under `target/`; the tests
+//! fail where that cannot be. What to have and how many cases:
+//!
+//! - which Djangos, or none at all: `tests/support/src/django.rs`;
+//! - how many cases, and from which seed: `run.rs`.
+//!
+//! `worker.py` and `beside.py` are the other side. Every case has random
+//! numbers of its own, so one that failed fails again with the same seed.
+
+mod auth;
+mod clock;
+mod data;
+mod difference;
+mod expiry;
+mod jar;
+mod messages;
+mod middleware;
+mod odd;
+mod question;
+mod random;
+mod readme;
+mod run;
+mod session;
+mod settings;
+mod single;
+mod site;
+mod step;
+mod stored;
+mod story;
+mod telling;
+mod tokens;
+mod worker;
+
+const NOW: i64 = 1_700_000_000;

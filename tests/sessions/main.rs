@@ -1,0 +1,5 @@
+//! Sessions and their cookies: what counts as a change, and what is sent to the browser.
+
+mod cookies;
+mod manager;
+mod session;

@@ -1,0 +1,8 @@
+//! What the tests share with the benchmarks, the examples and the fuzz targets.
+
+pub mod conversation;
+pub mod django;
+pub mod sample;
+pub mod secret;
+pub mod set_cookie;
+pub mod visitor;

@@ -1,0 +1,11 @@
+//! Signing and reading tokens: what a token proves, what is in it, and what refuses it.
+
+mod authenticity;
+mod compression;
+mod errors;
+mod expiry;
+mod lossless;
+mod tree;
+mod unverified;
+mod vectors;
+mod wycheproof;

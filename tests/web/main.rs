@@ -1,0 +1,14 @@
+//! The adapters for tower, axum and actix-web, as layers among others and in servers on a real socket.
+
+#[cfg(feature = "actix")]
+mod actix;
+#[cfg(feature = "axum")]
+mod axum;
+#[cfg(any(feature = "tower", feature = "actix"))]
+mod common;
+#[cfg(any(feature = "tower", feature = "actix"))]
+mod middleware;
+#[cfg(any(feature = "axum", feature = "actix"))]
+mod servers;
+#[cfg(feature = "tower")]
+mod tower;

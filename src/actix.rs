@@ -17,7 +17,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseErr
 use pin_project_lite::pin_project;
 
 use crate::error::{EncodeError, ValueError};
-use crate::handle::{self, MissingSession, SessionHandle};
+use crate::handle::{self, Entry, MissingSession, SessionHandle};
 use crate::manager::SessionManager;
 
 /// Puts a session around an actix-web application or scope.
@@ -128,10 +128,16 @@ where
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let cookies = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
-        let handle: SessionHandle<M> = SessionHandle::new(&self.middleware.manager, cookies);
-        let unmarked = handle.unmarked();
-        request.extensions_mut().insert(handle);
-        SessionFuture { inner: self.inner.call(request), handle: unmarked }
+        let outer = request.extensions().get::<SessionHandle<M>>().cloned();
+        let handle = match SessionHandle::enter(&self.middleware.manager, outer.as_ref(), cookies) {
+            Entry::Inside => None,
+            Entry::New(handle) => {
+                let unmarked = handle.unmarked();
+                request.extensions_mut().insert(handle);
+                Some(unmarked)
+            }
+        };
+        SessionFuture { inner: self.inner.call(request), handle }
     }
 }
 
@@ -141,7 +147,8 @@ pin_project! {
     pub struct SessionFuture<F> {
         #[pin]
         inner: F,
-        handle: SessionHandle,
+        // None if the response is committed by the same middleware further out.
+        handle: Option<SessionHandle>,
     }
 }
 
@@ -153,11 +160,13 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        Poll::Ready(match ready!(this.inner.poll(context)) {
-            Ok(mut response) => commit(this.handle, response.response_mut()).map(|_| response),
+        let result = ready!(this.inner.poll(context));
+        let Some(handle) = this.handle else { return Poll::Ready(result) };
+        Poll::Ready(match result {
+            Ok(mut response) => commit(handle, response.response_mut()).map(|_| response),
             Err(error) => {
                 let mut response = error.error_response();
-                Err(match commit(this.handle, &mut response) {
+                Err(match commit(handle, &mut response) {
                     // Middlewares around this one may want the error as it is.
                     Ok(false) => error,
                     Ok(true) => InternalError::from_response(error, response).into(),
@@ -180,7 +189,8 @@ fn commit<B>(
     let bare_error = |reason: EncodeError| {
         InternalError::from_response(reason, HttpResponse::InternalServerError().finish())
     };
-    let present = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let present =
+        || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let headers = handle.commit(response.status().as_u16(), present).map_err(bare_error)?;
     let is_any = !headers.is_empty();
     for (name, value) in headers {

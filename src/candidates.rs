@@ -1,5 +1,6 @@
 //! Chooses, among the values that came under one cookie name, the one that is valid.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::error::DecodeError;
@@ -42,9 +43,27 @@ pub struct Candidates<V> {
 
 impl<V> FromIterator<V> for Candidates<V> {
     fn from_iter<I: IntoIterator<Item = V>>(values: I) -> Self {
+        let mut candidates = Self::default();
+        values.into_iter().take(MAX_CANDIDATES.saturating_add(1)).for_each(|v| candidates.add(v));
+        candidates
+    }
+}
+
+impl<V> Default for Candidates<V> {
+    fn default() -> Self {
+        Self { values: Vec::new() }
+    }
+}
+
+impl<V> Candidates<V> {
+    pub(crate) fn add(&mut self, value: V) {
         // One more than are decoded shows that there are too many.
-        let values = values.into_iter().take(MAX_CANDIDATES.saturating_add(1)).collect();
-        Self { values }
+        let limit = MAX_CANDIDATES.saturating_add(1);
+        if self.values.len() < limit {
+            // At once, because growing takes more than there can be.
+            self.values.reserve_exact(limit.saturating_sub(self.values.len()));
+            self.values.push(value);
+        }
     }
 }
 
@@ -68,11 +87,21 @@ impl<V: AsRef<[u8]>> Candidates<V> {
     /// # Errors
     ///
     /// [`DecodeError::TooManyCookies`] if there are more than 16 values, and
-    /// [`DecodeError::Ambiguous`] if two that differ are valid. If none is valid, the last error
-    /// of `decode`; an authentic one comes first, above all if the value may be valid elsewhere.
+    /// [`DecodeError::Ambiguous`] if two that differ are valid. If none is valid, the last
+    /// authentic error of `decode`, or else the last.
     pub fn choose<T>(
         &self,
+        decode: impl FnMut(&str) -> Result<T, DecodeError>,
+    ) -> Result<Option<T>, DecodeError> {
+        self.choose_with(decode, |_, _| false)
+    }
+
+    /// As [`choose`](Self::choose), where two values that differ count as one if their contents
+    /// are the `same`.
+    pub(crate) fn choose_with<T>(
+        &self,
         mut decode: impl FnMut(&str) -> Result<T, DecodeError>,
+        same: impl Fn(&T, &T) -> bool,
     ) -> Result<Option<T>, DecodeError> {
         if self.values.len() > MAX_CANDIDATES {
             return Err(DecodeError::TooManyCookies { limit: MAX_CANDIDATES });
@@ -86,13 +115,20 @@ impl<V: AsRef<[u8]>> Candidates<V> {
                 Err(_) => Err(DecodeError::BadSignature),
             };
             match (decoded, &valid) {
-                (Ok(_), Some((first, _))) if *first != value => return Err(DecodeError::Ambiguous),
-                (Ok(content), _) => valid = Some((value, content)),
-                // Of equals the last, because it is the one that Django reads.
-                (Err(error), _) if refusal.as_ref().is_none_or(|r| rank(r) <= rank(&error)) => {
-                    refusal = Some(error);
+                (Ok(content), None) => valid = Some((value, content)),
+                (Ok(content), Some((first, chosen))) => {
+                    if *first != value && !same(chosen, &content) {
+                        return Err(DecodeError::Ambiguous);
+                    }
                 }
-                (Err(_), _) => {}
+                // An authentic one tells more, and of equals Django reads the last.
+                (Err(error), _) => {
+                    let is_better =
+                        |known: &DecodeError| error.is_authentic() || !known.is_authentic();
+                    if refusal.as_ref().is_none_or(is_better) {
+                        refusal = Some(error);
+                    }
+                }
             }
         }
         match (valid, refusal) {
@@ -103,18 +139,36 @@ impl<V: AsRef<[u8]>> Candidates<V> {
     }
 }
 
-/// Returns how much an error tells, compared with others.
-fn rank(error: &DecodeError) -> (bool, bool) {
-    (is_worth_keeping(error), error.is_authentic())
-}
-
-/// Returns `true` if a token that was refused may be valid for another program, or later.
-pub(crate) fn is_worth_keeping(reason: &DecodeError) -> bool {
-    match reason {
-        DecodeError::TooManyCookies { .. } => true,
-        DecodeError::SignedTooEarly { .. } | DecodeError::Expired { .. } => false,
-        reason => reason.is_authentic(),
+/// Undoes what some clients put around a token: one pair of quotes, and `%3A` for its colons.
+///
+/// Only a token is left then, so that nothing here makes a valid one of anything else. A value is
+/// not looked at if the token in it could not have at most `max_len` bytes.
+pub(crate) fn unwrap_token(value: &[u8], max_len: usize) -> Cow<'_, [u8]> {
+    let is_wrapped = value.first() == Some(&b'"') || value.contains(&b'%');
+    // Two quotes, and two colons that are each two bytes longer.
+    if !is_wrapped || value.len() > max_len.saturating_add(6) {
+        return Cow::Borrowed(value);
     }
+    let inner = match value {
+        [b'"', inner @ .., b'"'] => inner,
+        value => value,
+    };
+    let mut token = Cow::Borrowed(inner);
+    if inner.contains(&b'%') {
+        let mut decoded = Vec::with_capacity(inner.len());
+        let mut rest = inner;
+        while let [first, after @ ..] = rest {
+            let (byte, after) = match rest {
+                [b'%', b'3', b'A' | b'a', after @ ..] => (b':', after),
+                _ => (*first, after),
+            };
+            decoded.push(byte);
+            rest = after;
+        }
+        token = Cow::Owned(decoded);
+    }
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.:".contains(byte);
+    if token.iter().all(is_token) { token } else { Cow::Borrowed(value) }
 }
 
 /// Shows nothing: values can be tokens.

@@ -21,7 +21,7 @@ use time::OffsetDateTime;
 use crate::age::{Age, between, signed};
 use crate::cookie;
 use crate::error::{DecodeError, EncodeError, sure};
-use crate::expiry::{Claim, DEFAULT_MAX_AGE, EXPIRY_KEY, ExpiryRule};
+use crate::expiry::{Claim, DEFAULT_MAX_AGE, EXPIRY_KEY, ExpiryRule, STARTED_KEY};
 use crate::json::{self, Fault};
 use crate::kept;
 use crate::key::{Keyring, Weakness};
@@ -31,9 +31,6 @@ use crate::timestamp::{Stamped, TimestampSigner};
 
 /// The salt of Django's `signed_cookies` session backend.
 pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
-
-/// The reserved entry that holds when a session began, in Unix seconds.
-const STARTED_KEY: &str = "_session_started";
 
 /// Makes tokens of sessions, and sessions of tokens.
 ///
@@ -187,6 +184,8 @@ impl SessionCodec {
     ///
     /// [`EncodeError::BadExpiry`], [`EncodeError::TooLarge`] and [`EncodeError::BadTimestamp`].
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
+        // What is in the token can be shown anywhere.
+        session.touch();
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         self.encode_session(session, &limits, now)
     }
@@ -346,6 +345,11 @@ impl SessionCodec {
             age = age.min(signed(max_age).saturating_sub(between(began, now)));
         }
         age
+    }
+
+    /// Returns the longest token that is decoded, in bytes.
+    pub(crate) fn token_limit(&self) -> usize {
+        self.max_token_len
     }
 
     /// Names what makes each of the secrets easy to guess.

@@ -78,7 +78,10 @@ impl CookieOptions {
         })
     }
 
-    /// Sets the path below which the cookie is sent, `/` unless told otherwise.
+    /// Sets the path below which the cookie is sent. Defaults to `/`.
+    ///
+    /// If it is changed later, browsers keep the former cookie as well, and send both: name the
+    /// former options with [`SessionManager::retire`](crate::SessionManager::retire).
     ///
     /// # Errors
     ///
@@ -100,7 +103,9 @@ impl CookieOptions {
 
     /// Sets the domain whose every host gets the cookie; unless set, only the host that set it does.
     ///
-    /// A leading dot, which old browsers wanted, means nothing and is dropped.
+    /// A leading dot, which old browsers wanted, means nothing and is dropped. If the domain is
+    /// changed later, browsers keep the former cookie as well, and send both: name the former
+    /// options with [`SessionManager::retire`](crate::SessionManager::retire).
     ///
     /// # Errors
     ///
@@ -124,9 +129,11 @@ impl CookieOptions {
         Ok(self)
     }
 
-    /// Sets whether only https carries the cookie: it does, unless told otherwise.
+    /// Sets the `Secure` attribute, with which only https carries the cookie. Defaults to `true`.
     ///
-    /// Browsers make an exception for localhost.
+    /// On `http://localhost` Chrome and Firefox make an exception. Safari does not keep the cookie
+    /// there, and clients such as Python's `requests` and `httpx` do not send it back: use
+    /// `secure(false)` while you develop.
     #[must_use]
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
@@ -233,10 +240,14 @@ impl CookieOptions {
         Ok(cookie)
     }
 
-    /// Makes the cookie that has browsers delete it: empty, and long over.
+    /// Returns the cookie that makes browsers remove it: empty, and expired.
+    ///
+    /// It has every attribute that browsers require for its name. Without them they ignore it.
     #[must_use]
     pub fn removal(&self) -> Cookie<'static> {
         let mut cookie = self.bare("");
+        // Django's removals have it for no name: this is for those that browsers want it for.
+        cookie.set_http_only(self.name_demands_http_only());
         cookie.set_max_age(time::Duration::ZERO);
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
         cookie
@@ -265,7 +276,17 @@ impl CookieOptions {
     }
 
     fn is_http_only(&self) -> bool {
-        self.http_only || ["__Http-", "__Host-Http-"].iter().any(|prefix| self.has_prefix(prefix))
+        self.http_only || self.name_demands_http_only()
+    }
+
+    fn name_demands_http_only(&self) -> bool {
+        ["__Http-", "__Host-Http-"].iter().any(|prefix| self.has_prefix(prefix))
+    }
+
+    /// Returns `true` if browsers keep this cookie in the same place, so that one replaces the other.
+    pub(crate) fn is_same_cookie(&self, other: &Self) -> bool {
+        let domain = |options: &Self| options.domain.as_deref().map(str::to_ascii_lowercase);
+        self.name == other.name && self.path == other.path && domain(self) == domain(other)
     }
 
     /// Browsers look for the prefixes in any case.

@@ -246,11 +246,22 @@ pub enum ValueError {
     NotFinite,
     /// The value's `Serialize` refused, or a map's key is not text.
     Unserializable,
+    /// The key is reserved, and no decoder would accept the value.
+    Reserved {
+        /// The key.
+        key: &'static str,
+    },
 }
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Reserved { key } => {
+                return write!(
+                    f,
+                    "the key {key} is reserved, and its value could not be read back"
+                );
+            }
             Self::WrongType => "the entry is not of the type asked for",
             Self::NotFinite => "a number is NaN or infinite, which JSON cannot say",
             Self::Unserializable => "the value cannot be written as JSON",

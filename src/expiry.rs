@@ -20,6 +20,9 @@ pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 
 /// The reserved entry that holds a session's own expiry.
 pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
 
+/// The reserved entry that holds when a session began.
+pub(crate) const STARTED_KEY: &str = "_session_started";
+
 /// When a session ends, as its program wishes.
 ///
 /// The variants are all that Django's `set_expiry` knows, so a `match` can be exhaustive.

@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::{EncodeError, ValueError};
+use crate::error::{DecodeError, EncodeError, ValueError};
 use crate::expiry::Expiry;
 use crate::manager::SessionManager;
+use crate::reply;
 use crate::session::Session;
 
 /// The session of a request, as handlers have it from the middleware.
@@ -55,13 +56,36 @@ struct State {
     cookies: Vec<u8>,
     /// Nothing, as long as nobody has asked.
     session: Option<Session>,
+    /// Whether a layer with another manager is between this one and the handlers.
+    is_hidden: bool,
     /// Whether the response has begun.
     is_sent: bool,
 }
 
+/// What a middleware does with a request.
+pub(crate) enum Entry<M> {
+    /// Gives the handlers this session, and commits it.
+    New(SessionHandle<M>),
+    /// Lets the request pass: the same middleware is around this one, and commits.
+    Inside,
+}
+
 impl<M> SessionHandle<M> {
-    /// Shares the session of these `Cookie:` headers.
-    pub(crate) fn new<'h>(
+    /// Returns the session of these `Cookie:` headers, given the one that the request has already.
+    pub(crate) fn enter<'h>(
+        manager: &Arc<SessionManager>,
+        outer: Option<&Self>,
+        cookie_headers: impl Iterator<Item = &'h [u8]>,
+    ) -> Entry<M> {
+        match outer {
+            Some(outer) if Arc::ptr_eq(&outer.shared.manager, manager) => return Entry::Inside,
+            Some(outer) => outer.lock().is_hidden = true,
+            None => {}
+        }
+        Entry::New(Self::new(manager, cookie_headers))
+    }
+
+    fn new<'h>(
         manager: &Arc<SessionManager>,
         cookie_headers: impl Iterator<Item = &'h [u8]>,
     ) -> Self {
@@ -71,7 +95,7 @@ impl<M> SessionHandle<M> {
             // Two headers are one with a semicolon between, as RFC 9113, 8.2.3, has it.
             cookies.push(b';');
         }
-        let state = Mutex::new(State { cookies, session: None, is_sent: false });
+        let state = Mutex::new(State { cookies, session: None, is_hidden: false, is_sent: false });
         let shared = Arc::new(Shared { manager: Arc::clone(manager), state });
         Self { shared, marker: PhantomData }
     }
@@ -175,14 +199,14 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.set_expiry(expiry));
     }
 
-    /// Lists the headers to append to the response, which begins now, given those that it has.
-    pub(crate) fn commit<'a>(
+    /// Returns the headers to append to the response, which begins now, given those that it has.
+    pub(crate) fn commit<'a, I: IntoIterator<Item = (&'a str, &'a [u8])>>(
         &self,
         status: u16,
-        present: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        present: impl Fn() -> I,
     ) -> Result<Vec<(&'static str, String)>, EncodeError> {
         let mut state = self.lock();
-        let State { cookies, session, is_sent } = &mut *state;
+        let State { cookies, session, is_hidden, is_sent } = &mut *state;
         *is_sent = true;
         let reply = match session {
             None => self.shared.manager.commit_untouched(cookies, status),
@@ -192,19 +216,31 @@ impl<M> SessionHandle<M> {
                 reply
             }
         };
-        reply
-            .map(|reply| reply.headers(present))
-            .inspect_err(|reason| tracing::error!(%reason, "the session could not be written"))
+        let mut reply = reply
+            .inspect_err(|reason| tracing::error!(%reason, "the session could not be written"))?;
+        if let Some(reason) = &reply.omitted {
+            tracing::warn!(%reason, "the session could not be renewed: no cookie is sent");
+        }
+        if *is_hidden && reply.is_unasked {
+            reply.removals.clear();
+            reply.set_cookie = None;
+        }
+        let headers = reply.headers(present());
+        if headers.iter().any(|(name, _)| *name == "set-cookie") && reply::is_public(present()) {
+            tracing::warn!(
+                "a response that sets the session's cookie says `Cache-Control: public`: caches \
+                 may give the cookie to other visitors"
+            );
+        }
+        Ok(headers)
     }
 
     fn share<R>(&self, function: impl FnOnce(&mut Session) -> R) -> R {
         let mut state = self.lock();
-        let State { cookies, session, is_sent } = &mut *state;
+        let State { cookies, session, is_sent, .. } = &mut *state;
         let session = session.get_or_insert_with(|| {
             let session = self.shared.manager.load([&*cookies]);
-            if let Some(reason) = session.reason() {
-                tracing::debug!(%reason, "a session cookie was refused");
-            }
+            session.reason().inspect(|reason| log_refusal(reason));
             session
         });
         let was_read = session.is_accessed();
@@ -218,6 +254,24 @@ impl<M> SessionHandle<M> {
     /// Locks the state; what a handler left that panicked is still a session.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Logs why a cookie was refused, as a warning if it is not going to end by itself.
+fn log_refusal(reason: &DecodeError) {
+    match reason {
+        DecodeError::Ambiguous => tracing::warn!(
+            %reason,
+            "a session cookie was refused: if the cookie's domain or path was changed, name the \
+             former ones with `SessionManager::retire`; if not, a host of the same site sets \
+             cookies of this name"
+        ),
+        DecodeError::TooManyCookies { .. } => tracing::warn!(
+            %reason,
+            "a session cookie was refused: a host of the same site sets cookies of this name; \
+             choose another name, one that begins `__Host-` if you can"
+        ),
+        reason => tracing::debug!(%reason, "a session cookie was refused"),
     }
 }
 

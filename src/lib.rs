@@ -85,6 +85,7 @@ mod payload;
 // Layer 2
 mod entries;
 mod expiry;
+mod reply;
 mod signer;
 // Layer 3
 mod timestamp;
@@ -125,8 +126,9 @@ pub use expiry::{Expiry, ExpiryRule};
 #[cfg(any(feature = "tower", feature = "actix"))]
 pub use handle::{MissingSession, SessionHandle};
 pub use key::{Keyring, Weakness};
-pub use manager::{Reply, SessionManager};
+pub use manager::SessionManager;
 pub use payload::Compress;
+pub use reply::Reply;
 pub use session::Session;
 pub use signer::{Algorithm, Signer};
 pub use timestamp::{Stamped, TimestampSigner};

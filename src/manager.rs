@@ -3,19 +3,21 @@
 //! As `django.contrib.sessions.middleware.SessionMiddleware`, with no framework
 //! around it.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::time::Duration;
+use std::{fmt, iter};
 
 use cookie::Cookie;
 use time::OffsetDateTime;
 
 use crate::age::{between, signed};
-use crate::candidates::{Candidates, is_worth_keeping};
+use crate::candidates::{Candidates, unwrap_token};
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
-use crate::error::EncodeError;
+use crate::error::{DecodeError, EncodeError};
 use crate::key::Weakness;
-use crate::session::Session;
+use crate::reply::Reply;
+use crate::session::{Retired, Session};
 
 /// A shorter value stands for no session, as in Django.
 const MIN_TOKEN_CHARS: usize = 8;
@@ -26,12 +28,26 @@ const MIN_TOKEN_CHARS: usize = 8;
 /// [`commit`](Self::commit) after it. The features `tower`, `axum` and `actix`
 /// call them for you.
 ///
-/// | the handler | the response |
-/// |---|---|
-/// | did not touch the session | nothing |
-/// | read it | `Vary: Cookie` |
-/// | changed it | `Vary: Cookie` and the cookie, unless the status is 500 or above |
-/// | flushed it | `Vary: Cookie` and the removal of the cookie, if there was one |
+/// What the response carries depends on what came and on what the program did:
+///
+/// | cookie | program | setting | `Set-Cookie` | `Vary` |
+/// |---|---|---|---|---|
+/// | any | does nothing | | | |
+/// | any | reads | | | `Cookie` |
+/// | any | writes | | the session | `Cookie` |
+/// | none | flushes | | | `Cookie` |
+/// | any other | flushes | | a removal | `Cookie` |
+/// | valid | reads | `refresh_after`, and the token is older | the session | `Cookie` |
+/// | under a fallback key | reads | `reissue_under_primary` | the session | `Cookie` |
+/// | under a former name | reads | `retire` | the session, and a removal of the former | `Cookie` |
+/// | valid, and one under a former name | reads | `retire` | a removal of the former | `Cookie` |
+/// | valid | does nothing | `save_every_request` | the session | `Cookie` |
+/// | refused, expired or too short | reads | any of these | | `Cookie` |
+/// | refused, expired or too short | does nothing | any of these | | |
+///
+/// With a status of 500 or above nothing is saved, and only a removal is sent that the program
+/// asked for. A cookie that it did not ask for is never sent after another one of the same name,
+/// and if it cannot be written it is left out: the response is never an error because of it.
 ///
 /// # Examples
 ///
@@ -64,17 +80,19 @@ pub struct SessionManager {
     expire_at_browser_close: bool,
     refresh_after: Option<Duration>,
     reissue_under_primary: bool,
+    /// Under the current name, and under others.
+    retired_attributes: Vec<CookieOptions>,
+    retired_names: Vec<CookieOptions>,
 }
 
-/// What the response must carry.
-#[derive(Clone, Debug, PartialEq)]
-#[must_use = "the response has to carry it, or the session is lost"]
-#[non_exhaustive]
-pub struct Reply {
-    /// The cookie to set, which may be one that deletes; printed, it is a `Set-Cookie:` value.
-    pub set_cookie: Option<Cookie<'static>>,
-    /// Whether the response depends on the cookie, so that caches must keep visitors apart.
-    pub vary_on_cookie: bool,
+/// What a request has that may be a session.
+struct Found<'h> {
+    /// Whether a cookie of the name, or of a former name, came at all.
+    has_cookie: bool,
+    /// The values of the current name that can be tokens.
+    current: Candidates<Cow<'h, [u8]>>,
+    /// Those of each former name, in the order in which these were retired.
+    former: Vec<Candidates<Cow<'h, [u8]>>>,
 }
 
 impl SessionManager {
@@ -88,6 +106,8 @@ impl SessionManager {
             expire_at_browser_close: false,
             refresh_after: None,
             reissue_under_primary: false,
+            retired_attributes: Vec::new(),
+            retired_names: Vec::new(),
         }
     }
 
@@ -137,6 +157,51 @@ impl SessionManager {
         self
     }
 
+    /// Adds a cookie that was in use before its name, domain or path was changed.
+    ///
+    /// Browsers keep it beside the current one until it expires. A session that comes in it moves
+    /// to the current cookie with the next response to a request that read it, and the former
+    /// cookie is removed. Keep this for as long as a former cookie can still be there, which is
+    /// [`max_age`](SessionCodec::max_age) from the change on.
+    ///
+    /// - **Another name.** The current cookie counts if it is valid; otherwise the former is read.
+    /// - **Another domain or path.** Both come under one name, and nothing tells which is which. If
+    ///   both are valid and their entries are equal they are one session. If these differ the
+    ///   session stays [`DecodeError::Ambiguous`], because either can have been planted, and the
+    ///   former cookie is removed, so that the next request has one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let former = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sid")?);
+    /// let mut session = former.load(["theme=dark"]);
+    /// session.insert("user_id", 42)?;
+    /// let cookie = former.commit(&session, 200)?.set_cookie.unwrap();
+    ///
+    /// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?)
+    ///     .retire(CookieOptions::new("sid")?);
+    /// let session = manager.load([&cookie.stripped().to_string()]);
+    /// assert_eq!(session.get::<u64>("user_id")?, Some(42));
+    /// let reply = manager.commit(&session, 200)?;
+    /// assert_eq!(reply.set_cookie.unwrap().name(), "sessionid");
+    /// assert_eq!(reply.removals[0].name(), "sid");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [`DecodeError::Ambiguous`]: crate::DecodeError::Ambiguous
+    #[must_use]
+    pub fn retire(mut self, former: CookieOptions) -> Self {
+        if former.name() != self.options.name() {
+            self.retired_names.push(former);
+        } else if !former.is_same_cookie(&self.options) {
+            self.retired_attributes.push(former);
+        }
+        self
+    }
+
     /// Names what makes each of the secrets easy to guess, as [`Keyring::weaknesses`].
     ///
     /// The middlewares of this crate log it once, as a warning.
@@ -176,12 +241,31 @@ impl SessionManager {
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        let (has_cookie, tokens) = self.find(cookie_headers);
-        match tokens.choose(|token| self.codec.decode_at(token, now)) {
-            Ok(Some(session)) => session,
-            Ok(None) => Session::without_token(has_cookie),
-            Err(reason) => Session::refused(reason),
-        }
+        let Found { has_cookie, current, former } = self.find(cookie_headers);
+        let decode = |token: &str| self.codec.decode_at(token, now);
+        // With former attributes there can be two cookies of the name, and one session.
+        let is_shared = !self.retired_attributes.is_empty() && current.values().len() > 1;
+        let same = |one: &Session, other: &Session| is_shared && one.has_the_entries_of(other);
+        let chosen = match current.choose_with(decode, same) {
+            // Which of the cookies holds it cannot be told: it moves to the current one.
+            Ok(Some(session)) => Ok((session, is_shared)),
+            Err(DecodeError::Ambiguous) => Err(Some(DecodeError::Ambiguous)),
+            refused => match (refused, first_valid(&former, decode)) {
+                (_, Some(Ok(session))) => Ok((session, true)),
+                (Err(reason), _) | (_, Some(Err(reason))) => Err(Some(reason)),
+                (_, None) => Err(None),
+            },
+        };
+        let has_former = is_shared || !former.iter().all(Candidates::is_empty);
+        let retired = if has_former { Retired::Came } else { Retired::Nothing };
+        let (mut session, retired) = match chosen {
+            Ok((session, true)) => (session, Retired::Holds),
+            Ok((session, false)) => (session, retired),
+            Err(Some(reason)) => (Session::refused(reason), retired),
+            Err(None) => (Session::without_token(has_cookie), retired),
+        };
+        session.set_retired(retired);
+        session
     }
 
     /// Says what the response to this session must carry.
@@ -195,34 +279,50 @@ impl SessionManager {
 
     /// Says what the response to this session must carry if it is sent at `now`.
     ///
-    /// Nothing is saved for a status of 500 or above. A token that was refused is
-    /// replaced by an empty session as soon as the session is read, as in Django;
-    /// but not one that is genuine and that only this program, as it is set up or
-    /// as its clock goes, cannot read: it stays unless the session is written.
+    /// The table at the top says when that is a cookie.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLarge`] if name and value would have more than 4,096
-    /// bytes, or the token more than its limits; [`EncodeError::BadExpiry`] and
-    /// [`EncodeError::BadTimestamp`]. The response is then to be an error, for
-    /// the session was not saved.
+    /// If the program changed the session: [`EncodeError::TooLarge`] if name and value would have
+    /// more than 4,096 bytes, or the token more than its limits; [`EncodeError::BadExpiry`] and
+    /// [`EncodeError::BadTimestamp`]. The response is then to be an error, because the session was
+    /// not saved. If it did not, there is no error: see [`Reply::omitted`].
     pub fn commit_at(
         &self,
         session: &Session,
         status: u16,
         now: OffsetDateTime,
     ) -> Result<Reply, EncodeError> {
-        if session.has_cookie() && session.is_void() {
-            return Ok(Reply { set_cookie: Some(self.options.removal()), vary_on_cookie: true });
+        let is_asked = session.is_modified();
+        let mut reply = Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() };
+        if session.is_void() {
+            if is_asked && session.has_cookie() {
+                // Also those that this request did not bring, because of their path.
+                let former = self.retired_attributes.iter().chain(&self.retired_names);
+                reply.removals = former.map(CookieOptions::removal).collect();
+                reply.set_cookie = Some(self.options.removal());
+            }
+        } else if status >= 500 {
+            // What the handler did is not to be relied on.
+        } else if (is_asked || self.is_renewal_due(session, now)) && is_news(session, now) {
+            match self.cookie(session, now) {
+                Ok(cookie) => {
+                    reply.removals = self.removals(session);
+                    reply.set_cookie = Some(cookie);
+                }
+                Err(error) if is_asked => return Err(error),
+                Err(error) => reply.omitted = Some(error),
+            }
+        } else if session.is_accessed() && is_removal_due(session) {
+            reply.removals = self.removals(session);
         }
-        if session.is_void() || status >= 500 || !self.is_due(session, now) {
-            return Ok(Reply { set_cookie: None, vary_on_cookie: session.is_accessed() });
-        }
-        let cookie = self.cookie(session, now)?;
-        Ok(Reply { set_cookie: Some(cookie), vary_on_cookie: true })
+        let has_cookies = reply.set_cookie.is_some() || !reply.removals.is_empty();
+        reply.is_unasked = has_cookies && !is_asked;
+        reply.vary_on_cookie |= has_cookies;
+        Ok(reply)
     }
 
-    /// Does the same for a request whose session nobody asked for, and reads it only if it must.
+    /// As [`commit`](Self::commit), for a request whose session nobody asked for.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn commit_untouched(
         &self,
@@ -232,47 +332,55 @@ impl SessionManager {
         if self.save_every_request {
             return self.commit(&self.load([cookie_headers]), status);
         }
-        // Whether it is valid does not matter, only whether it can be a token at all.
-        let (has_cookie, tokens) = self.find([cookie_headers]);
-        let is_void = has_cookie && tokens.is_empty();
-        let set_cookie = is_void.then(|| self.options.removal());
-        Ok(Reply { set_cookie, vary_on_cookie: is_void })
+        Ok(Reply::default())
     }
 
-    /// Returns whether the cookie came, and its values that may be tokens.
-    fn find<'h, H>(
-        &self,
-        cookie_headers: impl IntoIterator<Item = &'h H>,
-    ) -> (bool, Candidates<&'h [u8]>)
+    /// Finds what in a request may be a session.
+    fn find<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> Found<'h>
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        let mut has_cookie = false;
-        let tokens = cookie_headers
-            .into_iter()
-            .flat_map(|header| self.options.find_bytes(header.as_ref()))
-            .inspect(|_| has_cookie = true)
-            .filter(|value| is_long_enough(value))
-            .collect();
-        (has_cookie, tokens)
-    }
-
-    /// Tells whether the session is to be written, if it may be.
-    fn is_due(&self, session: &Session, now: OffsetDateTime) -> bool {
-        let was_read = session.is_accessed();
-        let is_due = match session.reason() {
-            Some(reason) if is_worth_keeping(reason) => false,
-            Some(_) => was_read || self.save_every_request,
-            None => self.save_every_request || was_read && self.is_renewal_due(session, now),
+        let max_len = self.codec.token_limit();
+        let mut found = Found {
+            has_cookie: false,
+            current: Candidates::default(),
+            former: vec![Candidates::default(); self.retired_names.len()],
         };
-        (session.is_modified() || is_due) && !is_written_already(session, now)
+        for header in cookie_headers {
+            let names = iter::once(&self.options).chain(&self.retired_names);
+            let places = iter::once(&mut found.current).chain(&mut found.former);
+            for (options, candidates) in names.zip(places) {
+                for value in options.find_bytes(header.as_ref()) {
+                    found.has_cookie = true;
+                    let token = unwrap_token(value, max_len);
+                    if is_long_enough(&token) {
+                        candidates.add(token);
+                    }
+                }
+            }
+        }
+        found
     }
 
+    /// Returns `true` if the session is to be written although the program did not change it.
+    ///
+    /// Never in place of a cookie that was refused: a response that is late would overwrite what
+    /// another one has set meanwhile.
     fn is_renewal_due(&self, session: &Session, now: OffsetDateTime) -> bool {
-        session.origin().is_some_and(|origin| {
-            self.refresh_after.is_some_and(|limit| between(origin.signed_at, now) > signed(limit))
-                || self.reissue_under_primary && origin.key_index > 0
-        })
+        let Some(origin) = session.origin() else { return false };
+        let is_old = |limit| between(origin.signed_at, now) > signed(limit);
+        self.save_every_request
+            || session.is_accessed()
+                && (session.retired() == Retired::Holds
+                    || self.refresh_after.is_some_and(is_old)
+                    || self.reissue_under_primary && origin.key_index > 0)
+    }
+
+    /// Returns what removes the former cookies that came; of the current name each can have.
+    fn removals(&self, session: &Session) -> Vec<Cookie<'static>> {
+        let names = (session.retired() != Retired::Nothing).then_some(&self.retired_names);
+        let names = names.into_iter().flatten();
+        self.retired_attributes.iter().chain(names).map(CookieOptions::removal).collect()
     }
 
     fn cookie(
@@ -286,62 +394,34 @@ impl SessionManager {
     }
 }
 
-impl Reply {
-    /// Lists the headers to append to a response, given those that it has.
-    ///
-    /// `Set-Cookie`; `Vary: Cookie`, unless it says so already; and with a cookie
-    /// `Cache-Control: private`, unless it says anything of its own. Nothing is to
-    /// be overwritten.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
-    ///
-    /// # let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
-    /// # let options = CookieOptions::new("sessionid")?;
-    /// let manager = SessionManager::new(SessionCodec::new(&ring), options);
-    /// let mut session = manager.load(["theme=dark"]);
-    /// session.insert("user_id", 42)?;
-    ///
-    /// let mut response = vec![("Vary".to_owned(), "Accept-Encoding".to_owned())];
-    /// let present = response.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    /// let headers = manager.commit(&session, 200)?.headers(present);
-    /// response.extend(headers.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    /// let names: Vec<_> = response.iter().map(|(name, _)| name.as_str()).collect();
-    /// assert_eq!(names, ["Vary", "set-cookie", "vary", "cache-control"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn headers<'a>(
-        &self,
-        present: impl IntoIterator<Item = (&'a str, &'a [u8])>,
-    ) -> Vec<(&'static str, String)> {
-        let set_cookie = self.set_cookie.as_ref().map(Cookie::to_string);
-        let (mut varies, mut is_private) = (self.vary_on_cookie, self.set_cookie.is_some());
-        for (name, value) in present {
-            let names_cookie = |item: &[u8]| {
-                let item = item.trim_ascii();
-                item == b"*" || item.eq_ignore_ascii_case(b"cookie")
-            };
-            if name.eq_ignore_ascii_case("vary")
-                && value.split(|byte| *byte == b',').any(names_cookie)
-            {
-                varies = false;
-            }
-            is_private &= !name.eq_ignore_ascii_case("cache-control");
-        }
-        [
-            set_cookie.map(|cookie| ("set-cookie", cookie)),
-            varies.then(|| ("vary", "Cookie".to_owned())),
-            is_private.then(|| ("cache-control", "private".to_owned())),
-        ]
-        .into_iter()
-        .flatten()
-        .collect()
-    }
+/// Returns the valid session of the first former name that has one, or else the first refusal.
+fn first_valid(
+    former: &[Candidates<Cow<'_, [u8]>>],
+    decode: impl Fn(&str) -> Result<Session, DecodeError>,
+) -> Option<Result<Session, DecodeError>> {
+    let mut chosen = former.iter().filter_map(|tokens| tokens.choose(&decode).transpose());
+    let first = chosen.next()?;
+    Some(if first.is_ok() { first } else { chosen.find(Result::is_ok).unwrap_or(first) })
 }
 
-/// Tells whether a value is long enough for a token, by Django's rule.
+/// Returns `false` if the browser holds this very session, signed in this very second.
+fn is_news(session: &Session, now: OffsetDateTime) -> bool {
+    session.retired() == Retired::Holds
+        || session.origin().is_none_or(|origin| {
+            origin.key_index > 0
+                || origin.signed_at.unix_timestamp() != now.unix_timestamp()
+                || !session.is_as_it_arrived()
+        })
+}
+
+/// Returns `true` if a former cookie is to be removed and the current one left as it is.
+fn is_removal_due(session: &Session) -> bool {
+    let is_settled =
+        session.origin().is_some() || matches!(session.reason(), Some(DecodeError::Ambiguous));
+    is_settled && session.retired() == Retired::Came
+}
+
+/// Returns `true` if a value is long enough for a token, by Django's rule.
 fn is_long_enough(value: &[u8]) -> bool {
     // What is not UTF-8 counts as Django's replacement characters do.
     let chars = value.utf8_chunks().flat_map(|chunk| {
@@ -349,15 +429,6 @@ fn is_long_enough(value: &[u8]) -> bool {
         chunk.valid().chars().chain(replacement)
     });
     chars.take(MIN_TOKEN_CHARS).count() == MIN_TOKEN_CHARS
-}
-
-/// Tells whether the browser holds this very session, stamped in this very second.
-fn is_written_already(session: &Session, now: OffsetDateTime) -> bool {
-    session.origin().is_some_and(|origin| {
-        origin.key_index == 0
-            && origin.signed_at.unix_timestamp() == now.unix_timestamp()
-            && session.is_as_it_arrived()
-    })
 }
 
 impl fmt::Debug for SessionManager {

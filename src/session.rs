@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::entries::{Entries, Iter};
 use crate::error::{DecodeError, ValueError};
-use crate::expiry::{Claim, EXPIRY_KEY, Expiry};
+use crate::expiry::{Claim, EXPIRY_KEY, Expiry, STARTED_KEY};
 use crate::json::{self, Fault};
 
 const TEST_COOKIE_KEY: &str = "testcookie";
@@ -47,6 +47,7 @@ const TEST_COOKIE_VALUE: &str = "worked";
 pub struct Session {
     entries: Entries,
     source: Source,
+    retired: Retired,
     /// Whether anything was read; what was changed counts as read, too.
     accessed: AtomicBool,
     modified: bool,
@@ -69,6 +70,18 @@ impl Default for Source {
     fn default() -> Self {
         Self::Nothing { has_cookie: false }
     }
+}
+
+/// What a request brought of cookies that were in use before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Retired {
+    /// None, as far as is known.
+    #[default]
+    Nothing,
+    /// Some, beside the session's own.
+    Came,
+    /// The session itself: it has to move to the current cookie.
+    Holds,
 }
 
 /// What a valid token says besides the entries.
@@ -155,9 +168,11 @@ impl Session {
     ///
     /// [`ValueError::NotFinite`] for NaN and the infinities, which JSON cannot
     /// say; [`ValueError::Unserializable`] if the value cannot be written as
-    /// JSON. The session is then unchanged.
+    /// JSON; [`ValueError::Reserved`] for `_session_started`, and for a
+    /// `_session_expiry` that no decoder would accept: see
+    /// [`set_expiry`](Self::set_expiry). The session is then unchanged.
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), ValueError> {
-        let text = json::write(&value)?;
+        let text = encode(key, &value)?;
         self.set(key, text);
         Ok(())
     }
@@ -259,7 +274,10 @@ impl Session {
         V: Serialize,
         I: IntoIterator<Item = (K, V)>,
     {
-        let written = entries.into_iter().map(|(key, value)| Ok((key, json::write(&value)?)));
+        let written = entries.into_iter().map(|(key, value)| {
+            let text = encode(key.as_ref(), &value)?;
+            Ok((key, text))
+        });
         let written: Vec<(K, String)> = written.collect::<Result<_, ValueError>>()?;
         self.change();
         for (key, text) in written {
@@ -279,9 +297,10 @@ impl Session {
 
     /// Removes all entries and ends the session: to be called at logout.
     ///
-    /// What is inserted afterwards belongs to a new session. A copy of the old
-    /// cookie stays valid until it expires: there is no server-side list to
-    /// strike it from.
+    /// What is inserted afterwards belongs to a new session, and so does an
+    /// expiry: call [`set_expiry`](Self::set_expiry) after this, because before
+    /// it is removed like any other entry. A copy of the old cookie stays valid
+    /// until it expires: there is no server-side list to strike it from.
     pub fn flush(&mut self) {
         self.clear();
         self.source = Source::Nothing { has_cookie: self.has_cookie() };
@@ -310,7 +329,9 @@ impl Session {
 
     /// Sets when this session ends, as Django's `set_expiry`.
     ///
-    /// [`Expiry::Default`] removes an earlier wish.
+    /// [`Expiry::Default`] removes what was set before. At login call this last:
+    /// [`flush`](Self::flush) and [`clear`](Self::clear) remove it with all other
+    /// entries.
     pub fn set_expiry(&mut self, expiry: Expiry) {
         match expiry.to_json() {
             Some(text) => self.set(EXPIRY_KEY, text),
@@ -437,6 +458,14 @@ impl Session {
         self.source = Source::Token(origin);
     }
 
+    pub(crate) fn retired(&self) -> Retired {
+        self.retired
+    }
+
+    pub(crate) fn set_retired(&mut self, retired: Retired) {
+        self.retired = retired;
+    }
+
     /// Returns `true` if the browser sent a cookie of the name, valid or not.
     pub(crate) fn has_cookie(&self) -> bool {
         match self.source {
@@ -453,6 +482,14 @@ impl Session {
     /// Returns `true` if all entries are as they came, to the byte; does not count as access.
     pub(crate) fn is_as_it_arrived(&self) -> bool {
         self.entries.are_as_they_arrived()
+    }
+
+    /// Returns `true` if the entries are the same JSON; does not count as access.
+    pub(crate) fn has_the_entries_of(&self, other: &Self) -> bool {
+        let [mut ours, mut theirs] = [String::new(), String::new()];
+        self.write(&mut ours);
+        other.write(&mut theirs);
+        ours == theirs
     }
 
     /// Returns each key with the bytes of JSON that its entry takes, the largest first.
@@ -487,7 +524,7 @@ impl Session {
     }
 
     /// Notes that the response depends on what is in the session.
-    fn touch(&self) {
+    pub(crate) fn touch(&self) {
         self.accessed.store(true, Ordering::Relaxed);
     }
 
@@ -495,6 +532,19 @@ impl Session {
     fn change(&mut self) {
         self.touch();
         self.modified = true;
+    }
+}
+
+/// Writes a value as JSON, unless it could not be read back under this key.
+fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, ValueError> {
+    let text = json::write(value)?;
+    match key {
+        // A session's beginning does not move.
+        STARTED_KEY => Err(ValueError::Reserved { key: STARTED_KEY }),
+        EXPIRY_KEY if Claim::read(Some(&text)).is_none() => {
+            Err(ValueError::Reserved { key: EXPIRY_KEY })
+        }
+        _ => Ok(text),
     }
 }
 
@@ -507,11 +557,14 @@ impl<'a> IntoIterator for &'a Session {
     }
 }
 
+/// A clone can be read where the session is not, so that cloning counts as reading it.
 impl Clone for Session {
     fn clone(&self) -> Self {
+        self.touch();
         Self {
             entries: self.entries.clone(),
             source: self.source.clone(),
+            retired: self.retired,
             accessed: AtomicBool::new(self.is_accessed()),
             modified: self.modified,
         }
@@ -524,6 +577,7 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("entries", &self.entries.len())
             .field("source", &self.source)
+            .field("retired", &self.retired)
             .field("accessed", &self.is_accessed())
             .field("modified", &self.modified)
             .finish()

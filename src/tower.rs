@@ -16,7 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::EncodeError;
-use crate::handle::{self, SessionHandle};
+use crate::handle::{self, Entry, SessionHandle};
 use crate::manager::SessionManager;
 
 /// Puts a session around a service.
@@ -181,10 +181,16 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let cookies = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let handle: SessionHandle<M> = SessionHandle::new(&self.layer.manager, cookies);
-        let unmarked = handle.unmarked();
-        request.extensions_mut().insert(handle);
-        SessionFuture { inner: self.inner.call(request), handle: unmarked }
+        let outer = request.extensions().get::<SessionHandle<M>>();
+        let handle = match SessionHandle::enter(&self.layer.manager, outer, cookies) {
+            Entry::Inside => None,
+            Entry::New(handle) => {
+                let unmarked = handle.unmarked();
+                request.extensions_mut().insert(handle);
+                Some(unmarked)
+            }
+        };
+        SessionFuture { inner: self.inner.call(request), handle }
     }
 }
 
@@ -194,7 +200,8 @@ pin_project! {
     pub struct SessionFuture<F> {
         #[pin]
         inner: F,
-        handle: SessionHandle,
+        // None if the response is committed by the same layer further out.
+        handle: Option<SessionHandle>,
     }
 }
 
@@ -208,7 +215,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
-        if commit(this.handle, &mut response).is_err() {
+        if this.handle.as_ref().is_some_and(|handle| commit(handle, &mut response).is_err()) {
             response = Response::default();
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
         }
@@ -217,7 +224,8 @@ where
 }
 
 fn commit<R>(handle: &SessionHandle, response: &mut Response<R>) -> Result<(), EncodeError> {
-    let present = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let present =
+        || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     for (name, value) in handle.commit(response.status().as_u16(), present)? {
         let value = HeaderValue::try_from(value).ok().ok_or(EncodeError::CookieValue)?;
         response.headers_mut().append(HeaderName::from_static(name), value);

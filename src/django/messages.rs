@@ -11,14 +11,14 @@ use cookie::Cookie;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
-use crate::candidates::{Candidates, is_worth_keeping};
+use crate::candidates::Candidates;
 use crate::cookie::CookieOptions;
 use crate::django::signed_cookie::cookie_signer;
 use crate::error::{DecodeError, EncodeError, ValueError, sure};
 use crate::json;
 use crate::key::Keyring;
-use crate::manager::Reply;
 use crate::payload::Compress;
+use crate::reply::Reply;
 use crate::session::Session;
 use crate::timestamp::TimestampSigner;
 
@@ -384,7 +384,7 @@ impl Messages {
         session: &mut Session,
         now: OffsetDateTime,
     ) -> Result<StoredMessages, MessagesError> {
-        let mut reply = Reply { set_cookie: None, vary_on_cookie: false };
+        let mut reply = Reply::default();
         if !self.is_shown && self.queued.is_empty() {
             return Ok(StoredMessages { reply, unstored: Vec::new() });
         }
@@ -398,7 +398,7 @@ impl Messages {
             if !rows.is_empty() {
                 (reply.set_cookie, rows) = cookie.store(rows, !has_session, now)?;
             } else if from_cookie
-                || !has_session && !self.refusal.is_some_and(|reason| is_worth_keeping(&reason))
+                || !has_session && !self.refusal.is_some_and(|reason| may_be_valid(&reason))
             {
                 reply.set_cookie = Some(cookie.options.removal());
             }
@@ -451,6 +451,11 @@ impl Messages {
             }
         }
     }
+}
+
+/// Returns `true` if a cookie that was refused may be valid for another program.
+fn may_be_valid(reason: &DecodeError) -> bool {
+    reason.is_authentic() || matches!(reason, DecodeError::TooManyCookies { .. })
 }
 
 /// Reads the rows that are in a session.

@@ -25,7 +25,7 @@ const LIBRARY: Tree = Tree {
     layers: &[
         &["error", "finite", "kept"],
         &["age", "base62", "cookie", "json", "key", "payload"],
-        &["entries", "expiry", "signer"],
+        &["entries", "expiry", "reply", "signer"],
         &["timestamp"],
         &["session", "unverified"],
         &["candidates", "codec"],

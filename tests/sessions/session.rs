@@ -96,8 +96,8 @@ const TABLE: &[Row] = &[
     ("what is told of the token", READ, |s| {
         assert_eq!((s.signed_at(), s.key_index(), s.refusal()), (Some(NOW), Some(0), None));
     }),
-    ("encoding", NEITHER, |s| drop(codec().encode(s).unwrap())),
-    ("cloning", NEITHER, |s| assert_eq!(state(&s.clone()), NEITHER)),
+    ("encoding", READ, |s| drop(codec().encode(s).unwrap())),
+    ("cloning", READ, |s| assert_eq!(state(&s.clone()), READ)),
     ("printing", NEITHER, |s| assert!(!format!("{s:?}").is_empty())),
 ];
 
@@ -107,7 +107,9 @@ fn every_operation_counts_as_it_does_in_django() {
         let mut session = arrived();
         operation(&mut session);
         assert_eq!(state(&session), *expected, "{name}");
-        assert_eq!(state(&session.clone()), *expected, "{name}, cloned");
+        // A clone can be read elsewhere: the response depends on the cookie from then on.
+        let cloned = (true, expected.1);
+        assert_eq!((state(&session.clone()), state(&session)), (cloned, cloned), "{name}");
     }
 }
 

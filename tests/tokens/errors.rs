@@ -67,7 +67,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 16] {
     ]
 }
 
-fn encode_errors() -> [(EncodeError, &'static str); 9] {
+fn encode_errors() -> [(EncodeError, &'static str); 10] {
     let limits = (5000, 4096);
     [
         (EncodeError::Value(ValueError::WrongType), "the entry is not of the type asked for"),
@@ -76,6 +76,10 @@ fn encode_errors() -> [(EncodeError, &'static str); 9] {
             "a number is NaN or infinite, which JSON cannot say",
         ),
         (EncodeError::Value(ValueError::Unserializable), "the value cannot be written as JSON"),
+        (
+            EncodeError::Value(ValueError::Reserved { key: "_session_started" }),
+            "the key _session_started is reserved, and its value could not be read back",
+        ),
         (EncodeError::NotAnObject, "a session must be a JSON object"),
         (EncodeError::BadExpiry, "the session's own expiry could not be read back"),
         (
@@ -96,11 +100,15 @@ fn encode_errors() -> [(EncodeError, &'static str); 9] {
     ]
 }
 
-fn value_errors() -> [(ValueError, &'static str); 3] {
+fn value_errors() -> [(ValueError, &'static str); 4] {
     [
         (ValueError::WrongType, "the entry is not of the type asked for"),
         (ValueError::NotFinite, "a number is NaN or infinite, which JSON cannot say"),
         (ValueError::Unserializable, "the value cannot be written as JSON"),
+        (
+            ValueError::Reserved { key: "_session_expiry" },
+            "the key _session_expiry is reserved, and its value could not be read back",
+        ),
     ]
 }
 

@@ -204,7 +204,7 @@ fn act(session: &mut Session, input: &mut Input<'_>) -> bool {
                 .set_expiry(Expiry::After(Duration::from_secs(u64::from(input.byte()) * 9_999))),
             8 => session.set_expiry(Expiry::AtBrowserClose),
             9 => session.set_expiry(Expiry::Default),
-            10 => session.insert("_session_expiry", Tree::take(input, 40)).unwrap(),
+            10 => drop(session.insert("_session_expiry", Tree::take(input, 40))),
             11 => session.insert("text", noise(usize::from(input.byte()) * 20)).unwrap(),
             _ => drop(session.len()),
         }

@@ -1,0 +1,102 @@
+//! Holds what a response must carry, and spells it as headers.
+
+use cookie::Cookie;
+
+use crate::error::EncodeError;
+
+/// What the response must carry.
+///
+/// A program without one of the middlewares appends the [`headers`](Self::headers), and logs what
+/// was [`omitted`](Self::omitted).
+#[derive(Clone, Debug, Default, PartialEq)]
+#[must_use = "the response has to carry it, or the session is lost"]
+#[non_exhaustive]
+pub struct Reply {
+    /// Removals of cookies that the current one replaces; see
+    /// [`SessionManager::retire`](crate::SessionManager::retire). They go before `set_cookie`.
+    pub removals: Vec<Cookie<'static>>,
+    /// The cookie to set or, with an empty value, to remove; printed, it is a `Set-Cookie:` value.
+    pub set_cookie: Option<Cookie<'static>>,
+    /// Whether the program did not ask for these cookies, such as those of a refresh.
+    ///
+    /// Then they must not follow another cookie of their name, which somebody did ask for.
+    pub is_unasked: bool,
+    /// Why a cookie that the program did not ask for could not be written, and is left out.
+    pub omitted: Option<EncodeError>,
+    /// Whether the response depends on the cookie, so that caches must keep visitors apart.
+    pub vary_on_cookie: bool,
+}
+
+impl Reply {
+    /// Returns the headers to append to a response, given those that it has.
+    ///
+    /// `Set-Cookie`, except for an [unasked](Self::is_unasked) one of a name that the response sets
+    /// already; `Vary: Cookie`, unless it says so already; and with a cookie `Cache-Control:
+    /// private`, unless it has a `Cache-Control` of its own. Append them: nothing is to be
+    /// overwritten.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
+    ///
+    /// # let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// # let options = CookieOptions::new("sessionid")?;
+    /// let manager = SessionManager::new(SessionCodec::new(&ring), options);
+    /// let mut session = manager.load(["theme=dark"]);
+    /// session.insert("user_id", 42)?;
+    ///
+    /// let mut response = vec![("Vary".to_owned(), "Accept-Encoding".to_owned())];
+    /// let present = response.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    /// let headers = manager.commit(&session, 200)?.headers(present);
+    /// response.extend(headers.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    /// let names: Vec<_> = response.iter().map(|(name, _)| name.as_str()).collect();
+    /// assert_eq!(names, ["Vary", "set-cookie", "vary", "cache-control"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn headers<'a>(
+        &self,
+        present: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) -> Vec<(&'static str, String)> {
+        let mut cookies: Vec<&Cookie<'_>> = self.removals.iter().chain(&self.set_cookie).collect();
+        let (mut varies, mut says_nothing_of_caches) = (self.vary_on_cookie, true);
+        for (name, value) in present {
+            if name.eq_ignore_ascii_case("set-cookie") && self.is_unasked {
+                cookies.retain(|cookie| cookie_name(value) != cookie.name().as_bytes());
+            } else if name.eq_ignore_ascii_case("vary") {
+                varies &= !items(value).any(|item| item == b"*" || is(item, "cookie"));
+            } else if name.eq_ignore_ascii_case("cache-control") {
+                says_nothing_of_caches = false;
+            }
+        }
+        let is_private = says_nothing_of_caches && !cookies.is_empty();
+        cookies
+            .into_iter()
+            .map(|cookie| ("set-cookie", cookie.to_string()))
+            .chain(varies.then(|| ("vary", "Cookie".to_owned())))
+            .chain(is_private.then(|| ("cache-control", "private".to_owned())))
+            .collect()
+    }
+}
+
+/// Returns `true` if a response with these headers lets caches share it.
+#[cfg(any(feature = "tower", feature = "actix"))]
+pub(crate) fn is_public<'a>(present: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> bool {
+    present.into_iter().any(|(name, value)| {
+        name.eq_ignore_ascii_case("cache-control") && items(value).any(|item| is(item, "public"))
+    })
+}
+
+/// Returns the name that a `Set-Cookie` header sets.
+fn cookie_name(header: &[u8]) -> &[u8] {
+    header.split(|byte| matches!(byte, b'=' | b';')).next().unwrap_or_default().trim_ascii()
+}
+
+/// Returns the items of a header that is a list.
+fn items(header: &[u8]) -> impl Iterator<Item = &[u8]> {
+    header.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+fn is(item: &[u8], name: &str) -> bool {
+    item.eq_ignore_ascii_case(name.as_bytes())
+}

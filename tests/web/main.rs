@@ -8,6 +8,8 @@ mod axum;
 mod common;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod middleware;
+#[cfg(all(feature = "axum", feature = "actix"))]
+mod nested;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod servers;
 #[cfg(feature = "tower")]

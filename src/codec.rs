@@ -21,7 +21,10 @@ use time::OffsetDateTime;
 use crate::age::{Age, between, signed};
 use crate::cookie;
 use crate::error::{DecodeError, EncodeError, sure};
-use crate::expiry::{Claim, DEFAULT_MAX_AGE, EXPIRY_KEY, ExpiryRule, STARTED_KEY};
+use crate::expiry::{
+    Claim, DEFAULT_MAX_AGE, EXPIRY_KEY, ExpiryRule, STARTED_KEY, read_started,
+    started_in_microseconds,
+};
 use crate::json::{self, Fault};
 use crate::kept;
 use crate::key::{Keyring, Weakness};
@@ -71,6 +74,7 @@ pub struct SessionCodec {
     refuse_signed_before: Option<OffsetDateTime>,
     max_clock_skew: Duration,
     absolute_max_age: Option<Duration>,
+    track_start: bool,
 }
 
 impl SessionCodec {
@@ -88,6 +92,7 @@ impl SessionCodec {
             refuse_signed_before: None,
             max_clock_skew: Duration::from_secs(5 * 60),
             absolute_max_age: None,
+            track_start: false,
         }
     }
 
@@ -137,10 +142,17 @@ impl SessionCodec {
         self
     }
 
-    /// Refuses every token signed before this moment: signs everyone out.
+    /// Refuses every token that was signed before this moment, and every session that began before
+    /// it: signs everyone out.
     ///
-    /// Stamps are whole seconds: give a whole second, or what was signed in the
-    /// same second before the fraction is refused too.
+    /// Timestamps are whole seconds: give a whole second, or what was signed in the same second
+    /// before the fraction is refused too.
+    ///
+    /// A writer that does not know this moment, such as Django or a machine that has not been
+    /// restarted, signs older sessions again with a new timestamp. Their beginning still tells if
+    /// it was recorded before: have it recorded, with [`track_start`](Self::track_start), before
+    /// there is a need. For sessions of Django that were never read here nothing is recorded:
+    /// Django has to refuse them itself, or needs a new secret.
     #[must_use]
     pub fn refuse_signed_before(mut self, moment: OffsetDateTime) -> Self {
         self.refuse_signed_before = Some(moment);
@@ -158,16 +170,28 @@ impl SessionCodec {
 
     /// Sets how long a session lasts from its beginning, however often it is written.
     ///
-    /// The beginning is kept in the session as `_session_started`, Unix seconds,
-    /// which Django carries along untouched. A session without it, one that Django
-    /// began, counts from the stamp of the token that was first read here.
+    /// This records the beginning, as [`track_start`](Self::track_start) does. A session that Django
+    /// began counts from the timestamp of the token that was first read here.
     #[must_use]
     pub fn absolute_max_age(mut self, max_age: Duration) -> Self {
         self.absolute_max_age = Some(max_age);
         self
     }
 
-    /// Makes a token of a session, signed now.
+    /// Sets whether a session records when it began. Defaults to `false`; implied by
+    /// [`absolute_max_age`](Self::absolute_max_age).
+    ///
+    /// The beginning is the reserved entry `_session_started`, in microseconds of Unix time, which
+    /// Django carries along untouched. It is recorded with the next response to a request that read
+    /// the session, and does not move until [`Session::begin`] or [`Session::flush`] begins another
+    /// session. [`Session::started_at`] returns it.
+    #[must_use]
+    pub fn track_start(mut self, track: bool) -> Self {
+        self.track_start = track;
+        self
+    }
+
+    /// Returns a token of a session, signed now.
     ///
     /// # Errors
     ///
@@ -176,13 +200,17 @@ impl SessionCodec {
         self.encode_at(session, OffsetDateTime::now_utc())
     }
 
-    /// Makes a token of a session, signed at `now`.
+    /// Returns a token of a session, signed at `now`.
     ///
-    /// What could not be read back is refused here, so that no session is lost.
+    /// What this codec could not decode is refused here, so that no session is lost; except for a
+    /// session whose time is over, which is encoded and then refused as expired.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::BadExpiry`], [`EncodeError::TooLarge`] and [`EncodeError::BadTimestamp`].
+    /// - [`EncodeError::BadExpiry`] if `_session_expiry` or `_session_started` counts for this codec
+    ///   and says nothing usable.
+    /// - [`EncodeError::TooLarge`] if the JSON or the token exceeds its limit.
+    /// - [`EncodeError::BadTimestamp`] if `now` is before 1970 or past the year 9999.
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
         // What is in the token can be shown anywhere.
         session.touch();
@@ -241,14 +269,16 @@ impl SessionCodec {
         let started = self.check_limits(&limits, age, now)?;
         let signed_at = age.signed_at;
         session.set_origin(Origin { signed_at, key_index, started });
+        session.set_clock(now, self.tracks_start());
         Ok(session)
     }
 
     /// Makes a token of a struct or a map, signed now, with no [`Session`] between.
     ///
-    /// With an [`absolute_max_age`](Self::absolute_max_age) the struct must carry
-    /// the field `_session_started: Option<i64>` from one token to the next, left
-    /// out when `None`: without it every token begins a new session.
+    /// With [`track_start`](Self::track_start) or
+    /// [`absolute_max_age`](Self::absolute_max_age) the struct must carry the field
+    /// `_session_started: Option<i64>` from one token to the next, left out when
+    /// `None`: without it every token begins a new session.
     ///
     /// # Errors
     ///
@@ -347,6 +377,16 @@ impl SessionCodec {
         age
     }
 
+    /// Returns `true` if sessions record when they began.
+    pub(crate) fn tracks_start(&self) -> bool {
+        self.track_start || self.absolute_max_age.is_some()
+    }
+
+    /// Returns `true` if a session that is written records its beginning, and has not done so yet.
+    pub(crate) fn is_start_due(&self, session: &Session) -> bool {
+        self.tracks_start() && session.text(STARTED_KEY).is_none()
+    }
+
     /// Returns the longest token that is decoded, in bytes.
     pub(crate) fn token_limit(&self) -> usize {
         self.max_token_len
@@ -379,11 +419,11 @@ impl SessionCodec {
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
         // 1: the JSON, with the session's beginning if that is to be known
-        if self.absolute_max_age.is_some() && limits.started.is_none() {
+        if self.tracks_start() && limits.started.is_none() {
             json.pop();
             let comma = if json.trim_ascii_end().ends_with('{') { "" } else { "," };
-            let written = write!(json, "{comma}\"{STARTED_KEY}\":{}}}", began.unix_timestamp());
-            sure(written.ok());
+            let began = started_in_microseconds(began);
+            sure(write!(json, "{comma}\"{STARTED_KEY}\":{began}}}").ok());
         }
         if json.len() > self.max_payload_len {
             return Err(EncodeError::too_large(json.len(), self.max_payload_len));
@@ -442,6 +482,9 @@ impl SessionCodec {
     ) -> Result<OffsetDateTime, DecodeError> {
         limits.expiry.check(self.max_age, age, now)?;
         let started = limits.started.unwrap_or(age.signed_at);
+        if self.refuse_signed_before.is_some_and(|moment| started < moment) {
+            return Err(DecodeError::SignedTooEarly { signed_at: age.signed_at });
+        }
         match self.absolute_max_age {
             Some(max_age) if between(started, now) > signed(max_age) => Err(age.expired()),
             _ => Ok(started),
@@ -454,12 +497,10 @@ impl SessionCodec {
             ExpiryRule::Enforce | ExpiryRule::Shorter => Claim::read(session.text(EXPIRY_KEY))?,
             ExpiryRule::Django => Claim::Nothing,
         };
-        let started = match (self.absolute_max_age, session.text(STARTED_KEY)) {
-            (Some(_), Some(text)) => {
-                let seconds = text.parse().ok().filter(|seconds| *seconds >= 0)?;
-                Some(OffsetDateTime::from_unix_timestamp(seconds).ok()?)
-            }
-            _ => None,
+        let counts = self.tracks_start() || self.refuse_signed_before.is_some();
+        let started = match session.text(STARTED_KEY).filter(|_| counts) {
+            Some(json) => Some(read_started(json)?),
+            None => None,
         };
         Some(Limits { expiry, started })
     }
@@ -477,7 +518,7 @@ impl SessionCodec {
 
 /// Returns when a session began that is written now.
 fn began(session: &Session, now: OffsetDateTime) -> OffsetDateTime {
-    session.origin().map_or(now, |origin| origin.started)
+    session.began().unwrap_or(now)
 }
 
 /// What the first five steps of decoding have found.

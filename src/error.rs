@@ -43,7 +43,7 @@ pub enum DecodeError {
         /// When the token says that it was signed.
         signed_at: OffsetDateTime,
     },
-    /// The token was signed before the moment from which tokens are accepted.
+    /// The token was signed, or its session began, before the moment from which they are accepted.
     SignedTooEarly {
         /// When the token was signed.
         signed_at: OffsetDateTime,
@@ -73,6 +73,9 @@ pub enum DecodeError {
     NotAnObject,
     /// `_session_expiry` or `_session_started` is there and says nothing usable.
     BadExpiry,
+    /// The program's own rule refuses the session; see
+    /// [`SessionManager::refuse_if`](crate::SessionManager::refuse_if).
+    Refused,
     /// The payload is JSON, but not of the type that was asked for.
     WrongType,
     /// More than one cookie of the session's name is good, and they differ.
@@ -130,7 +133,7 @@ impl fmt::Display for DecodeError {
             ),
             Self::SignedTooEarly { signed_at } => write!(
                 f,
-                "the token was signed too early, at {} (Unix seconds)",
+                "the token or its session is from too early: it was signed at {} (Unix seconds)",
                 signed_at.unix_timestamp()
             ),
             Self::Expired { signed_at, age } => write!(
@@ -147,6 +150,7 @@ impl fmt::Display for DecodeError {
             Self::Json => f.write_str("the payload is not JSON in ASCII"),
             Self::NotAnObject => f.write_str("the payload is not a JSON object"),
             Self::BadExpiry => f.write_str("the session's own expiry cannot be read"),
+            Self::Refused => f.write_str("the program's rule refuses the session"),
             Self::WrongType => f.write_str("the payload is not of the type asked for"),
             Self::Ambiguous => f.write_str("more than one cookie of the session's name is good"),
         }

@@ -20,8 +20,29 @@ pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 
 /// The reserved entry that holds a session's own expiry.
 pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
 
-/// The reserved entry that holds when a session began.
+/// The reserved entry that holds when a session began, in microseconds of Unix time.
 pub(crate) const STARTED_KEY: &str = "_session_started";
+
+/// The reserved entry that says which session it is.
+pub(crate) const ID_KEY: &str = "_session_id";
+
+/// The last moment of the calendar in microseconds of Unix time, which has a fixed end here even
+/// where `time` is built with a longer one.
+const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
+
+/// Reads `_session_started`; `None` if it says nothing usable.
+pub(crate) fn read_started(json: &str) -> Option<OffsetDateTime> {
+    let microseconds: i64 = json.parse().ok()?;
+    let is_known = (0..=LAST_MICROSECOND).contains(&microseconds);
+    let nanoseconds = i128::from(microseconds).saturating_mul(1000);
+    is_known.then(|| OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()).flatten()
+}
+
+/// Returns what `_session_started` holds for a moment.
+pub(crate) fn started_in_microseconds(moment: OffsetDateTime) -> i64 {
+    let microseconds = moment.unix_timestamp_nanos().div_euclid(1000);
+    i64::try_from(microseconds).unwrap_or(i64::MAX).clamp(0, LAST_MICROSECOND)
+}
 
 /// When a session ends, as its program wishes.
 ///
@@ -157,7 +178,12 @@ impl Claim {
     fn read_seconds(text: &str) -> Option<Self> {
         let (is_zero, time) = if text.contains(['.', 'e', 'E']) {
             let seconds: f64 = json::read(text).ok()?;
-            (seconds == 0.0, time::Duration::saturating_seconds_f64(seconds))
+            let mut time = time::Duration::saturating_seconds_f64(seconds);
+            if seconds < 0.0 {
+                // Over at once, be it by less than the nanosecond that a duration counts in.
+                time = time.min(time::Duration::NANOSECOND.saturating_mul(-1));
+            }
+            (seconds == 0.0, time)
         } else {
             let beyond = if text.starts_with('-') { i64::MIN } else { i64::MAX };
             let seconds = text.parse().unwrap_or(beyond);
@@ -184,7 +210,10 @@ impl Claim {
     pub(crate) fn date(self, cookie_age: Duration, modification: OffsetDateTime) -> OffsetDateTime {
         match self {
             Self::Until(moment) => moment,
-            _ => modification.saturating_add(self.age(cookie_age, modification)),
+            _ => {
+                let last = LAST_INSTANT.max(modification);
+                modification.saturating_add(self.age(cookie_age, modification)).min(last)
+            }
         }
     }
 
@@ -247,11 +276,15 @@ fn parse_isoformat(text: &str) -> Option<OffsetDateTime> {
     };
     let moment = PrimitiveDateTime::new(date, time).assume_offset(offset);
     // In UTC from here on, so that no later arithmetic leaves the calendar.
-    Some(moment.checked_to_offset(UtcOffset::UTC).unwrap_or(LAST_MOMENT))
+    let utc = moment.checked_to_offset(UtcOffset::UTC);
+    Some(utc.filter(|moment| *moment <= LAST_INSTANT).unwrap_or(LAST_MOMENT))
 }
 
 /// The end of Python's calendar, and of this one.
 const LAST_MOMENT: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
+
+/// The end of this calendar, to the nanosecond.
+const LAST_INSTANT: OffsetDateTime = datetime!(9999-12-31 23:59:59.999_999_999 UTC);
 
 /// The beginning of Python's calendar.
 const FIRST_MOMENT: OffsetDateTime = datetime!(0001-01-01 00:00:00 UTC);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
 
 use crate::error::{DecodeError, EncodeError, ValueError};
 use crate::expiry::Expiry;
@@ -142,7 +143,11 @@ impl<M> SessionHandle<M> {
     /// ```
     // Exclusive, so that the function cannot use the same handle.
     pub fn with<R>(&mut self, function: impl FnOnce(&mut Session) -> R) -> R {
-        self.share(function)
+        self.share(|session| {
+            // A login in there begins now, and not when the request came in.
+            session.set_now(self.shared.manager.now());
+            function(session)
+        })
     }
 
     /// Returns the entry's value, if there is one; see [`Session::get`].
@@ -189,7 +194,22 @@ impl<M> SessionHandle<M> {
         self.share(Session::flush);
     }
 
-    /// Has the session written with a new stamp: to be called at login; see [`Session::cycle_key`].
+    /// Begins another session, with the entries to keep: to be called at login; see
+    /// [`Session::begin`].
+    pub fn begin(&self, keep: impl Fn(&str) -> bool) {
+        self.share(|session| {
+            session.set_now(self.shared.manager.now());
+            session.begin(keep);
+        });
+    }
+
+    /// Returns when the session began, if that is recorded; see [`Session::started_at`].
+    #[must_use]
+    pub fn started_at(&self) -> Option<OffsetDateTime> {
+        self.share(|session| session.started_at())
+    }
+
+    /// Re-signs the session with a new timestamp; see [`Session::cycle_key`].
     pub fn cycle_key(&self) {
         self.share(Session::cycle_key);
     }

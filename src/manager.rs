@@ -4,6 +4,8 @@
 //! around it.
 
 use std::borrow::Cow;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{fmt, iter};
 
@@ -39,6 +41,7 @@ const MIN_TOKEN_CHARS: usize = 8;
 /// | any other | flushes | | a removal | `Cookie` |
 /// | valid | reads | `refresh_after`, and the token is older | the session | `Cookie` |
 /// | under a fallback key | reads | `reissue_under_primary` | the session | `Cookie` |
+/// | without a recorded beginning | reads | `track_start` | the session | `Cookie` |
 /// | under a former name | reads | `retire` | the session, and a removal of the former | `Cookie` |
 /// | valid, and one under a former name | reads | `retire` | a removal of the former | `Cookie` |
 /// | valid | does nothing | `save_every_request` | the session | `Cookie` |
@@ -83,7 +86,16 @@ pub struct SessionManager {
     /// Under the current name, and under others.
     retired_attributes: Vec<CookieOptions>,
     retired_names: Vec<CookieOptions>,
+    refuse_if: Option<Rule>,
+    clock: Option<Clock>,
 }
+
+type Rule = Arc<dyn Fn(&Session) -> bool + Send + Sync>;
+type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
+
+// The closures would take these away. A manager has no state that a panic could leave half changed.
+impl UnwindSafe for SessionManager {}
+impl RefUnwindSafe for SessionManager {}
 
 /// What a request has that may be a session.
 struct Found<'h> {
@@ -108,6 +120,8 @@ impl SessionManager {
             reissue_under_primary: false,
             retired_attributes: Vec::new(),
             retired_names: Vec::new(),
+            refuse_if: None,
+            clock: None,
         }
     }
 
@@ -155,6 +169,70 @@ impl SessionManager {
     pub fn reissue_under_primary(mut self, reissue: bool) -> Self {
         self.reissue_under_primary = reissue;
         self
+    }
+
+    /// Refuses the sessions for which `rule` returns `true`, before any handler sees them and
+    /// before they are refreshed.
+    ///
+    /// The session is then empty, [`Session::refusal`] is [`DecodeError::Refused`], and the cookie
+    /// stays until the program writes or flushes. The rule is asked in every request that reads its
+    /// session, so it has to answer from memory. It does not count as access.
+    ///
+    /// # Examples
+    ///
+    /// A moment for each user, before which all their sessions began that are to end. It is compared
+    /// with [`Session::started_at`]: [`Session::signed_at`] is the time of the last write, which
+    /// anyone who has a copy of the cookie can renew.
+    ///
+    /// ```
+    /// use signed_session::{CookieOptions, DecodeError, Keyring, SessionCodec, SessionManager};
+    /// use std::collections::HashMap;
+    /// use std::sync::{Arc, RwLock};
+    /// use time::OffsetDateTime;
+    ///
+    /// // Filled from the database, and by whoever signs a user out.
+    /// let signed_out: Arc<RwLock<HashMap<u64, OffsetDateTime>>> = Arc::default();
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let codec = SessionCodec::new(&ring).track_start(true);
+    /// let known = Arc::clone(&signed_out);
+    /// let manager =
+    ///     SessionManager::new(codec, CookieOptions::new("sessionid")?).refuse_if(move |session| {
+    ///         let Ok(Some(user_id)) = session.get::<u64>("user_id") else { return false };
+    ///         let known = known.read().unwrap();
+    ///         let Some(moment) = known.get(&user_id) else { return false };
+    ///         session.started_at().is_none_or(|started| started <= *moment)
+    ///     });
+    ///
+    /// let mut session = manager.load(["theme=dark"]);
+    /// session.begin(|_| false);
+    /// session.insert("user_id", 42)?;
+    /// let stolen = manager.commit(&session, 200)?.set_cookie.unwrap().stripped().to_string();
+    /// assert_eq!(manager.load([&stolen]).get("user_id")?, Some(42));
+    ///
+    /// signed_out.write().unwrap().insert(42, OffsetDateTime::now_utc());
+    /// assert_eq!(manager.load([&stolen]).refusal(), Some(&DecodeError::Refused));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn refuse_if(mut self, rule: impl Fn(&Session) -> bool + Send + Sync + 'static) -> Self {
+        self.refuse_if = Some(Arc::new(rule));
+        self
+    }
+
+    /// Sets the clock that is asked where no time is given: by the middlewares, by
+    /// [`load`](Self::load) and by [`commit`](Self::commit). Defaults to the system's.
+    ///
+    /// For tests, whose sessions can then age without waiting.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Returns what time it is by the manager's clock.
+    pub(crate) fn now(&self) -> OffsetDateTime {
+        self.clock.as_ref().map_or_else(OffsetDateTime::now_utc, |clock| clock())
     }
 
     /// Adds a cookie that was in use before its name, domain or path was changed.
@@ -219,7 +297,7 @@ impl SessionManager {
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        self.load_at(cookie_headers, OffsetDateTime::now_utc())
+        self.load_at(cookie_headers, self.now())
     }
 
     /// Reads the session from the request's `Cookie:` headers, as of `now`.
@@ -242,7 +320,7 @@ impl SessionManager {
         H: AsRef<[u8]> + ?Sized + 'h,
     {
         let Found { has_cookie, current, former } = self.find(cookie_headers);
-        let decode = |token: &str| self.codec.decode_at(token, now);
+        let decode = |token: &str| self.decode(token, now);
         // With former attributes there can be two cookies of the name, and one session.
         let is_shared = !self.retired_attributes.is_empty() && current.values().len() > 1;
         let same = |one: &Session, other: &Session| is_shared && one.has_the_entries_of(other);
@@ -265,7 +343,18 @@ impl SessionManager {
             Err(None) => (Session::without_token(has_cookie), retired),
         };
         session.set_retired(retired);
+        session.set_clock(now, self.codec.tracks_start());
         session
+    }
+
+    /// Decodes one of the cookies, unless the program's rule refuses what is in it.
+    fn decode(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
+        let session = self.codec.decode_at(token, now)?;
+        if self.refuse_if.as_ref().is_some_and(|rule| rule(&session)) {
+            return Err(DecodeError::Refused);
+        }
+        session.set_untouched();
+        Ok(session)
     }
 
     /// Says what the response to this session must carry.
@@ -274,7 +363,7 @@ impl SessionManager {
     ///
     /// As [`commit_at`](Self::commit_at).
     pub fn commit(&self, session: &Session, status: u16) -> Result<Reply, EncodeError> {
-        self.commit_at(session, status, OffsetDateTime::now_utc())
+        self.commit_at(session, status, self.now())
     }
 
     /// Says what the response to this session must carry if it is sent at `now`.
@@ -293,7 +382,7 @@ impl SessionManager {
         status: u16,
         now: OffsetDateTime,
     ) -> Result<Reply, EncodeError> {
-        let is_asked = session.is_modified();
+        let is_asked = session.is_asked();
         let mut reply = Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() };
         if session.is_void() {
             if is_asked && session.has_cookie() {
@@ -304,7 +393,9 @@ impl SessionManager {
             }
         } else if status >= 500 {
             // What the handler did is not to be relied on.
-        } else if (is_asked || self.is_renewal_due(session, now)) && is_news(session, now) {
+        } else if (session.is_modified() || self.is_renewal_due(session, now))
+            && self.is_news(session, now)
+        {
             match self.cookie(session, now) {
                 Ok(cookie) => {
                     reply.removals = self.removals(session);
@@ -372,8 +463,20 @@ impl SessionManager {
         self.save_every_request
             || session.is_accessed()
                 && (session.retired() == Retired::Holds
+                    || self.codec.is_start_due(session)
                     || self.refresh_after.is_some_and(is_old)
                     || self.reissue_under_primary && origin.key_index > 0)
+    }
+
+    /// Returns `false` if the browser holds this very session, signed in this very second.
+    fn is_news(&self, session: &Session, now: OffsetDateTime) -> bool {
+        session.retired() == Retired::Holds
+            || self.codec.is_start_due(session)
+            || session.origin().is_none_or(|origin| {
+                origin.key_index > 0
+                    || origin.signed_at.unix_timestamp() != now.unix_timestamp()
+                    || !session.is_as_it_arrived()
+            })
     }
 
     /// Returns what removes the former cookies that came; of the current name each can have.
@@ -402,16 +505,6 @@ fn first_valid(
     let mut chosen = former.iter().filter_map(|tokens| tokens.choose(&decode).transpose());
     let first = chosen.next()?;
     Some(if first.is_ok() { first } else { chosen.find(Result::is_ok).unwrap_or(first) })
-}
-
-/// Returns `false` if the browser holds this very session, signed in this very second.
-fn is_news(session: &Session, now: OffsetDateTime) -> bool {
-    session.retired() == Retired::Holds
-        || session.origin().is_none_or(|origin| {
-            origin.key_index > 0
-                || origin.signed_at.unix_timestamp() != now.unix_timestamp()
-                || !session.is_as_it_arrived()
-        })
 }
 
 /// Returns `true` if a former cookie is to be removed and the current one left as it is.

@@ -14,7 +14,7 @@ use time::OffsetDateTime;
 
 use crate::entries::{Entries, Iter};
 use crate::error::{DecodeError, ValueError};
-use crate::expiry::{Claim, EXPIRY_KEY, Expiry, STARTED_KEY};
+use crate::expiry::{Claim, EXPIRY_KEY, Expiry, ID_KEY, STARTED_KEY, read_started};
 use crate::json::{self, Fault};
 
 const TEST_COOKIE_KEY: &str = "testcookie";
@@ -48,9 +48,24 @@ pub struct Session {
     entries: Entries,
     source: Source,
     retired: Retired,
+    /// When the request came in, if the session came with one.
+    now: Option<OffsetDateTime>,
+    /// Whether its beginning is recorded when it is written.
+    tracks_start: bool,
     /// Whether anything was read; what was changed counts as read, too.
     accessed: AtomicBool,
-    modified: bool,
+    change: Change,
+}
+
+/// Whether a session was changed, and on whose behalf.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Change {
+    #[default]
+    Nothing,
+    /// Only by this crate, as when a hash moves to another key: nobody has to know if it is lost.
+    Unasked,
+    /// By the program.
+    Asked,
 }
 
 /// Where a session comes from, which decides what becomes of the browser's cookie.
@@ -58,8 +73,8 @@ pub struct Session {
 enum Source {
     /// No session was there, or it was flushed: without entries there is nothing to write.
     Nothing { has_cookie: bool },
-    /// It was begun here: it is written even without entries.
-    Begun { has_cookie: bool },
+    /// It was begun here, at this moment: it is written even without entries.
+    Begun { has_cookie: bool, at: OffsetDateTime },
     /// A cookie that was refused, for which the session stands in.
     Refused(DecodeError),
     /// A valid token.
@@ -181,7 +196,9 @@ impl Session {
     pub fn remove(&mut self, key: &str) -> bool {
         self.touch();
         let was_there = self.entries.remove(key);
-        self.modified |= was_there;
+        if was_there {
+            self.change();
+        }
         was_there
     }
 
@@ -306,25 +323,49 @@ impl Session {
         self.source = Source::Nothing { has_cookie: self.has_cookie() };
     }
 
-    /// Has the session written with a new stamp and signature: to be called at login.
+    /// Re-signs the session with a new timestamp, as Django's `cycle_key`.
     ///
-    /// The data stay, and if there are none, an empty session is written. For an
-    /// anonymous visitor's data not to be carried into the login, call
-    /// [`flush`](Self::flush), or log in with [`AuthUser`](crate::django::AuthUser).
+    /// The entries stay, and if there are none, an empty session is written. This
+    /// does not begin another session: at login call [`begin`](Self::begin), or
+    /// log in with [`AuthUser`](crate::django::AuthUser).
     pub fn cycle_key(&mut self) {
         self.change();
-        if let Source::Nothing { has_cookie } = self.source {
-            self.source = Source::Begun { has_cookie };
+        if !matches!(self.source, Source::Token(_)) {
+            self.set_begun();
         }
     }
 
-    /// Begins another session, with the entries for whose keys `keep` returns `true`.
+    /// Begins another session for the same visitor: to be called at login.
     ///
-    /// A key that is not Unicode is asked for with replacement characters in it.
-    pub(crate) fn begin_anew(&mut self, keep: impl Fn(&str) -> bool) {
+    /// Of the entries those stay for whose keys `keep` returns `true`, such as a cart. Anyone who
+    /// planted a session in the visitor's browser would find everything that stays at work for the
+    /// user, so keep as little as possible: `|_| false` keeps nothing. The session's beginning, and
+    /// what else the crate itself keeps of it, never stays. A key that is not Unicode is asked for
+    /// with replacement characters in it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    ///
+    /// let mut session = Session::new();
+    /// session.insert("cart", ["apples"])?;
+    /// session.insert("discount", 100)?;
+    ///
+    /// session.begin(|key| key == "cart");
+    /// session.insert("user_id", 42)?;
+    /// assert_eq!(session.keys().collect::<Vec<_>>(), ["cart", "user_id"]);
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
+    pub fn begin(&mut self, keep: impl Fn(&str) -> bool) {
         self.change();
-        self.entries.retain(keep);
-        self.source = Source::Begun { has_cookie: self.has_cookie() };
+        self.entries.retain(|key| !matches!(key, STARTED_KEY | ID_KEY) && keep(key));
+        self.set_begun();
+    }
+
+    fn set_begun(&mut self) {
+        let at = self.now.unwrap_or_else(OffsetDateTime::now_utc);
+        self.source = Source::Begun { has_cookie: self.has_cookie(), at };
     }
 
     /// Sets when this session ends, as Django's `set_expiry`.
@@ -409,7 +450,7 @@ impl Session {
     /// Tells whether the session was changed since it was read or made.
     #[must_use]
     pub fn is_modified(&self) -> bool {
-        self.modified
+        self.change > Change::Nothing
     }
 
     /// Tells whether anything was asked of the session or its token, or changed in it.
@@ -423,6 +464,21 @@ impl Session {
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.touch();
         self.origin().map(|origin| origin.signed_at)
+    }
+
+    /// Returns when the session began, if that is recorded or will be by this response.
+    ///
+    /// Unlike [`signed_at`](Self::signed_at) it does not move when the session is written. It is
+    /// `None` unless the codec records it: see
+    /// [`SessionCodec::track_start`](crate::SessionCodec::track_start).
+    #[must_use]
+    pub fn started_at(&self) -> Option<OffsetDateTime> {
+        self.touch();
+        match self.text(STARTED_KEY) {
+            Some(json) => read_started(json),
+            None if self.is_void() || !self.tracks_start => None,
+            None => self.began(),
+        }
     }
 
     /// Returns which secret of the ring signed that token: 0 for the first.
@@ -458,6 +514,27 @@ impl Session {
         self.source = Source::Token(origin);
     }
 
+    /// Returns when the session began, as far as is known; does not count as access.
+    pub(crate) fn began(&self) -> Option<OffsetDateTime> {
+        match self.source {
+            Source::Token(origin) => Some(origin.started),
+            Source::Begun { at, .. } => Some(at),
+            Source::Nothing { .. } | Source::Refused(_) => self.now,
+        }
+    }
+
+    /// Sets what time it is.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn set_now(&mut self, now: OffsetDateTime) {
+        self.now = Some(now);
+    }
+
+    /// Sets what time it is, and whether the session's beginning is recorded.
+    pub(crate) fn set_clock(&mut self, now: OffsetDateTime, tracks_start: bool) {
+        self.now = Some(now);
+        self.tracks_start = tracks_start;
+    }
+
     pub(crate) fn retired(&self) -> Retired {
         self.retired
     }
@@ -469,7 +546,7 @@ impl Session {
     /// Returns `true` if the browser sent a cookie of the name, valid or not.
     pub(crate) fn has_cookie(&self) -> bool {
         match self.source {
-            Source::Nothing { has_cookie } | Source::Begun { has_cookie } => has_cookie,
+            Source::Nothing { has_cookie } | Source::Begun { has_cookie, .. } => has_cookie,
             Source::Refused(_) | Source::Token(_) => true,
         }
     }
@@ -500,7 +577,7 @@ impl Session {
     /// Notes that what was changed has been written.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn set_saved(&mut self) {
-        self.modified = false;
+        self.change = Change::Nothing;
     }
 
     /// Returns the JSON text of an entry; does not count as access.
@@ -511,6 +588,13 @@ impl Session {
     fn read_claim(&self) -> Result<Claim, ValueError> {
         self.touch();
         Claim::read(self.text(EXPIRY_KEY)).ok_or(ValueError::WrongType)
+    }
+
+    /// Sets an entry to a text on behalf of this crate, which the response can do without.
+    pub(crate) fn renew_text(&mut self, key: &str, text: &str) {
+        let change = self.change.max(Change::Unasked);
+        self.set_text(key, text);
+        self.change = change;
     }
 
     /// Sets an entry to a text, which cannot fail.
@@ -528,10 +612,20 @@ impl Session {
         self.accessed.store(true, Ordering::Relaxed);
     }
 
+    /// Forgets that it was read, by who is not a handler.
+    pub(crate) fn set_untouched(&self) {
+        self.accessed.store(false, Ordering::Relaxed);
+    }
+
     /// Notes that the session is to be written.
     fn change(&mut self) {
         self.touch();
-        self.modified = true;
+        self.change = Change::Asked;
+    }
+
+    /// Returns `true` if the program changed the session.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.change == Change::Asked
     }
 }
 
@@ -565,8 +659,10 @@ impl Clone for Session {
             entries: self.entries.clone(),
             source: self.source.clone(),
             retired: self.retired,
+            now: self.now,
+            tracks_start: self.tracks_start,
             accessed: AtomicBool::new(self.is_accessed()),
-            modified: self.modified,
+            change: self.change,
         }
     }
 }
@@ -579,7 +675,7 @@ impl fmt::Debug for Session {
             .field("source", &self.source)
             .field("retired", &self.retired)
             .field("accessed", &self.is_accessed())
-            .field("modified", &self.modified)
-            .finish()
+            .field("change", &self.change)
+            .finish_non_exhaustive()
     }
 }

@@ -267,5 +267,7 @@ const STAMPS: RangeInclusive<i64> = 0..=253_402_300_799;
 /// Reads a stamp; nothing if it is not plain base 62 or lies past the year 9999.
 pub(crate) fn moment(stamp: &str) -> Option<OffsetDateTime> {
     let seconds = i64::try_from(base62::parse(stamp)?).ok()?;
-    OffsetDateTime::from_unix_timestamp(seconds).ok()
+    // Asked here, because `time` goes further where a program turns on its `large-dates`.
+    let is_known = STAMPS.contains(&seconds);
+    is_known.then(|| OffsetDateTime::from_unix_timestamp(seconds).ok()).flatten()
 }

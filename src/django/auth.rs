@@ -158,7 +158,7 @@ impl AuthUser {
         let matched = self.verify(ring, password);
         match matched {
             Some(0) => {}
-            Some(_) => self.rebind(session, ring, password),
+            Some(_) => session.renew_text(HASH_KEY, &hash(ring, password)),
             None => session.flush(),
         }
         matched
@@ -167,17 +167,21 @@ impl AuthUser {
     /// Binds the session to this password of its user, under the ring's first key.
     ///
     /// As `update_session_auth_hash`: for who has just changed the password, and
-    /// is to stay logged in where that was done.
+    /// is to stay logged in where that was done. This begins another session, with
+    /// all entries.
     pub fn rebind(&self, session: &mut Session, ring: &Keyring, password: &str) {
-        session.cycle_key();
+        session.begin(|_| true);
         session.set_text(HASH_KEY, &hash(ring, password));
     }
 
     /// Logs the user in, which Django then knows too.
     ///
+    /// This begins another session, whoever the session was of:
+    /// [`Session::started_at`] returns the time of the login from then on.
+    ///
     /// | the session | what becomes of its entries |
     /// |---|---|
-    /// | is this user's, with this hash | they stay |
+    /// | is this user's, with this hash | all stay |
     /// | is another's, or from before the password was changed | all go |
     /// | is an anonymous visitor's | those stay that `keep` is true for |
     ///
@@ -209,10 +213,11 @@ impl AuthUser {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn login(&self, session: &mut Session, keep: impl Fn(&str) -> bool) {
-        if !session.contains_key(ID_KEY) {
-            session.begin_anew(keep);
-        } else if !self.is_of(session) {
-            session.flush();
+        if session.contains_key(ID_KEY) {
+            let is_kept = self.is_of(session);
+            session.begin(|_| is_kept);
+        } else {
+            session.begin(keep);
         }
         session.set_text(ID_KEY, &self.id);
         session.set_text(BACKEND_KEY, &self.backend);
@@ -244,7 +249,8 @@ fn read_id(json: &str) -> Result<String, ValueError> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(json.to_owned());
     }
-    json::read(json).map_err(|_| ValueError::WrongType)
+    // An empty one names nobody.
+    json::read(json).ok().filter(|id: &String| !id.is_empty()).ok_or(ValueError::WrongType)
 }
 
 /// Returns the hash of a password under the first key.

@@ -123,7 +123,7 @@ fn a_malformed_user_is_an_error_and_an_absent_one_is_nobody() {
             "123456789012345678901234567890",
             Ok(Some("123456789012345678901234567890")),
         ),
-        ("_auth_user_id", r#""""#, Ok(Some(""))),
+        ("_auth_user_id", r#""""#, Err(ValueError::WrongType)),
         ("_auth_user_id", "null", Err(ValueError::WrongType)),
         ("_auth_user_id", "true", Err(ValueError::WrongType)),
         ("_auth_user_id", "1.0", Err(ValueError::WrongType)),
@@ -203,10 +203,20 @@ fn a_login_begins_a_session_whose_age_counts_from_there() {
     let mut session = codec.decode_at(&codec.encode_at(&session, NOW).unwrap(), NOW).unwrap();
     user(1).login(&mut session, |key| key == "cart");
     assert_eq!((session.signed_at(), session.key_index()), (None, None));
-    let (later, at_last) = (NOW + Duration::from_secs(999), NOW + Duration::from_secs(1999));
-    let token = codec.encode_at(&session, later).unwrap();
-    assert!(codec.decode_at(&token, at_last).is_ok());
-    assert!(codec.decode_at(&token, at_last + Duration::from_secs(1)).is_err());
+    // However late it is written, and whoever the session was of.
+    for _ in 0..2 {
+        assert_eq!(session.started_at(), Some(NOW));
+        let (later, at_last) = (NOW + Duration::from_secs(999), NOW + Duration::from_secs(1000));
+        let token = codec.encode_at(&session, later).unwrap();
+        assert!(codec.decode_at(&token, at_last).is_ok());
+        assert!(codec.decode_at(&token, at_last + Duration::from_secs(1)).is_err());
+        let old = NOW - Duration::from_secs(500);
+        let mut of_the_user = Session::new();
+        user(1).login(&mut of_the_user, |_| false);
+        let token = codec.encode_at(&of_the_user, old).unwrap();
+        session = codec.decode_at(&token, NOW).unwrap();
+        user(1).login(&mut session, |_| false);
+    }
 }
 
 #[test]

@@ -68,6 +68,7 @@ fn cookies(words: &str) -> Vec<(&'static str, String)> {
     match words {
         "none" => none,
         "valid" => good,
+        "without a recorded beginning" => good,
         "under a fallback key" => fallback,
         "under a former name" => former,
         "valid, and one under a former name" => {
@@ -89,13 +90,16 @@ fn managers(words: &str) -> Vec<(&'static str, SessionManager)> {
     let reissue = ("reissue_under_primary", manager().reissue_under_primary(true));
     let retire = ("retire", manager().retire(options("sid")));
     let save = ("save_every_request", manager().save_every_request(true));
+    let tracked = SessionCodec::new(&ring()).track_start(true);
+    let track = ("track_start", SessionManager::new(tracked, options("sessionid")));
     match words {
         "" => vec![("no setting", manager())],
         "`refresh_after`, and the token is older" => vec![refresh],
         "`reissue_under_primary`" => vec![reissue],
         "`retire`" => vec![retire],
         "`save_every_request`" => vec![save],
-        "any of these" => vec![refresh, reissue, retire, save],
+        "`track_start`" => vec![track],
+        "any of these" => vec![refresh, reissue, retire, save, track],
         other => panic!("no such setting: {other}"),
     }
 }

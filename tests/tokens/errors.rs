@@ -21,7 +21,7 @@ fn noon() -> OffsetDateTime {
 }
 
 /// Every refusal, whether its token is authentic, and what it says.
-fn decode_errors() -> [(DecodeError, bool, &'static str); 16] {
+fn decode_errors() -> [(DecodeError, bool, &'static str); 17] {
     let (signed_at, age) = (noon(), Duration::from_millis(90_500));
     [
         (
@@ -45,7 +45,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 16] {
         (
             DecodeError::SignedTooEarly { signed_at },
             true,
-            "the token was signed too early, at 1700000000 (Unix seconds)",
+            "the token or its session is from too early: it was signed at 1700000000 (Unix seconds)",
         ),
         (
             DecodeError::Expired { signed_at, age },
@@ -62,6 +62,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 16] {
         (DecodeError::Json, true, "the payload is not JSON in ASCII"),
         (DecodeError::NotAnObject, true, "the payload is not a JSON object"),
         (DecodeError::BadExpiry, true, "the session's own expiry cannot be read"),
+        (DecodeError::Refused, true, "the program's rule refuses the session"),
         (DecodeError::WrongType, true, "the payload is not of the type asked for"),
         (DecodeError::Ambiguous, true, "more than one cookie of the session's name is good"),
     ]

@@ -298,6 +298,11 @@ fn an_absolute_age_ends_a_session_however_often_it_is_written() {
     assert_eq!(over, Err(DecodeError::Expired { signed_at: now, age }));
 }
 
+/// As the reserved entry holds it.
+fn micros(moment: OffsetDateTime) -> i64 {
+    i64::try_from(moment.unix_timestamp_nanos() / 1000).unwrap()
+}
+
 #[test]
 fn the_beginning_is_added_to_any_object() {
     let codec = codec().absolute_max_age(3 * DAY);
@@ -315,17 +320,17 @@ fn the_beginning_of_a_session_survives_clear_and_not_flush() {
         codec.decode_at(token, SIGNED + DAY).unwrap().get::<i64>("_session_started").unwrap()
     };
     let token = codec.encode_at(&Session::new(), SIGNED).unwrap();
-    assert_eq!(started(&token), Some(SIGNED.unix_timestamp()));
+    assert_eq!(started(&token), Some(micros(SIGNED)));
 
     let mut cleared = codec.decode_at(&token, SIGNED + DAY).unwrap();
     cleared.clear();
     let token_of_cleared = codec.encode_at(&cleared, SIGNED + DAY).unwrap();
-    assert_eq!(started(&token_of_cleared), Some(SIGNED.unix_timestamp()));
+    assert_eq!(started(&token_of_cleared), Some(micros(SIGNED)));
 
     let mut flushed = codec.decode_at(&token, SIGNED + DAY).unwrap();
     flushed.flush();
     let token_of_flushed = codec.encode_at(&flushed, SIGNED + DAY).unwrap();
-    assert_eq!(started(&token_of_flushed), Some((SIGNED + DAY).unix_timestamp()));
+    assert_eq!(started(&token_of_flushed), Some(micros(SIGNED + DAY)));
 }
 
 #[test]
@@ -336,7 +341,7 @@ fn a_session_that_django_began_counts_from_its_first_stamp_here() {
     let token = codec.encode_at(&session, SIGNED + DAY).unwrap();
     let carried = codec.decode_at(&token, SIGNED + DAY).unwrap();
     let entries: Vec<(&str, &str)> = carried.iter().collect();
-    assert_eq!(entries, [("a", "1"), ("_session_started", "1700000000")]);
+    assert_eq!(entries, [("a", "1"), ("_session_started", "1700000000000000")]);
     assert_eq!(verdict(&codec, &token, SIGNED + 3 * DAY), Ok(()));
     assert!(verdict(&codec, &token, SIGNED + 3 * DAY + Duration::from_secs(1)).is_err());
     // Without the limit it is data like any other, and stays where it is.
@@ -354,10 +359,10 @@ fn a_beginning_that_is_malformed_is_an_error_and_never_absent() {
         "-1",
         "1.0",
         "1e9",
-        r#""1700000000""#,
+        r#""1700000000000000""#,
         "[]",
         "{}",
-        "253402300800",
+        "253402300800000000",
         "9223372036854775807",
         "123456789012345678901234567890",
     ] {
@@ -380,7 +385,7 @@ fn a_typed_session_carries_its_beginning_in_a_field() {
     let codec = codec().absolute_max_age(DAY);
     let token = codec.encode_as_at(&Visitor { user: 42, started: None }, SIGNED).unwrap();
     let visitor: Visitor = codec.decode_as_at(&token, SIGNED + DAY / 2).unwrap();
-    assert_eq!(visitor.started, Some(SIGNED.unix_timestamp()));
+    assert_eq!(visitor.started, Some(micros(SIGNED)));
     let token = codec.encode_as_at(&visitor, SIGNED + DAY / 2).unwrap();
     let visitor: Visitor = codec.decode_as_at(&token, SIGNED + DAY).unwrap();
     assert_eq!(visitor.user, 42);
@@ -508,4 +513,62 @@ fn a_time_before_1970_is_refused_before_it_is_lost() {
     assert!(signer.sign_at("x", before + Duration::from_millis(500)).starts_with("x:0:"));
     assert!(signer.sign_at("x", before + Duration::from_millis(1500)).starts_with("x:0:"));
     assert_eq!(signer.unsign(&token, None), Err(DecodeError::BadTimestamp));
+}
+
+#[test]
+fn a_beginning_that_was_never_recorded_counts_from_the_stamp() {
+    let codec = codec().absolute_max_age(3 * DAY);
+    // The session's own expiry asks for more, and `max_age` for less.
+    for json in
+        [r#"{"_session_expiry":864000}"#, r#"{"_session_expiry":"2024-01-01T00:00:00+00:00"}"#]
+    {
+        let token = token_of(json);
+        assert_eq!(verdict(&codec, &token, SIGNED + 3 * DAY), Ok(()), "{json}");
+        let over = verdict(&codec, &token, SIGNED + 3 * DAY + Duration::from_secs(1));
+        assert!(matches!(over, Err(DecodeError::Expired { .. })), "{json}");
+        let typed = codec.decode_as_at::<serde_json::Value>(&token, SIGNED + 4 * DAY);
+        assert!(matches!(typed, Err(DecodeError::Expired { .. })), "{json}");
+    }
+}
+
+#[test]
+fn a_beginning_before_the_moment_is_refused_however_new_the_stamp() {
+    let moment = SIGNED - DAY;
+    let strict = codec().refuse_signed_before(moment);
+    for (started, is_refused) in
+        [(micros(moment) - 1, true), (0, true), (micros(moment), false), (micros(SIGNED), false)]
+    {
+        let token = token_of(&format!(r#"{{"_session_started":{started}}}"#));
+        let refused = Err(DecodeError::SignedTooEarly { signed_at: SIGNED });
+        let expected = if is_refused { refused } else { Ok(()) };
+        assert_eq!(verdict(&strict, &token, SIGNED), expected, "{started}");
+        let typed = strict.decode_as_at::<serde_json::Value>(&token, SIGNED).map(drop);
+        assert_eq!(typed, expected, "{started}");
+        // It is data like any other for a codec that does not ask.
+        assert_eq!(verdict(&codec(), &token, SIGNED), Ok(()));
+    }
+    let malformed = token_of(r#"{"_session_started":"soon"}"#);
+    assert_eq!(verdict(&strict, &malformed, SIGNED), Err(DecodeError::BadExpiry));
+}
+
+#[test]
+fn a_negative_lifetime_is_over_at_once_even_for_a_stamp_in_the_future() {
+    for lifetime in
+        ["-1", "-5", "-0.5", "-1e-9", "-1e-10", "-1e-300", "-1e300", "-99999999999999999999"]
+    {
+        let token = token_of(&format!(r#"{{"_session_expiry":{lifetime}}}"#));
+        for rule in [ExpiryRule::Enforce, ExpiryRule::Shorter] {
+            let codec = codec().expiry_rule(rule);
+            for ahead in [0, 1, 299, 300] {
+                let now = SIGNED - Duration::from_secs(ahead);
+                let over = verdict(&codec, &token, now);
+                assert!(matches!(over, Err(DecodeError::Expired { .. })), "{lifetime}, {ahead}");
+            }
+        }
+    }
+    // A zero of either sign is the end of the browser, as in Django.
+    for zero in ["0", "0.0", "-0", "-0.0", "-0e5"] {
+        let token = token_of(&format!(r#"{{"_session_expiry":{zero}}}"#));
+        assert_eq!(verdict(&codec(), &token, SIGNED), Ok(()), "{zero}");
+    }
 }

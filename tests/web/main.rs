@@ -4,6 +4,8 @@
 mod actix;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(all(feature = "axum", feature = "actix"))]
+mod beginnings;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod common;
 #[cfg(any(feature = "tower", feature = "actix"))]

@@ -251,6 +251,8 @@ const USES_OF_A_HANDLE: &Uses = &[
     ("pop", |s| _ = s.pop::<u8>("a")),
     ("contains_key", |s| _ = s.contains_key("a")),
     ("flush", |s| s.flush()),
+    ("begin", |s| s.begin(|_| true)),
+    ("started_at", |s| _ = s.started_at()),
     ("cycle_key", |s| s.cycle_key()),
     ("set_expiry", |s| s.set_expiry(Expiry::Default)),
 ];
@@ -274,6 +276,8 @@ const USES_OF_A_SESSION: &Uses = &[
     ("clear", |mut s| s.with(Session::clear)),
     ("flush", |mut s| s.with(Session::flush)),
     ("cycle_key", |mut s| s.with(Session::cycle_key)),
+    ("begin", |mut s| s.with(|s| s.begin(|_| true))),
+    ("started_at", |mut s| s.with(|s| _ = s.started_at())),
     ("set_expiry", |mut s| s.with(|s| s.set_expiry(Expiry::Default))),
     ("expiry", |mut s| s.with(|s| _ = s.expiry())),
     ("expiry_age", |mut s| s.with(|s| _ = s.expiry_age(DEADLINE, OffsetDateTime::UNIX_EPOCH))),

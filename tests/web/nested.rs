@@ -17,18 +17,18 @@ use crate::common::{Answer, codec, cookie, logged, manager, options};
 /// A second session in the same request.
 struct Admin;
 
-type Handler = fn(SessionHandle) -> u16;
+pub(crate) type Handler = fn(SessionHandle) -> u16;
 
 #[derive(Clone, Copy, Debug)]
-enum Framework {
+pub(crate) enum Framework {
     Tower,
     Actix,
 }
 
-const FRAMEWORKS: [Framework; 2] = [Framework::Tower, Framework::Actix];
+pub(crate) const FRAMEWORKS: [Framework; 2] = [Framework::Tower, Framework::Actix];
 
 /// Two layers around a handler, the first outside.
-enum Layers {
+pub(crate) enum Layers {
     /// Clones of one layer.
     Same(SessionManager),
     /// Layers with managers of their own.
@@ -38,7 +38,7 @@ enum Layers {
 }
 
 impl Framework {
-    fn answer(self, layers: Layers, cookies: &str, handler: Handler) -> Answer {
+    pub(crate) fn answer(self, layers: Layers, cookies: &str, handler: Handler) -> Answer {
         match self {
             Self::Tower => now(through_tower(layers, cookies, handler)),
             Self::Actix => now(through_actix(layers, cookies, handler)),

@@ -192,7 +192,7 @@ async fn show(State(explorer): Shared, uri: Uri, headers: HeaderMap) -> Result<R
         entries: session.iter().collect(),
         now: OffsetDateTime::now_utc(),
     };
-    // Even this can set a cookie: one that was refused is replaced by an empty session.
+    // A page that only reads leaves the cookie as it is, even one that was refused.
     let answer = explorer.manager.commit(&session, 200).map(|reply| reply.headers([]));
     let body = Html(page::render(&view, &answer).into_string());
     let mut response = (StatusCode::OK, body).into_response();

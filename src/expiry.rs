@@ -210,10 +210,9 @@ impl Claim {
     pub(crate) fn date(self, cookie_age: Duration, modification: OffsetDateTime) -> OffsetDateTime {
         match self {
             Self::Until(moment) => moment,
-            _ => {
-                let last = LAST_INSTANT.max(modification);
-                modification.saturating_add(self.age(cookie_age, modification)).min(last)
-            }
+            _ => modification
+                .saturating_add(self.age(cookie_age, modification))
+                .min(LAST_INSTANT.max(modification)),
         }
     }
 

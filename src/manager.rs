@@ -324,23 +324,22 @@ impl SessionManager {
         // With former attributes there can be two cookies of the name, and one session.
         let is_shared = !self.retired_attributes.is_empty() && current.values().len() > 1;
         let same = |one: &Session, other: &Session| is_shared && one.has_the_entries_of(other);
-        let chosen = match current.choose_with(decode, same) {
+        let (mut session, is_former) = match current.choose_with(decode, same) {
             // Which of the cookies holds it cannot be told: it moves to the current one.
-            Ok(Some(session)) => Ok((session, is_shared)),
-            Err(DecodeError::Ambiguous) => Err(Some(DecodeError::Ambiguous)),
+            Ok(Some(session)) => (session, is_shared),
+            Err(reason @ DecodeError::Ambiguous) => (Session::refused(reason), false),
             refused => match (refused, first_valid(&former, decode)) {
-                (_, Some(Ok(session))) => Ok((session, true)),
-                (Err(reason), _) | (_, Some(Err(reason))) => Err(Some(reason)),
-                (_, None) => Err(None),
+                (_, Some(Ok(session))) => (session, true),
+                (Err(reason), _) | (_, Some(Err(reason))) => (Session::refused(reason), false),
+                (_, None) => (Session::without_token(has_cookie), false),
             },
         };
-        let has_former = is_shared || !former.iter().all(Candidates::is_empty);
-        let retired = if has_former { Retired::Came } else { Retired::Nothing };
-        let (mut session, retired) = match chosen {
-            Ok((session, true)) => (session, Retired::Holds),
-            Ok((session, false)) => (session, retired),
-            Err(Some(reason)) => (Session::refused(reason), retired),
-            Err(None) => (Session::without_token(has_cookie), retired),
+        let retired = if is_former {
+            Retired::Holds
+        } else if is_shared || !former.iter().all(Candidates::is_empty) {
+            Retired::Came
+        } else {
+            Retired::Nothing
         };
         session.set_retired(retired);
         session.set_clock(now, self.codec.tracks_start());
@@ -404,7 +403,7 @@ impl SessionManager {
                 Err(error) if is_asked => return Err(error),
                 Err(error) => reply.omitted = Some(error),
             }
-        } else if session.is_accessed() && is_removal_due(session) {
+        } else if session.is_accessed() && self.is_removal_due(session) {
             reply.removals = self.removals(session);
         }
         let has_cookies = reply.set_cookie.is_some() || !reply.removals.is_empty();
@@ -479,6 +478,16 @@ impl SessionManager {
             })
     }
 
+    /// Returns `true` if a former cookie is to be removed and the current one left as it is.
+    fn is_removal_due(&self, session: &Session) -> bool {
+        let is_settled = match session.reason() {
+            // One of the two goes, so that the next request has one.
+            Some(DecodeError::Ambiguous) => !self.retired_attributes.is_empty(),
+            _ => session.origin().is_some(),
+        };
+        is_settled && session.retired() == Retired::Came
+    }
+
     /// Returns what removes the former cookies that came; of the current name each can have.
     fn removals(&self, session: &Session) -> Vec<Cookie<'static>> {
         let names = (session.retired() != Retired::Nothing).then_some(&self.retired_names);
@@ -505,13 +514,6 @@ fn first_valid(
     let mut chosen = former.iter().filter_map(|tokens| tokens.choose(&decode).transpose());
     let first = chosen.next()?;
     Some(if first.is_ok() { first } else { chosen.find(Result::is_ok).unwrap_or(first) })
-}
-
-/// Returns `true` if a former cookie is to be removed and the current one left as it is.
-fn is_removal_due(session: &Session) -> bool {
-    let is_settled =
-        session.origin().is_some() || matches!(session.reason(), Some(DecodeError::Ambiguous));
-    is_settled && session.retired() == Retired::Came
 }
 
 /// Returns `true` if a value is long enough for a token, by Django's rule.

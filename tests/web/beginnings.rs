@@ -211,7 +211,8 @@ fn a_login_begins_a_session_whatever_it_keeps() {
     let ring = Keyring::new("a passphrase of the tests of beginnings, and a long one").unwrap();
     let user = AuthUser::new(&ring, 42, "django.contrib.auth.backends.ModelBackend", "hash");
     let other = AuthUser::new(&ring, 7, "django.contrib.auth.backends.ModelBackend", "hash");
-    let logins: [(&str, &dyn Fn(&mut Session)); 6] = [
+    type Login<'a> = (&'static str, &'a dyn Fn(&mut Session));
+    let logins: [Login<'_>; 6] = [
         ("begin, all kept", &|session| session.begin(|_| true)),
         ("begin, none kept", &|session| session.begin(|_| false)),
         ("of the same user", &|session| user.login(session, |_| true)),

@@ -54,6 +54,23 @@ impl Visitor {
         self.leave(|| self.call("Page.navigate", json!({ "url": url })));
     }
 
+    /// Opens a page that this thread serves: `serve` answers the request.
+    ///
+    /// Returns as soon as Chromium has the head of the response, its cookies included.
+    ///
+    /// # Panics
+    ///
+    /// If Chromium does not get the page.
+    pub fn open_served<T>(&self, url: &str, serve: impl FnOnce() -> T) -> T {
+        let navigate = json!({ "url": url });
+        let id = self.devtools.borrow_mut().send(Some(&self.session), "Page.navigate", navigate);
+        let served = serve();
+        let answer = self.devtools.borrow_mut().answer(id);
+        let answer = answer.unwrap_or_else(|error| panic!("{url}: {error}"));
+        assert_eq!(answer.get("errorText"), None, "{url}");
+        served
+    }
+
     /// Loads the page again.
     pub fn reload(&self) {
         self.leave(|| self.call("Page.reload", json!({})));

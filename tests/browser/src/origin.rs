@@ -69,10 +69,8 @@ impl Origin {
 }
 
 fn send(mut stream: TcpStream, set_cookies: &[String]) -> io::Result<()> {
-    let mut head = String::from(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 0\r\n\
-         Cache-Control: no-store\r\nConnection: close\r\n",
-    );
+    let mut head =
+        String::from("HTTP/1.1 204 No Content\r\nCache-Control: no-store\r\nConnection: close\r\n");
     for cookie in set_cookies {
         head.push_str(&format!("Set-Cookie: {cookie}\r\n"));
     }

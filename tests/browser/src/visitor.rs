@@ -54,20 +54,20 @@ impl Visitor {
         self.leave(|| self.call("Page.navigate", json!({ "url": url })));
     }
 
-    /// Opens a page that this thread serves: `serve` answers the request.
+    /// Opens an address that this thread serves: `serve` answers 204, and the page stays.
     ///
-    /// Returns as soon as Chromium has the head of the response, its cookies included.
+    /// Returns when Chromium has the head of the response and has dealt with its cookies.
     ///
     /// # Panics
     ///
-    /// If Chromium does not get the page.
+    /// If Chromium gets no such answer.
     pub fn open_served<T>(&self, url: &str, serve: impl FnOnce() -> T) -> T {
         let navigate = json!({ "url": url });
         let id = self.devtools.borrow_mut().send(Some(&self.session), "Page.navigate", navigate);
         let served = serve();
         let answer = self.devtools.borrow_mut().answer(id);
         let answer = answer.unwrap_or_else(|error| panic!("{url}: {error}"));
-        assert_eq!(answer.get("errorText"), None, "{url}");
+        assert_eq!(answer["errorText"], "net::ERR_ABORTED", "{url} leads to another page");
         served
     }
 

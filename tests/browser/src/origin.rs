@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::{Visitor, until};
 
 /// How long a connection may say nothing: Chromium opens some before it needs them.
-const SILENCE: Duration = Duration::from_millis(500);
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// A host of this machine, on a port that the system chooses.
 ///

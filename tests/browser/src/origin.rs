@@ -11,15 +11,16 @@ const SILENCE: Duration = Duration::from_secs(2);
 
 /// A host of this machine, on a port that the system chooses.
 ///
-/// It answers only while a test has somebody [`visit`](Self::visit) it.
+/// It answers only during [`visit`](Self::visit), and no longer listens once it is dropped.
 pub struct Origin {
     listener: TcpListener,
     url: String,
 }
 
 impl Origin {
-    /// Starts to listen under a name that Chromium resolves to this machine: `localhost`, or one
-    /// that ends in `.localhost`.
+    /// Starts to listen under a name that Chromium resolves to this machine.
+    ///
+    /// That is `localhost`, or a name that ends in `.localhost`.
     ///
     /// Chromium trusts such an origin, and so keeps `Secure` cookies without https.
     ///
@@ -33,7 +34,7 @@ impl Origin {
         Self { listener, url: format!("http://{host}:{port}") }
     }
 
-    /// Has a visitor open a page as if they had typed its address.
+    /// Opens a page as if the visitor had typed its address, and answers the request.
     ///
     /// `respond` turns the `Cookie:` header, empty if there is none, into the values of the
     /// `Set-Cookie:` headers. When this returns, Chromium has taken them or refused them.

@@ -54,7 +54,7 @@ impl Visitor {
         self.leave(|| self.call("Page.navigate", json!({ "url": url })));
     }
 
-    /// Opens an address that this thread serves: `serve` answers 204, and the page stays.
+    /// Opens an address for which `serve` answers 204 on this thread, so that the page stays.
     ///
     /// Returns when Chromium has the head of the response and has dealt with its cookies.
     ///

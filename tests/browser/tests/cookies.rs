@@ -1,6 +1,6 @@
-//! Proves that Chromium keeps every cookie of ours, and drops it when it is told to.
+//! Checks that Chromium keeps every cookie that this library sets, and drops it when it is removed.
 //!
-//! Chromium is the judge: what counts is the `Cookie:` header of its next request.
+//! The oracle is the `Cookie:` header of Chromium's next request.
 
 use signed_session::django::{Level, Message, MessageStorage, SignedCookie};
 use signed_session::{
@@ -10,14 +10,14 @@ use signed_session_browser_tests::{Chromium, Origin};
 
 /// The host that is visited, and the domain that it is in.
 ///
-/// Not `localhost` itself: there Chromium takes `Domain=localhost` for no `Domain` at all.
+/// Not `localhost` itself, where Chromium treats `Domain=localhost` as no `Domain` at all.
 const HOST: &str = "shop.example.localhost";
 const DOMAIN: &str = "example.localhost";
 
 /// Below both of the paths that cookies are given here.
 const PAGE: &str = "/app/page";
 
-/// The beginnings of names that browsers treat alike or apart, in several spellings.
+/// How names begin: with each prefix that browsers know, in several spellings, and with none.
 const PREFIXES: [&str; 11] = [
     "sid",
     "!#$%&'*+-.^_`|~",
@@ -102,7 +102,7 @@ impl Source {
     }
 }
 
-/// A cookie under a name that is only its own.
+/// A cookie under a name of its own.
 struct Case {
     source: Source,
     options: CookieOptions,
@@ -184,7 +184,7 @@ fn removal_of_all(options: &CookieOptions) -> String {
 
 // What Chromium insists on.
 
-/// What is taken from a cookie, or given to it, that the options would not allow.
+/// A change of one attribute, which some names do not allow.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Change {
     Nothing,
@@ -215,7 +215,7 @@ impl Change {
     }
 }
 
-/// Returns the changes of a cookie that begins so which Chromium does not put up with.
+/// Returns the changes after which Chromium refuses a cookie whose name begins with `prefix`.
 fn refused_changes(prefix: &str) -> &'static [Change] {
     use Change::{OtherPath, WithDomain, WithoutHttpOnly, WithoutSecure};
     match prefix.to_ascii_lowercase().as_str() {

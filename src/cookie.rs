@@ -155,6 +155,9 @@ impl CookieOptions {
     }
 
     /// Sets whether the cookie is kept apart for each site that embeds this one.
+    ///
+    /// If this is changed later, browsers keep the former cookie as well, and send both: name the
+    /// former options with [`SessionManager::retire`](crate::SessionManager::retire).
     #[must_use]
     pub fn partitioned(mut self, partitioned: bool) -> Self {
         self.partitioned = partitioned;
@@ -286,7 +289,10 @@ impl CookieOptions {
     /// Returns `true` if browsers keep this cookie in the same place, so that one replaces the other.
     pub(crate) fn is_same_cookie(&self, other: &Self) -> bool {
         let domain = |options: &Self| options.domain.as_deref().map(str::to_ascii_lowercase);
-        self.name == other.name && self.path == other.path && domain(self) == domain(other)
+        self.name == other.name
+            && self.path == other.path
+            && domain(self) == domain(other)
+            && self.partitioned == other.partitioned
     }
 
     /// Browsers look for the prefixes in any case.

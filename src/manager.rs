@@ -235,18 +235,21 @@ impl SessionManager {
         self.clock.as_ref().map_or_else(OffsetDateTime::now_utc, |clock| clock())
     }
 
-    /// Adds a cookie that was in use before its name, domain or path was changed.
+    /// Adds a cookie that was in use before its name, domain, path or `Partitioned` was changed.
     ///
-    /// Browsers keep it beside the current one until it expires. A session that comes in it moves
-    /// to the current cookie with the next response to a request that read it, and the former
-    /// cookie is removed. Keep this for as long as a former cookie can still be there, which is
-    /// [`max_age`](SessionCodec::max_age) from the change on.
+    /// Browsers keep it beside the current one until it expires. Its session is still read, moves to
+    /// the current cookie, and the former cookie is removed. Keep this for as long as a former cookie
+    /// can still be there, which is [`max_age`](SessionCodec::max_age) from the change on.
     ///
     /// - **Another name.** The current cookie counts if it is valid; otherwise the former is read.
-    /// - **Another domain or path.** Both come under one name, and nothing tells which is which. If
-    ///   both are valid and their entries are equal they are one session. If these differ the
-    ///   session stays [`DecodeError::Ambiguous`], because either can have been planted, and the
-    ///   former cookie is removed, so that the next request has one.
+    ///   The session moves with the next response to a request that read it.
+    /// - **Other attributes.** Both come under one name, and nothing tells which is which. A session
+    ///   that comes alone moves when it is next written. If both are valid and their entries are
+    ///   equal they are one session, which moves when it is read. If these differ the session stays
+    ///   [`DecodeError::Ambiguous`], because either can have been planted, and the former cookie is
+    ///   removed, so that the next request has one.
+    ///
+    /// A logout removes the former cookies whether they came or not.
     ///
     /// # Examples
     ///
@@ -384,11 +387,11 @@ impl SessionManager {
         let is_asked = session.is_asked();
         let mut reply = Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() };
         if session.is_void() {
-            if is_asked && session.has_cookie() {
+            if is_asked {
                 // Also those that this request did not bring, because of their path.
                 let former = self.retired_attributes.iter().chain(&self.retired_names);
                 reply.removals = former.map(CookieOptions::removal).collect();
-                reply.set_cookie = Some(self.options.removal());
+                reply.set_cookie = session.has_cookie().then(|| self.options.removal());
             }
         } else if status >= 500 {
             // What the handler did is not to be relied on.

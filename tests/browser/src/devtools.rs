@@ -29,7 +29,7 @@ impl DevTools {
         Self { socket, last_id: 0, events: Vec::new() }
     }
 
-    /// Has a command carried out by the browser, or by the tab that the session is of.
+    /// Runs a command in the browser, or in the tab that the session is of, and waits for the answer.
     ///
     /// An error is Chromium's own, such as that the page has just gone.
     pub(crate) fn call(
@@ -38,6 +38,12 @@ impl DevTools {
         method: &str,
         params: Value,
     ) -> Result<Value, String> {
+        let id = self.send(session, method, params);
+        self.answer(id)
+    }
+
+    /// Sends a command, and returns the number under which it is answered.
+    pub(crate) fn send(&mut self, session: Option<&str>, method: &str, params: Value) -> u64 {
         self.last_id += 1;
         let id = self.last_id;
         let mut command = json!({ "id": id, "method": method, "params": params });
@@ -45,11 +51,16 @@ impl DevTools {
             command["sessionId"] = session.into();
         }
         self.socket.send(Message::text(command.to_string())).expect("Chromium listens");
+        id
+    }
+
+    /// Waits for the answer to a command that was sent and to which no answer was read yet.
+    pub(crate) fn answer(&mut self, id: u64) -> Result<Value, String> {
         loop {
             let message = self
                 .socket
                 .read()
-                .unwrap_or_else(|error| panic!("Chromium does not answer {method}: {error}"));
+                .unwrap_or_else(|error| panic!("Chromium does not answer command {id}: {error}"));
             let Message::Text(text) = message else { continue };
             let mut message: Value = serde_json::from_str(&text).expect("Chromium speaks JSON");
             if message["id"] == id {

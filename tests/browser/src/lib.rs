@@ -1,7 +1,8 @@
 //! Drives sites in a headless Chromium as a person would: reads, types, clicks.
 //!
-//! [`Site`] is a server under test, [`Chromium`] the browser, [`Visitor`] one
-//! person in a profile of their own. All of them end when they are dropped.
+//! [`Site`] is a server under test, [`Origin`] one that answers from the test
+//! itself, [`Chromium`] the browser, [`Visitor`] one person in a profile of their
+//! own. All of them end when they are dropped.
 //! Whatever goes wrong is a panic that says what was looked for.
 //!
 //! Chromium is looked for on the `PATH`, unless `SIGNED_SESSION_CHROMIUM` says
@@ -9,6 +10,7 @@
 
 mod chromium;
 mod devtools;
+mod origin;
 mod site;
 mod visitor;
 
@@ -16,6 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use chromium::Chromium;
+pub use origin::Origin;
 pub use site::{Site, build_example, build_package, serve};
 pub use visitor::{Visitor, check_says};
 
@@ -34,6 +37,6 @@ pub fn until<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
             return answer;
         }
         assert!(start.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain: {what}");
-        thread::sleep(Duration::from_millis(20));
+        thread::sleep(Duration::from_millis(5));
     }
 }

@@ -54,6 +54,23 @@ impl Visitor {
         self.leave(|| self.call("Page.navigate", json!({ "url": url })));
     }
 
+    /// Opens an address for which `serve` answers 204 on this thread, so that the page stays.
+    ///
+    /// Returns when Chromium has the head of the response and has dealt with its cookies.
+    ///
+    /// # Panics
+    ///
+    /// If Chromium gets no such answer.
+    pub fn open_served<T>(&self, url: &str, serve: impl FnOnce() -> T) -> T {
+        let navigate = json!({ "url": url });
+        let id = self.devtools.borrow_mut().send(Some(&self.session), "Page.navigate", navigate);
+        let served = serve();
+        let answer = self.devtools.borrow_mut().answer(id);
+        let answer = answer.unwrap_or_else(|error| panic!("{url}: {error}"));
+        assert_eq!(answer["errorText"], "net::ERR_ABORTED", "{url} leads to another page");
+        served
+    }
+
     /// Loads the page again.
     pub fn reload(&self) {
         self.leave(|| self.call("Page.reload", json!({})));

@@ -54,6 +54,9 @@ fn changes() -> Result<Vec<Change>, ConfigError> {
         (name("sid")?, name("sid")?.domain(DOMAIN)?),
         (name("sid")?.domain(HOST)?, name("sid")?),
         (name("__Secure-sid")?.domain(DOMAIN)?, name("__Secure-sid")?.domain(HOST)?),
+        // Another partition: Chromium keeps a cookie with `Partitioned` and one without.
+        (name("sid")?, name("sid")?.partitioned(true)),
+        (name("sid")?.partitioned(true), name("sid")?),
         // Both.
         (name("sid")?.domain(DOMAIN)?.path("/app")?, name("sid")?),
     ];
@@ -269,4 +272,19 @@ fn a_login_outlasts_two_changes_whether_or_not_in_between() {
         shop.log_out(INSIDE);
         shop.check_holds(0);
     }
+}
+
+#[test]
+fn a_logout_where_the_former_cookie_is_not_sent_ends_it_too() {
+    let chromium = Chromium::start();
+    let visitor = chromium.visitor();
+    let current = CookieOptions::new("sid").expect("it is a token");
+    let former = current.clone().path("/app").expect("it is a path");
+    let change = Change { host: HOST, former, current };
+    let mut shop = Shop::before(&change, &visitor);
+    shop.log_in(INSIDE, "ada");
+    shop.change();
+    shop.check_knows(INSIDE, "ada");
+    shop.log_out(OUTSIDE);
+    shop.check_knows_nobody(INSIDE);
 }

@@ -150,11 +150,16 @@ impl Sent {
                 "e30",
             ])),
             12 | 13 => Self::Value(random.pick(&VALUES).to_vec()),
-            14 | 15 => Self::random(random, site).quoted(),
-            16 => {
-                let times = *random.pick(&[1, 2]);
+            14 => Self::random(random, site).quoted(),
+            15 | 16 => {
+                let sent = match random.once_in(2) {
+                    true => Self::Jar,
+                    false => Self::random(random, site),
+                };
                 let (from, to) = *random.pick(RESPELLINGS);
-                Self::Respelled(Box::new(Self::random(random, site)), from, to, times)
+                let times = *random.pick(&[1, usize::MAX, usize::MAX]);
+                let respelled = Self::Respelled(Box::new(sent), from, to, times);
+                if random.once_in(2) { respelled.quoted() } else { respelled }
             }
             17 => {
                 let around = ["", "\"", " ", "\\", "%22", "%3A", ":"];

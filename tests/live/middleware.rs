@@ -615,7 +615,7 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
         stories.push(("unreadable", site(), visits, vec![why]));
     }
 
-    // A late answer to a request of such a cookie must not replace what another has set meanwhile.
+    // A late answer to a request with such a cookie must not replace what another has set.
     let refused: [fn() -> Sent; 8] = [
         || Sent::Altered(50),
         || Sent::Signed { json: r#"{"a":1}"#, key: 3, ago: 60_000 },
@@ -635,13 +635,13 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
             ("flushed", vec![FLUSH], true),
         ] {
             let visits = vec![visit(vec![sent()], steps), Visit { handed_over: true, ..read() }];
-            // What is too short Django deletes even so, and the other it saves.
+            // A change is saved as by Django. Without one it replaces or deletes the cookie.
             let wanted = if is_changed { vec![] } else { vec![D::LeftAlone] };
             stories.push((what, saving(), visits, wanted));
         }
     }
 
-    // Cookies as clients spell them, and what else there is, with what becomes of the one entry.
+    // Tokens as clients spell them, and others that look like these.
     let good = || Sent::GOOD;
     let other = || Sent::Signed { json: r#"{"a":2}"#, key: 0, ago: 1000 };
     let respelled = |sent: Sent, from, to, times| Sent::Respelled(Box::new(sent), from, to, times);
@@ -655,7 +655,12 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
         ("in quotes", vec![good().quoted()], vec![]),
         ("with %3A", vec![good().colons("%3A")], vec![D::PercentColons]),
         ("with %3a", vec![good().colons("%3a")], vec![D::PercentColons]),
-        ("with one of each", vec![respelled(good(), ":", "%3a", 1)], vec![D::PercentColons]),
+        ("with one %3A", vec![respelled(good(), ":", "%3A", 1)], vec![D::PercentColons]),
+        (
+            "with one of each",
+            vec![respelled(good(), ":", "%3a", 1).colons("%3A")],
+            vec![D::PercentColons],
+        ),
         ("with %3A in quotes", vec![good().colons("%3A").quoted()], vec![D::PercentColons]),
         ("compressed, in quotes", vec![dotted().quoted()], vec![]),
         ("compressed, with %3A", vec![dotted().colons("%3A")], vec![D::PercentColons]),

@@ -473,6 +473,30 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
             vec![visit(vec![forged(), short()], vec![clear()])],
             vec![D::NotTheLast],
         ),
+        (
+            "two are good, and all are saved",
+            saving(),
+            vec![visit(vec![Sent::GOOD, signed(r#"{"a":2}"#, 1000)], vec![])],
+            vec![D::LeftAlone],
+        ),
+        (
+            "two are good, and written",
+            saving(),
+            vec![visit(vec![Sent::GOOD, signed(r#"{"a":2}"#, 1000)], vec![insert("b", json!(1))])],
+            vec![D::TwoAreGood],
+        ),
+        (
+            "two are good, and flushed",
+            saving(),
+            vec![visit(vec![Sent::GOOD, signed(r#"{"a":2}"#, 1000)], vec![FLUSH]), write()],
+            vec![],
+        ),
+        (
+            "seventeen of them, and all are saved",
+            saving(),
+            vec![visit(vec![Sent::GOOD; 17], vec![])],
+            vec![D::LeftAlone],
+        ),
         ("sixteen of them", site(), vec![visit(vec![Sent::GOOD; 16], vec![GET])], vec![]),
         (
             "seventeen of them",

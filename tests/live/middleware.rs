@@ -132,12 +132,14 @@ fn each_difference_is_there_and_a_story_without_one_has_none() {
 const FLUSH: Step = Step::Plain(("flush",));
 const GET: Step = Step::Key("get", "a");
 
-/// With the name of the cookie, `sessionid`, about as long as browsers keep. Other zlibs may add a
-/// byte or two.
-const LARGEST: usize = 4082;
+/// The length of a token that fills a cookie named `sessionid`. Another zlib than Python's makes
+/// some of them larger by a few bytes.
+const LARGEST: usize = if cfg!(feature = "zlib") { 4084 } else { 4060 };
 
-/// A token that may be read, but no cookie of that name.
-const LARGER: usize = 4092;
+/// The length of a token that may be read, and that no cookie of the long name holds.
+const LARGER: usize = 4080;
+
+const LONG_NAME: &str = "sessionid-of-a-site-that-gives-its-cookies-very-long-names";
 
 fn clear() -> Step {
     Step::Plain(("clear",))
@@ -241,6 +243,7 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
 
     let site = Site::default;
     let saving = || Site { save_every_request: true, ..Site::default() };
+    let saving_long = || Site { name: LONG_NAME, ..saving() };
     let enforcing = || Site { rule: ExpiryRule::Enforce, ..Site::default() };
     let visit = |cookies: Vec<Sent>, steps: Vec<Step>| Visit { cookies, ..Visit::new(steps) };
     let write = || Visit::new(vec![insert("a", json!(1))]);
@@ -403,43 +406,43 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
         ),
         (
             "larger than that, and read",
-            saving(),
+            saving_long(),
             vec![visit(vec![Sent::Sized(LARGER)], vec![Step::Plain(("len",))]), read()],
             vec![D::LeftOut],
         ),
         (
             "larger than that, and untouched",
-            saving(),
+            saving_long(),
             vec![visit(vec![Sent::Sized(LARGER)], vec![])],
             vec![D::LeftOut],
         ),
         (
             "larger than that, and nothing is saved",
-            saving(),
+            saving_long(),
             vec![Visit { status: 500, ..visit(vec![Sent::Sized(LARGER)], vec![GET]) }],
             vec![],
         ),
         (
             "larger than that, and changed",
-            saving(),
+            saving_long(),
             vec![visit(vec![Sent::Sized(LARGER)], vec![insert("b", json!(1))])],
             vec![D::Oversized],
         ),
         (
             "larger than that, and changed back",
-            site(),
+            Site { name: LONG_NAME, ..site() },
             vec![visit(vec![Sent::Sized(LARGER)], vec![insert("b", json!(1)), remove("b")])],
             vec![D::Oversized],
         ),
         (
             "larger than that, and made smaller",
-            saving(),
+            saving_long(),
             vec![visit(vec![Sent::Sized(LARGER)], vec![insert("a", json!(1))]), read()],
             vec![],
         ),
         (
             "larger than that, and flushed",
-            saving(),
+            saving_long(),
             vec![visit(vec![Sent::Sized(LARGER)], vec![FLUSH]), read()],
             vec![],
         ),

@@ -60,7 +60,7 @@ pub enum Sent {
     Around(&'static str, Box<Sent>, &'static str),
     /// A value in which the first text is replaced by the second, so many times at most.
     Respelled(Box<Sent>, &'static str, &'static str, usize),
-    /// A session in a token of about this length, compressed.
+    /// A session in a compressed token of this length, or a little more.
     Sized(usize),
     /// Any pair of another name.
     Other(&'static str),

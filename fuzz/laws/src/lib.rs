@@ -65,8 +65,9 @@ static WIDE_CODEC: LazyLock<SessionCodec> = LazyLock::new(|| {
     SessionCodec::new(&RING).expiry_rule(ExpiryRule::Django).max_token_len(1 << 20)
 });
 
-/// Panics if these entries should have been inserted: none is a beginning, or an expiry that no
-/// token may say. Each is a key with its JSON.
+/// Panics if entries, each a key with its JSON, were refused that hold no reserved key.
+///
+/// An expiry is reserved only if no token with it is read.
 fn is_rightly_reserved(error: &ValueError, entries: &[(&str, String)]) {
     let ValueError::Reserved { key } = error else { panic!("{error}") };
     let mut said = entries.iter().filter(|(other, _)| other == key).map(|(_, json)| json);

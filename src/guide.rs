@@ -227,7 +227,8 @@
 //! - A session's own `set_expiry` ends it when it is read, also if Django would
 //!   still take it (D6). With `SESSION_COOKIE_AGE` alone there is no difference.
 //! - Two good session cookies of one name are refused; Django takes the last (D11).
-//! - A session that is too large is an error and no cookie that vanishes (D10).
+//! - A change that makes a session too large is an error; Django sends a cookie that
+//!   browsers drop (D10).
 //! - A response that sets the cookie is marked `Cache-Control: private` (D14), and
 //!   one that shows messages from their cookie says `Vary: Cookie` (D20).
 //! - A login drops what an anonymous visitor had put in the session (D19).

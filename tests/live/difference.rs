@@ -2,7 +2,7 @@
 //!
 //! Where what comes in is judged differently, a second request is put to Django
 //! that should have it act as this crate does with the first: with the one good
-//! cookie of several, with a forged one, and so on.
+//! cookie of several, or with a forged one that is left alone.
 
 use serde_json::Value;
 use signed_session::ExpiryRule;
@@ -19,15 +19,19 @@ pub enum Difference {
     OverByItsOwnWord,
     /// D6: a session whose own word is longer than the site's age is read.
     OutlivesTheSite,
-    /// D10: a cookie too large for browsers is an error.
+    /// D5, D7 and P7: a session that only Django reads is refused.
+    OnlyDjangoReads,
+    /// D10: a cookie too large for browsers is an error if the program changed the session.
     Oversized,
+    /// D10: a cookie that nobody asked for and that cannot be written is left out.
+    LeftOut,
     /// D11: two good cookies that differ are refused.
     TwoAreGood,
     /// D11: of several cookies the good one is taken, not the last.
     NotTheLast,
     /// D11: so many cookies are not looked at.
     TooMany,
-    /// D12, also with D5 and D7: what is genuine and cannot be read is left when only read.
+    /// D12, D17: a refused, expired or too short cookie stays until the session is changed.
     LeftAlone,
     /// D13: the removal of a `Secure` cookie is `Secure`.
     SecureRemoval,
@@ -35,8 +39,10 @@ pub enum Difference {
     BrowsersInsist,
     /// D14: a response with a cookie is private unless it says otherwise.
     Private,
-    /// D15: quotes belong to the value.
+    /// D15: quotes are undone around a token only, and nothing is decoded within them.
     Quotes,
+    /// D15: `%3A` in a token is a colon.
+    PercentColons,
     /// D16: the very token that the browser holds is not sent to it again.
     SameSecond,
     /// D15: only spaces and tabs are trimmed, not all that Unicode calls white space.
@@ -45,17 +51,17 @@ pub enum Difference {
     LeadingDot,
     /// D18: a date before 1970 is written as 1970.
     BeforeItAll,
-    /// D17: Django forgets that it has replaced a session if the first thing asked is to `pop` an entry.
-    ForgottenByPop,
     /// Before 5.2.14 and 6.0.5 Django sent a cookie that nobody had asked for without `Vary`.
     VaryForgotten,
 }
 
 impl Difference {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::OverByItsOwnWord,
         Self::OutlivesTheSite,
+        Self::OnlyDjangoReads,
         Self::Oversized,
+        Self::LeftOut,
         Self::TwoAreGood,
         Self::NotTheLast,
         Self::TooMany,
@@ -64,11 +70,11 @@ impl Difference {
         Self::BrowsersInsist,
         Self::Private,
         Self::Quotes,
+        Self::PercentColons,
         Self::SameSecond,
         Self::OtherSpace,
         Self::LeadingDot,
         Self::BeforeItAll,
-        Self::ForgottenByPop,
         Self::VaryForgotten,
     ];
 
@@ -98,90 +104,91 @@ pub struct Reading {
 /// A request that Django should answer as this crate answers another.
 #[derive(Debug, PartialEq)]
 pub enum Instead {
-    /// The same, with the session loaded before the handler does anything; as also in the others.
-    LoadedFirst,
+    /// One without a cookie of the session's name.
     Nothing,
+    /// One with this cookie.
     Cookie(String),
-    /// An empty session, and nothing saved that was not changed.
-    LeftAlone(String),
+    /// One with this cookie, which Django refuses and leaves alone unless the view changes it.
+    LeftAlone(&'static str),
 }
 
 /// Long enough for a token, and signed by nobody.
 pub const FORGED: &str = "forged:1r31eq:forged";
 
+/// Shorter than the eight characters from which Django takes a value for a session.
+const TOO_SHORT: &str = "short";
+
+/// The longest token that is read.
+const MAX_TOKEN_LEN: usize = 4096;
+
 /// What one value of the cookie is.
 struct Judged<'v> {
+    /// As it came.
     value: &'v [u8],
+    /// What counts of it.
+    token: Vec<u8>,
     here: Here,
-    /// Whether Django's backend would take the same text for a session.
-    django_reads: bool,
 }
 
 #[derive(PartialEq)]
 enum Here {
     TooShort,
     Refused,
-    LeftAlone,
-    Good(Content),
+    /// Genuine, and refused here alone.
+    OnlyDjangoReads,
+    /// Genuine, and refused here alone because it says itself that it is over.
+    OverByItsOwnWord,
+    Good {
+        content: Content,
+        /// Whether the site's age is not over, which is all that Django asks.
+        is_young: bool,
+    },
 }
 
 impl Reading {
     /// Judges the values that a header has for the session's cookie, by the rules that are promised.
     pub fn of(site: &Site, values: &[Vec<u8>], now: i64) -> Self {
         let judged: Vec<Judged<'_>> = values.iter().map(|value| judge(site, value, now)).collect();
-        let tokens = judged.iter().filter(|one| one.here != Here::TooShort);
-        let mut good: Vec<(&Judged<'_>, &Content)> = Vec::new();
-        for one in tokens.clone() {
-            if let Here::Good(content) = &one.here
-                && good.iter().all(|(other, _)| other.value != one.value)
+        let Some(last) = judged.last() else { return Self { instead: None, good: None } };
+        let tokens = || judged.iter().filter(|one| one.here != Here::TooShort);
+        let mut good: Vec<(&[u8], &Content, bool)> = Vec::new();
+        for one in tokens() {
+            if let Here::Good { content, is_young } = &one.here
+                && good.iter().all(|(token, ..)| *token != one.token)
             {
-                good.push((one, content));
+                good.push((&one.token, content, *is_young));
             }
         }
-        // With a stamp that no site's age can refuse.
-        let later = now + 1000;
-        let left_alone = || Instead::LeftAlone(site.sign("{}", 0, later));
-        let Some(last) = judged.last().filter(|_| tokens.clone().next().is_some()) else {
-            return Self { instead: None, good: None };
-        };
-        let is_quoted = last.value.starts_with(b"\"") && last.value.ends_with(b"\"");
-        let instead = match &good[..] {
-            _ if tokens.clone().count() > 16 => Some((left_alone(), Difference::TooMany)),
-            [] if tokens.clone().any(|one| one.here == Here::LeftAlone) => {
-                Some((left_alone(), Difference::LeftAlone))
-            }
-            [] => {
-                let why = if is_quoted {
-                    Some(Difference::Quotes)
-                } else if last.here == Here::TooShort {
-                    Some(Difference::NotTheLast)
+        let refused = |why| Self { instead: Some((Instead::LeftAlone(FORGED), why)), good: None };
+        match good[..] {
+            _ if tokens().count() > 16 => refused(Difference::TooMany),
+            [] if tokens().next().is_some() => refused(match last.here {
+                Here::TooShort => Difference::NotTheLast,
+                _ => last.why_refused(),
+            }),
+            [] => Self {
+                instead: Some((Instead::LeftAlone(TOO_SHORT), last.why_refused())),
+                good: None,
+            },
+            [(token, content, is_young)] => {
+                let token = str::from_utf8(token).expect("a good token is text");
+                let cookie = |token: String, why| Some((Instead::Cookie(token), why));
+                let instead = if !is_young {
+                    // With a stamp that no site's age can refuse.
+                    let fresh = site.sign(&content.json, content.key_index, now + 1000);
+                    cookie(fresh, Difference::OutlivesTheSite)
+                } else if last.token != token.as_bytes() {
+                    cookie(token.to_owned(), Difference::NotTheLast)
+                } else if last.value.contains(&b'%') {
+                    cookie(token.to_owned(), Difference::PercentColons)
                 } else {
-                    last.django_reads.then_some(Difference::OverByItsOwnWord)
+                    // Django undoes quotes, too.
+                    None
                 };
-                why.map(|why| (Instead::Cookie(FORGED.to_owned()), why))
+                Self { instead, good: Some(content.clone()) }
             }
-            [(one, content)] if !one.django_reads => {
-                let fresh = site.sign(&content.json, content.key_index, later);
-                Some((Instead::Cookie(fresh), Difference::OutlivesTheSite))
-            }
-            [(one, _)] if one.value != last.value => {
-                let token = str::from_utf8(one.value).expect("a good token is text");
-                Some((Instead::Cookie(token.to_owned()), Difference::NotTheLast))
-            }
-            [_] => None,
-            _ => Some((left_alone(), Difference::TwoAreGood)),
-        };
-        let good = match (&good[..], &instead) {
-            ([(_, content)], None | Some((Instead::Cookie(_), _))) => Some((*content).clone()),
-            _ => None,
-        };
-        Self { instead, good }
-    }
-
-    /// Says the same of a handler that begins with a `pop`.
-    pub fn with_pop(mut self) -> Self {
-        self.instead.get_or_insert((Instead::LoadedFirst, Difference::ForgottenByPop));
-        self
+            _ => refused(Difference::TwoAreGood),
+        }
     }
 
     /// Says the same of a header in which only Django finds one cookie more.
@@ -190,45 +197,74 @@ impl Reading {
             None => Instead::Nothing,
             Some(value) => Instead::Cookie(value.iter().copied().map(char::from).collect()),
         };
-        self.instead.get_or_insert((rest, Difference::OtherSpace));
+        let (_, why) = self.instead.get_or_insert((rest, Difference::OtherSpace));
+        if *why == Difference::LeftAlone {
+            *why = Difference::OtherSpace;
+        }
         self
     }
 }
 
+impl Judged<'_> {
+    /// Names why none of the cookies is good here if this is the last, which Django reads.
+    fn why_refused(&self) -> Difference {
+        let is_quoted = self.value.starts_with(b"\"") && self.value.ends_with(b"\"");
+        match self.here {
+            Here::OnlyDjangoReads => Difference::OnlyDjangoReads,
+            Here::OverByItsOwnWord => Difference::OverByItsOwnWord,
+            _ if is_quoted && self.token == self.value => Difference::Quotes,
+            Here::TooShort if self.value.contains(&b'%') => Difference::PercentColons,
+            _ => Difference::LeftAlone,
+        }
+    }
+}
+
 fn judge<'v>(site: &Site, value: &'v [u8], now: i64) -> Judged<'v> {
-    let text = String::from_utf8_lossy(value);
-    let (here, django_reads) = if text.chars().count() < 8 {
-        (Here::TooShort, false)
-    } else if !site.is_authentic(&text) {
-        (Here::Refused, false)
+    let token = unwrapped(value);
+    let text = String::from_utf8_lossy(&token);
+    let here = if text.chars().count() < 8 {
+        Here::TooShort
+    } else if token.len() > MAX_TOKEN_LEN || !site.is_authentic(&text) {
+        Here::Refused
     } else {
         judge_authentic(site, &text, now)
     };
-    Judged { value, here, django_reads }
+    Judged { value, token, here }
 }
 
-fn judge_authentic(site: &Site, token: &str, now: i64) -> (Here, bool) {
-    let Some(stamp) = site.stamp(token) else { return (Here::LeftAlone, false) };
+/// Undoes one pair of quotes, then `%3A`, if only the characters of a token are left then.
+fn unwrapped(value: &[u8]) -> Vec<u8> {
+    let plain = || {
+        let text = str::from_utf8(value).ok()?;
+        let inner = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let plain = inner.unwrap_or(text).replace("%3A", ":").replace("%3a", ":");
+        let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-_.:".contains(c);
+        plain.chars().all(is_of_token).then(|| plain.into_bytes())
+    };
+    plain().unwrap_or_else(|| value.to_vec())
+}
+
+fn judge_authentic(site: &Site, token: &str, now: i64) -> Here {
+    let Some(stamp) = site.stamp(token) else { return Here::OnlyDjangoReads };
     let age = now - stamp * 1000;
     let is_young = age <= i64::try_from(site.age * 1000).expect("no site is that old");
+    // What is too old for Django is refused by both.
+    let refused = |why| if is_young { why } else { Here::Refused };
     let enforced = site.rule == ExpiryRule::Enforce;
-    if enforced && age < -300_000 {
-        return (Here::LeftAlone, true);
+    if enforced && age < -300_000 || !enforced && !is_young {
+        return refused(Here::OnlyDjangoReads);
     }
-    if !enforced && !is_young {
-        return (Here::Refused, false);
-    }
-    let Some(content) = site.content(token) else { return (Here::LeftAlone, is_young) };
+    let Some(content) = site.content(token) else { return refused(Here::OnlyDjangoReads) };
     let data: Value = serde_json::from_str(&content.json).expect("it was read");
     let is_over = match &data["_session_expiry"] {
         Value::Number(seconds) if enforced && seconds.as_f64() != Some(0.0) => {
             age.max(0) as f64 / 1000.0 > seconds.as_f64().expect("a number")
         }
-        Value::String(date) if enforced => {
-            let date = OffsetDateTime::parse(date, &Iso8601::PARSING).expect("a date");
-            moment(now) > date
-        }
+        Value::String(date) if enforced => match OffsetDateTime::parse(date, &Iso8601::PARSING) {
+            Ok(date) => moment(now) > date,
+            Err(_) => return refused(Here::OnlyDjangoReads),
+        },
         _ => !is_young,
     };
-    (if is_over { Here::Refused } else { Here::Good(content) }, is_young)
+    if is_over { refused(Here::OverByItsOwnWord) } else { Here::Good { content, is_young } }
 }

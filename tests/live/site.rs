@@ -207,8 +207,8 @@ pub struct Request<'a> {
     pub max_age: u64,
     pub settings: Value,
     pub cookies: Option<String>,
-    /// Whether the session is loaded before the steps.
-    pub loads_first: bool,
+    /// Whether nothing becomes of a cookie whose session the steps do not change.
+    pub left_alone: bool,
     pub steps: &'a [crate::step::Step],
     pub status: u16,
     pub headers: Value,

@@ -56,8 +56,12 @@ pub enum Sent {
     Body(&'static str),
     /// A value as it stands.
     Value(Vec<u8>),
-    /// A value in double quotes.
-    Quoted(Box<Sent>),
+    /// A value with these texts around it.
+    Around(&'static str, Box<Sent>, &'static str),
+    /// A value in which the first text is replaced by the second, so many times at most.
+    Respelled(Box<Sent>, &'static str, &'static str, usize),
+    /// A session in a compressed token of this length, or a little more.
+    Sized(usize),
     /// Any pair of another name.
     Other(&'static str),
     /// A token under the session's name, which is followed by white space of Unicode's.
@@ -66,6 +70,16 @@ pub enum Sent {
 
 impl Sent {
     pub const GOOD: Self = Self::Signed { json: r#"{"a":1}"#, key: 0, ago: 60_000 };
+
+    /// The value in double quotes.
+    pub fn quoted(self) -> Self {
+        Self::Around("\"", Box::new(self), "\"")
+    }
+
+    /// The value with all its colons spelled otherwise.
+    pub fn colons(self, spelled: &'static str) -> Self {
+        Self::Respelled(Box::new(self), ":", spelled, usize::MAX)
+    }
 
     /// The value, if there is one and its name is the session's.
     pub fn value(&self, site: &Site, jar: &Jar, now: i64) -> Option<Vec<u8>> {
@@ -77,9 +91,19 @@ impl Sent {
             Self::Payload(payload) => site.sign_payload(payload, now - 1000),
             Self::Body(body) => site.sign_body(body),
             Self::Value(bytes) => return Some(bytes.clone()),
-            Self::Quoted(sent) => {
-                return Some([b"\"", &*sent.value(site, jar, now)?, b"\""].concat());
+            Self::Around(before, sent, after) => {
+                let value = sent.value(site, jar, now)?;
+                return Some([before.as_bytes(), &value, after.as_bytes()].concat());
             }
+            Self::Respelled(sent, from, to, times) => {
+                let value = sent.value(site, jar, now)?;
+                // What is not text is not respelled.
+                return Some(match str::from_utf8(&value) {
+                    Ok(text) => text.replacen(from, to, *times).into_bytes(),
+                    Err(_) => value,
+                });
+            }
+            Self::Sized(len) => sized(site, *len, now - 60_000),
             Self::Other(_) | Self::AfterOtherSpace => return None,
         };
         Some(text.into_bytes())
@@ -111,7 +135,7 @@ impl Sent {
         let key = random.below(4);
         let ages = [0, 500, 1000, 60_000, age - 1000, age, age + 1, age + 1000, 5_000_000_000];
         let future = [-1000, -299_000, -300_000, -302_000, -1_000_000_000];
-        match random.below(16) {
+        match random.below(20) {
             0..=2 => Self::Jar,
             3 => Self::Copy,
             4 | 5 => Self::Altered(random.below(60)),
@@ -126,7 +150,27 @@ impl Sent {
                 "e30",
             ])),
             12 | 13 => Self::Value(random.pick(&VALUES).to_vec()),
-            14 => Self::Quoted(Box::new(Self::random(random, site))),
+            14 => Self::random(random, site).quoted(),
+            15 | 16 => {
+                let sent = match random.once_in(2) {
+                    true => Self::Jar,
+                    false => Self::random(random, site),
+                };
+                let (from, to) = *random.pick(RESPELLINGS);
+                let times = *random.pick(&[1, usize::MAX, usize::MAX]);
+                let respelled = Self::Respelled(Box::new(sent), from, to, times);
+                if random.once_in(2) { respelled.quoted() } else { respelled }
+            }
+            17 => {
+                let around = ["", "\"", " ", "\\", "%22", "%3A", ":"];
+                let [before, after] = [(); 2].map(|()| *random.pick(&around));
+                Self::Around(before, Box::new(Self::random(random, site)), after)
+            }
+            // How far another zlib makes it smaller is not known to a few bytes.
+            18 if cfg!(feature = "zlib") => {
+                let longest = 4096 - site.name.len();
+                Self::Sized(*random.pick(&[longest - 40, longest - 4, longest + 3, 4090]))
+            }
             _ => Self::AfterOtherSpace,
         }
     }
@@ -135,14 +179,31 @@ impl Sent {
 /// What is no session when it is signed. Of the last only Django makes one.
 pub const UNREADABLE: &[&str] = &["!", "bm90IGpzb24", ".bm90IHpsaWI", "W10", "MQ", "eyJhIjpOYU59"];
 
+/// How clients spell what is in a token, and how none should. Of some Python's quotes make it again.
+const RESPELLINGS: &[(&str, &str)] = &[
+    (":", "%3A"),
+    (":", "%3a"),
+    (":", "%253A"),
+    (":", "%3"),
+    (":", "\\072"),
+    (":", "\\:"),
+    (":", "\":"),
+    (".", "%2E"),
+    ("e", "%65"),
+];
+
 /// Around the eight characters from which a value counts; some are of several bytes, or of none.
-pub const VALUES: [&[u8]; 14] = [
+pub const VALUES: [&[u8]; 18] = [
     b"",
     b"a",
     b"1234567",
     b"12345678",
     b"123456789",
     b" 1234567\t",
+    b"\"1234567\"",
+    b"\"12345678",
+    b"%3A34567",
+    b"%3A3a%3a678",
     b"a b c d e",
     "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}".as_bytes(),
     "\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}\u{e9}".as_bytes(),
@@ -165,6 +226,22 @@ const OTHERS: &[&str] = &[
     "",
     "\u{e9}=\u{e9}",
 ];
+
+/// Signs a session of text that hardly gets smaller, in the shortest token of at least this length.
+fn sized(site: &Site, len: usize, at: i64) -> String {
+    let mut random = Random::new(1, 1, 1);
+    let mut text = String::new();
+    loop {
+        let token = site.sign(&format!(r#"{{"a":"{text}"}}"#), 0, at);
+        if token.len() >= len {
+            return token;
+        }
+        // A character adds about one to the token.
+        for _ in 0..(len - token.len()).div_ceil(2) {
+            text.push(char::from(b'#' + (random.next() % 56) as u8));
+        }
+    }
+}
 
 /// Changes one character, counted from the end, into another one that may stand there.
 fn altered(token: &str, place: usize) -> String {

@@ -26,11 +26,14 @@ pub struct Telling {
 enum Answer {
     Raised {
         raised: String,
+        /// Whether the view changed the session.
+        modified: bool,
     },
     Response {
         /// Each as Python's JSON.
         answers: Vec<String>,
         accessed: bool,
+        modified: bool,
         set_cookie: Vec<String>,
         vary: Option<String>,
         cache_control: Option<String>,
@@ -49,9 +52,13 @@ struct Outcome {
     /// Sorted, in lower case.
     vary: Vec<String>,
     cache_control: Option<String>,
+    /// Whether the handler did not ask for the cookie.
+    is_unasked: bool,
+    /// Why a cookie that it did not ask for could not be written.
+    omitted: Option<Failure>,
 }
 
-/// Why there is no response.
+/// Why there is no response, or no cookie.
 #[derive(Clone, Debug, PartialEq)]
 enum Failure {
     Oversized,
@@ -83,8 +90,20 @@ struct Asked<'s> {
     visit: &'s Visit,
     pairs: Vec<Vec<u8>>,
     reading: Reading,
-    /// The places of Django's answers: to the request, and to the one asked instead.
-    answers: (usize, Option<usize>),
+    /// The request as it is.
+    plain: Place,
+    /// The same where nothing becomes of the cookie that nobody asked for, if that may differ.
+    left_alone: Option<Place>,
+    /// The request to which this crate is to answer as Django does, if that is another one.
+    instead: Option<Place>,
+}
+
+/// The places of Django's answers to a request.
+#[derive(Clone, Copy)]
+struct Place {
+    answer: usize,
+    /// The answer of a site that saves no session unless it was changed.
+    unsaved: Option<usize>,
 }
 
 /// Tells stories and returns the differences that were seen in each.
@@ -199,40 +218,40 @@ impl<'s> State<'s> {
             // What that is for Django must not be there: it asks the rest.
             reading = reading.without_other_space(values.last());
         }
-        let begins_with_pop = matches!(visit.steps.first(), Some(Step::Key("pop", _)));
-        if begins_with_pop {
-            reading = reading.with_pop();
-        }
 
         // WSGI has each byte of a header as a character.
         let header = pairs(&self.django).join(&b"; "[..]);
         let header: String = header.into_iter().map(char::from).collect();
         let header = (!visit.cookies.is_empty()).then_some(header);
-        let cookie = |value: &str| Some(format!("{}={value}", site.name));
-        let saves = site.save_every_request;
-        let instead = reading.instead.as_ref().map(|(instead, _)| match instead {
-            Instead::LoadedFirst => (header.clone(), saves),
-            Instead::Nothing => (None, saves),
-            Instead::Cookie(value) => (cookie(value), saves),
-            Instead::LeftAlone(value) => (cookie(value), false),
-        });
-        let mut request = |(cookies, saves): (Option<String>, bool), loads_first| {
-            requests.push(Request {
-                secrets: site.secrets(),
-                now: self.now,
-                max_age: site.age * 1000,
-                settings: site.settings(saves),
-                cookies,
-                loads_first,
-                steps: &visit.steps,
-                status: visit.status,
-                headers: object(&visit.headers),
-            });
-            requests.len() - 1
+        let mut request = |cookies: Option<String>, left_alone| {
+            let mut ask = |saves_every_request| {
+                requests.push(Request {
+                    secrets: site.secrets(),
+                    now: self.now,
+                    max_age: site.age * 1000,
+                    settings: site.settings(saves_every_request),
+                    cookies: cookies.clone(),
+                    left_alone,
+                    steps: &visit.steps,
+                    status: visit.status,
+                    headers: object(&visit.headers),
+                });
+                requests.len() - 1
+            };
+            let saves = site.save_every_request;
+            Place { answer: ask(saves), unsaved: saves.then(|| ask(false)) }
         };
-        let asked = request((header, saves), false);
-        let instead = instead.map(|instead| request(instead, begins_with_pop));
-        Some(Asked { visit, pairs: pairs(&self.here), reading, answers: (asked, instead) })
+        let cookie = |value: &str| Some(format!("{}={value}", site.name));
+        let plain = request(header.clone(), false);
+        let (left_alone, instead) = match reading.instead.as_ref().map(|(instead, _)| instead) {
+            None => (None, None),
+            Some(Instead::Nothing) => (None, Some(request(None, false))),
+            Some(Instead::Cookie(value)) => (None, Some(request(cookie(value), false))),
+            Some(Instead::LeftAlone(value)) => {
+                (Some(request(header, true)), Some(request(cookie(value), true)))
+            }
+        };
+        Some(Asked { visit, pairs: pairs(&self.here), reading, plain, left_alone, instead })
     }
 
     /// Compares the two sides' answers to a visit, and returns the token that was set here.
@@ -249,28 +268,33 @@ impl<'s> State<'s> {
             self.telling.fail(&format!(
                 "at {now} ms: {what}\n  here: {here:#?}\nDjango: {django:#?}\n  sent: {pairs:?}\n\
                  {reading:?}\nDjango says {:?}, and instead {:?}",
-                answers[asked.answers.0],
-                asked.answers.1.map(|place| &answers[place]),
+                answers[asked.plain.answer],
+                asked.instead.map(|place| &answers[place.answer]),
             ))
         };
         let (here, token) = self.respond(asked);
-        let plain = self.expected(asked, &answers[asked.answers.0], forgets_vary);
+        let expected = |place| self.expected(asked, place, answers, forgets_vary);
+        let plain = expected(asked.plain);
         let django_token = plain.token.clone();
-        let Expected { outcome: wanted, seen: differs, .. } = match asked.answers.1 {
+        let Expected { outcome: wanted, seen: differs, .. } = match asked.instead.map(expected) {
             None => plain,
-            Some(place) => {
-                let mut instead = self.expected(asked, &answers[place], forgets_vary);
+            Some(instead) if instead.outcome == plain.outcome => instead,
+            Some(mut instead) => {
                 let (_, why) = asked.reading.instead.as_ref().expect("it was asked");
-                if instead.outcome != plain.outcome {
-                    instead.seen.insert(*why);
+                // Where the cookie is for Django what it is here, that explains all.
+                let left_alone = asked.left_alone.map(expected);
+                let is_left = left_alone.is_some_and(|left| left.outcome == instead.outcome);
+                if *why == Difference::LeftAlone && !is_left {
+                    fail("Django does not refuse it", &here, &instead.outcome);
                 }
+                instead.seen.insert(if is_left { Difference::LeftAlone } else { *why });
                 instead
             }
         };
         if here != wanted {
             fail("not the same", &here, &wanted);
         }
-        if let (Some(token), Some(django), None) = (&token, &django_token, asked.answers.1) {
+        if let (Some(token), Some(django), None) = (&token, &django_token, asked.instead) {
             // Tokens of the same content are the same, unless one is compressed.
             if token != django && !token.starts_with('.') && !django.starts_with('.') {
                 fail("not the same token", token, django);
@@ -284,7 +308,7 @@ impl<'s> State<'s> {
             let value = token.clone().unwrap_or_default();
             self.here.follow(&SetCookie { value, ..cookie.clone() }, now);
         }
-        if let Answer::Response { set_cookie, .. } = &answers[asked.answers.0] {
+        if let Answer::Response { set_cookie, .. } = &answers[asked.plain.answer] {
             for cookie in set_cookie.iter().filter_map(|line| SetCookie::parse(line)) {
                 self.django.follow(&cookie, now);
             }
@@ -320,12 +344,7 @@ impl<'s> State<'s> {
         let reply = match self.manager.commit_at(&session, visit.status, now) {
             Ok(reply) => reply,
             Err(error) => {
-                let failure = match error {
-                    EncodeError::TooLarge { .. } => Failure::Oversized,
-                    EncodeError::BadExpiry => Failure::BadExpiry,
-                    error => Failure::Other(error.to_string()),
-                };
-                return (Err(failure), None);
+                return (Err(Failure::of(&error)), None);
             }
         };
         let present = visit.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
@@ -349,6 +368,8 @@ impl<'s> State<'s> {
             content: None,
             vary: names(&all("vary").join(", ")),
             cache_control: Some(all("cache-control").join(", ")).filter(|text| !text.is_empty()),
+            is_unasked: reply.is_unasked,
+            omitted: reply.omitted.as_ref().map(Failure::of),
         };
         match outcome.set_cookies(site, &all("set-cookie")) {
             Err(failure) => (Err(failure), None),
@@ -360,27 +381,50 @@ impl<'s> State<'s> {
     }
 
     /// What is to come back by Django's answer, with the differences that change it.
-    fn expected(&self, asked: &Asked<'_>, answer: &Answer, forgets_vary: bool) -> Expected {
+    fn expected(
+        &self,
+        asked: &Asked<'_>,
+        place: Place,
+        all: &[Answer],
+        forgets_vary: bool,
+    ) -> Expected {
         let site = self.site();
         let mut seen = BTreeSet::new();
-        let (answers, accessed, set_cookie, vary, cache_control) = match answer {
-            Answer::Raised { raised } => {
+        let failed = |failure: Failure, modified: bool| {
+            let Some(unsaved) = place.unsaved.filter(|_| !modified) else {
+                return Expected { outcome: Err(failure), seen: BTreeSet::new(), token: None };
+            };
+            // As if that which failed had not been tried, because nobody asked for it.
+            let unsaved = Place { answer: unsaved, unsaved: None };
+            let mut expected = self.expected(asked, unsaved, all, forgets_vary);
+            if let Ok(outcome) = &mut expected.outcome {
+                outcome.omitted = Some(failure);
+                expected.seen.insert(Difference::LeftOut);
+            }
+            expected
+        };
+        let (answers, accessed, modified, set_cookie, vary, cache_control) = match &all
+            [place.answer]
+        {
+            Answer::Raised { raised, modified } => {
                 let is_expiry = raised.starts_with("ValueError: Invalid isoformat");
                 let failure =
                     if is_expiry { Failure::BadExpiry } else { Failure::Other(raised.clone()) };
-                return Expected { outcome: Err(failure), seen, token: None };
+                return failed(failure, *modified);
             }
-            Answer::Response { answers, accessed, set_cookie, vary, cache_control } => {
-                (answers, accessed, set_cookie, vary, cache_control)
+            Answer::Response { answers, accessed, modified, set_cookie, vary, cache_control } => {
+                (answers, *accessed, *modified, set_cookie, vary, cache_control)
             }
         };
         let mut outcome = Outcome {
             answers: answers.iter().map(|answer| value(answer)).collect(),
-            accessed: *accessed,
+            accessed,
             cookie: None,
             content: None,
             vary: names(vary.as_deref().unwrap_or_default()),
             cache_control: cache_control.clone(),
+            is_unasked: false,
+            omitted: None,
         };
         let token = match outcome.set_cookies(site, set_cookie) {
             Ok(token) => token,
@@ -390,12 +434,6 @@ impl<'s> State<'s> {
             return Expected { outcome: Ok(outcome), seen, token };
         };
 
-        if let Some(token) = &token
-            && site.name.len() + token.len() > 4096
-        {
-            let seen = BTreeSet::from([Difference::Oversized]);
-            return Expected { outcome: Err(Failure::Oversized), seen, token: None };
-        }
         // A session that was ended, or emptied at one blow, is written again whatever it holds.
         let is_ended = |step: &Step| matches!(step, Step::Plain(("flush" | "clear",)));
         let is_another = asked.visit.steps.iter().any(is_ended);
@@ -409,6 +447,16 @@ impl<'s> State<'s> {
             seen.insert(Difference::SameSecond);
             return Expected { outcome: Ok(outcome), seen, token };
         }
+        if let Some(token) = &token
+            && site.name.len() + token.len() > 4096
+        {
+            let mut expected = failed(Failure::Oversized, modified);
+            if expected.outcome.is_err() {
+                expected.seen.insert(Difference::Oversized);
+            }
+            return expected;
+        }
+        outcome.is_unasked = !modified;
 
         let name = site.name.to_ascii_lowercase();
         let insists = site.same_site == Some("None")
@@ -423,7 +471,7 @@ impl<'s> State<'s> {
             seen.insert(Difference::SecureRemoval);
         }
         let is_for_http = name.starts_with("__http-") || name.starts_with("__host-http-");
-        if !cookie.has("httponly") && is_for_http && token.is_some() {
+        if !cookie.has("httponly") && is_for_http {
             cookie.set("httponly", "");
             seen.insert(Difference::BrowsersInsist);
         }
@@ -460,6 +508,16 @@ impl<'s> State<'s> {
         let (here, django) = (held(&self.here), held(&self.django));
         if here != django {
             self.telling.fail(&format!("the browser holds {here:?}, and of Django's {django:?}"));
+        }
+    }
+}
+
+impl Failure {
+    fn of(error: &EncodeError) -> Self {
+        match error {
+            EncodeError::TooLarge { .. } => Self::Oversized,
+            EncodeError::BadExpiry => Self::BadExpiry,
+            error => Self::Other(error.to_string()),
         }
     }
 }

@@ -467,30 +467,42 @@ STEPS = {
 
 
 def respond(case):
-    """What the real middleware adds to the response to a request."""
+    """What the real middleware adds to the response to a request.
+
+    With "left_alone" it is Django without what nobody asked for: only what the view does to the
+    session counts as a change, and without one the middleware neither saves nor deletes anything.
+    """
     set_site(case)
     for name, value in case["settings"].items():
         setattr(settings, name, value)
     environ = {"REQUEST_METHOD": "GET", "wsgi.input": BytesIO()}
     if case["cookies"] is not None:
         environ["HTTP_COOKIE"] = case["cookies"]
-    answers, accessed = [], []
+    answers, noted = [], {"accessed": False, "modified": False}
 
     def view(request):
-        if case["loads_first"]:
-            request.session.keys()
+        session = request.session
+        if case["left_alone"]:
+            # A cookie that is refused is replaced as soon as it is loaded: that is no change.
+            session.keys()
+            session.accessed = session.modified = False
         for what, *arguments in case["steps"]:
-            answers.append(dumps(STEPS[what](request.session, *arguments)))
-        accessed.append(request.session.accessed)
+            answers.append(dumps(STEPS[what](session, *arguments)))
+        # Here, because the middleware's own saving is a change, too.
+        noted.update(accessed=session.accessed, modified=session.modified)
+        if case["left_alone"] and not session.modified:
+            settings.SESSION_SAVE_EVERY_REQUEST = False
+            # It deletes only a cookie that came.
+            request.COOKIES.pop(settings.SESSION_COOKIE_NAME, None)
         return HttpResponse(status=case["status"], headers=case["headers"])
 
     try:
         response = SessionMiddleware(view)(WSGIRequest(environ))
     except (AttributeError, TypeError, ValueError) as error:
-        return {"raised": f"{type(error).__name__}: {error}"}
+        return {"raised": f"{type(error).__name__}: {error}", "modified": noted["modified"]}
     return {
         "answers": answers,
-        "accessed": accessed[0],
+        **noted,
         # As WSGIHandler sends them.
         "set_cookie": [cookie.OutputString() for cookie in response.cookies.values()],
         "vary": response.headers.get("Vary"),

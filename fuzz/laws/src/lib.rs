@@ -27,7 +27,7 @@ use std::fmt::Debug;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use signed_session::{ExpiryRule, Keyring, SessionCodec};
+use signed_session::{DecodeError, EncodeError, ExpiryRule, Keyring, SessionCodec, ValueError};
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -64,6 +64,34 @@ static RING: LazyLock<Keyring> = LazyLock::new(|| Keyring::new(SECRET).unwrap())
 static WIDE_CODEC: LazyLock<SessionCodec> = LazyLock::new(|| {
     SessionCodec::new(&RING).expiry_rule(ExpiryRule::Django).max_token_len(1 << 20)
 });
+
+/// Panics if entries, each a key with its JSON, were refused that hold no reserved key.
+///
+/// An expiry is reserved only if no token with it is read.
+fn is_rightly_reserved(error: &ValueError, entries: &[(&str, String)]) {
+    let ValueError::Reserved { key } = error else { panic!("{error}") };
+    let mut said = entries.iter().filter(|(other, _)| other == key).map(|(_, json)| json);
+    match *key {
+        "_session_started" => assert!(said.next().is_some()),
+        "_session_expiry" => assert!(said.any(|json| !is_readable_expiry(json))),
+        other => panic!("{other} is not reserved"),
+    }
+}
+
+/// Returns `true` if a token with this expiry is read.
+fn is_readable_expiry(json: &str) -> bool {
+    let payload = django::base64(format!("{{\"_session_expiry\":{json}}}").as_bytes());
+    let token = django::sign(&payload, django::SESSION_SALT, SECRET, STAMP);
+    let enforcing = WIDE_CODEC.clone().expiry_rule(ExpiryRule::Enforce);
+    if enforcing.decode_at(&token, NOW).err() != Some(DecodeError::BadExpiry) {
+        return true;
+    }
+    // It can come from a program that does not mind, and cannot go on from here.
+    let session = WIDE_CODEC.decode_at(&token, NOW).unwrap();
+    assert_eq!(session.expiry(), Err(ValueError::WrongType));
+    assert_eq!(enforcing.encode_at(&session, NOW), Err(EncodeError::BadExpiry));
+    false
+}
 
 /// Panics if a `Debug` form holds text that came in.
 fn is_discreet(shown: &impl Debug, came_in: &str) {

@@ -5,7 +5,7 @@ use signed_session::{Compress, CookieOptions, Expiry, Session};
 
 use super::input::Input;
 use super::tree::Tree;
-use super::{NOW, STAMP, TWO_WEEKS, WIDE_CODEC, django};
+use super::{NOW, STAMP, TWO_WEEKS, WIDE_CODEC, django, is_rightly_reserved};
 
 /// What a session should hold: each key and the JSON of its value.
 type Model = Vec<(String, String)>;
@@ -74,8 +74,11 @@ fn act(input: &mut Input<'_>, session: &mut Session, model: &mut Model) {
     match action {
         0..=3 => {
             let tree = Tree::take(input, 30);
-            session.insert(&key, &tree).unwrap();
-            set(model, &key, django::dumps(&tree));
+            let text = django::dumps(&tree);
+            match session.insert(&key, &tree) {
+                Ok(()) => set(model, &key, text),
+                Err(error) => is_rightly_reserved(&error, &[(&*key, text)]),
+            }
         }
         4 => {
             assert_eq!(session.remove(&key), found.is_some());
@@ -102,8 +105,13 @@ fn act(input: &mut Input<'_>, session: &mut Session, model: &mut Model) {
         }
         7 => {
             let pairs = [(key, Tree::take(input, 40)), (input.text(), Tree::take(input, 40))];
-            session.extend(pairs.clone()).unwrap();
-            pairs.iter().for_each(|(key, tree)| set(model, key, django::dumps(tree)));
+            match session.extend(pairs.clone()) {
+                Ok(()) => pairs.iter().for_each(|(key, tree)| set(model, key, django::dumps(tree))),
+                Err(error) => {
+                    let entries = pairs.each_ref().map(|(key, tree)| (&**key, django::dumps(tree)));
+                    is_rightly_reserved(&error, &entries);
+                }
+            }
         }
         8 => {
             session.clear();

@@ -130,7 +130,8 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
             is_discreet_error(&error, &session.to_json());
             let is_expected =
                 matches!(error, EncodeError::TooLarge { .. } | EncodeError::BadExpiry);
-            assert!(is_expected && status < 500, "{error}");
+            // Only who changed something is told that it is lost.
+            assert!(is_expected && session.is_modified() && status < 500, "{error}");
             return;
         }
     };
@@ -143,6 +144,13 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
     if !session.is_accessed() && !site.saves_every_request {
         assert!(reply.set_cookie.is_none() && !reply.vary_on_cookie);
     }
+    assert_eq!(reply.is_unasked, reply.set_cookie.is_some() && !session.is_modified());
+    if let Some(error) = &reply.omitted {
+        is_discreet_error(error, &session.to_json());
+        assert!(reply.set_cookie.is_none() && !session.is_modified() && is_read);
+    }
+    // What is refused may be a login that another response has set meanwhile.
+    assert!(is_read || session.is_modified() || reply.set_cookie.is_none());
 
     let Some(cookie) = reply.set_cookie else {
         let is_same = good.is_some_and(|kept| {

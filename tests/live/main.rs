@@ -15,6 +15,7 @@ mod data;
 mod difference;
 mod expiry;
 mod jar;
+mod limits;
 mod messages;
 mod middleware;
 mod odd;

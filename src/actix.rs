@@ -12,13 +12,15 @@ use std::task::{Context, Poll, ready};
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
 use actix_web::http::header::{COOKIE, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use pin_project_lite::pin_project;
 
-use crate::error::{EncodeError, ValueError};
+use crate::error::{EncodeError, ValueError, sure};
 use crate::handle::{self, Entry, MissingSession, SessionHandle};
 use crate::manager::SessionManager;
+use crate::reply::Reply;
 
 /// Puts a session around an actix-web application or scope.
 ///
@@ -44,6 +46,7 @@ use crate::manager::SessionManager;
 /// }
 ///
 /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// // The cookie is for https. On http://localhost add `.secure(false)`: Safari keeps no other there.
 /// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
 /// let middleware = SessionMiddleware::new(manager); // once, to be cloned for each worker
 /// let app = App::new().wrap(middleware.clone()).route("/", web::get().to(visits));
@@ -129,15 +132,13 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let cookies = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let outer = request.extensions().get::<SessionHandle<M>>().cloned();
-        let handle = match SessionHandle::enter(&self.middleware.manager, outer.as_ref(), cookies) {
-            Entry::Inside => None,
-            Entry::New(handle) => {
-                let unmarked = handle.unmarked();
-                request.extensions_mut().insert(handle);
-                Some(unmarked)
-            }
+        let entry = SessionHandle::enter(&self.middleware.manager, outer.as_ref(), cookies);
+        let (handle, commits) = match entry {
+            Entry::Shared(handle) => (handle, None),
+            Entry::New(handle) => (handle.clone(), Some(handle.unmarked())),
         };
-        SessionFuture { inner: self.inner.call(request), handle }
+        request.extensions_mut().insert(handle);
+        SessionFuture { inner: self.inner.call(request), handle: commits }
     }
 }
 
@@ -163,42 +164,44 @@ where
         let result = ready!(this.inner.poll(context));
         let Some(handle) = this.handle else { return Poll::Ready(result) };
         Poll::Ready(match result {
-            Ok(mut response) => commit(handle, response.response_mut()).map(|_| response),
-            Err(error) => {
-                let mut response = error.error_response();
-                Err(match commit(handle, &mut response) {
-                    // Middlewares around this one may want the error as it is.
-                    Ok(false) => error,
-                    Ok(true) => InternalError::from_response(error, response).into(),
-                    Err(reason) => reason,
-                })
-            }
+            Ok(mut response) => commit(handle, response.status())
+                .map(|reply| append(&reply, response.response_mut()))
+                .map(|()| response),
+            Err(error) => Err(match commit(handle, error.as_response_error().status_code()) {
+                // Middlewares around this one may want the error as it is, and it gives its
+                // response only once.
+                Ok(reply) if reply == Reply::default() => error,
+                Ok(reply) => {
+                    let mut response = error.error_response();
+                    append(&reply, &mut response);
+                    InternalError::from_response(error, response).into()
+                }
+                Err(reason) => reason,
+            }),
         })
     }
 }
 
-/// Appends what the session calls for, and tells whether that is anything.
+/// Returns what the response must carry.
 ///
 /// # Errors
 ///
 /// A bare 500 to be sent instead.
-fn commit<B>(
-    handle: &SessionHandle,
-    response: &mut HttpResponse<B>,
-) -> Result<bool, actix_web::Error> {
-    let bare_error = |reason: EncodeError| {
-        InternalError::from_response(reason, HttpResponse::InternalServerError().finish())
-    };
+fn commit(handle: &SessionHandle, status: StatusCode) -> Result<Reply, actix_web::Error> {
+    handle.commit(status.as_u16()).map_err(|reason| {
+        InternalError::from_response(reason, HttpResponse::InternalServerError().finish()).into()
+    })
+}
+
+fn append<B>(reply: &Reply, response: &mut HttpResponse<B>) {
     let present =
         || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let headers = handle.commit(response.status().as_u16(), present).map_err(bare_error)?;
-    let is_any = !headers.is_empty();
-    for (name, value) in headers {
-        let value = HeaderValue::try_from(value).ok().ok_or(EncodeError::CookieValue);
-        let value = value.map_err(bare_error)?;
-        response.headers_mut().append(HeaderName::from_static(name), value);
+    for (name, value) in handle::headers(reply, present) {
+        // All of them are ASCII without control characters.
+        if let Some(value) = sure(HeaderValue::try_from(value).ok().map(Some)) {
+            response.headers_mut().append(HeaderName::from_static(name), value);
+        }
     }
-    Ok(is_any)
 }
 
 impl<M: 'static> FromRequest for SessionHandle<M> {

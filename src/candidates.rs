@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use crate::cookie;
 use crate::error::DecodeError;
 
 /// How many values of one name are decoded.
@@ -82,7 +83,8 @@ impl<V: AsRef<[u8]>> Candidates<V> {
 
     /// Returns what the one valid value decodes to, or `None` if there are no values.
     ///
-    /// A value that occurs several times counts as one.
+    /// A value that occurs several times counts as one. If a value is not a token as it stands, one
+    /// pair of quotes around it and `%3A` for its colons, which some clients write, are undone.
     ///
     /// # Errors
     ///
@@ -106,14 +108,22 @@ impl<V: AsRef<[u8]>> Candidates<V> {
         if self.values.len() > MAX_CANDIDATES {
             return Err(DecodeError::TooManyCookies { limit: MAX_CANDIDATES });
         }
-        let mut valid: Option<(&[u8], T)> = None;
+        let mut valid: Option<(Cow<'_, [u8]>, T)> = None;
         let mut refusal: Option<DecodeError> = None;
         for value in &self.values {
-            let value = value.as_ref();
-            let decoded = match str::from_utf8(value) {
+            let mut value = Cow::Borrowed(value.as_ref());
+            let mut decode = |value: &[u8]| match str::from_utf8(value) {
                 Ok(text) => decode(text),
                 Err(_) => Err(DecodeError::BadSignature),
             };
+            let mut decoded = decode(&value);
+            if let Err(DecodeError::Malformed | DecodeError::BadSignature) = decoded
+                && let token = unwrap_token(&value, cookie::MAX_LEN)
+                && token != value
+            {
+                decoded = decode(&token);
+                value = Cow::Owned(token.into_owned());
+            }
             match (decoded, &valid) {
                 (Ok(content), None) => valid = Some((value, content)),
                 (Ok(content), Some((first, chosen))) => {

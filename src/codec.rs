@@ -184,7 +184,12 @@ impl SessionCodec {
     /// The beginning is the reserved entry `_session_started`, in microseconds of Unix time, which
     /// Django carries along untouched. It is recorded with the next response to a request that read
     /// the session, and does not move until [`Session::begin`] or [`Session::flush`] begins another
-    /// session. [`Session::started_at`] returns it.
+    /// session, as long as other writers keep the entry. [`Session::started_at`] returns it.
+    ///
+    /// Nobody asked for that cookie, so it is left out where it would be too large for browsers, and
+    /// where the response sets the cookie already. A session for which that is so in every response,
+    /// because it is at the limit or another program signs it each time, records nothing: keep some
+    /// hundred bytes free.
     #[must_use]
     pub fn track_start(mut self, track: bool) -> Self {
         self.track_start = track;
@@ -202,8 +207,9 @@ impl SessionCodec {
 
     /// Returns a token of a session, signed at `now`.
     ///
-    /// What this codec could not decode is refused here, so that no session is lost; except for a
-    /// session whose time is over, which is encoded and then refused as expired.
+    /// What this codec could not read is refused here, so that no session is lost. What its policy
+    /// refuses is encoded all the same: a session whose time is over, and one that is from before
+    /// [`refuse_signed_before`](Self::refuse_signed_before).
     ///
     /// # Errors
     ///

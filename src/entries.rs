@@ -3,6 +3,7 @@
 //! An entry that nobody sets is written back byte for byte: integers past 64 bits, every digit of
 //! a float, lone surrogates, the order of the keys.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -165,8 +166,14 @@ impl Entries {
     ///
     /// A key that is not Unicode is asked for with replacement characters in it.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        let Self { arrived, entries } = self;
-        entries.retain(|entry| keep(&String::from_utf8_lossy(entry.name(arrived))));
+        // All are asked before any goes: `keep` may panic.
+        let mut kept = self.names().map(|name| keep(&name)).collect::<Vec<_>>().into_iter();
+        self.entries.retain(|_| sure(kept.next()));
+    }
+
+    /// Returns all keys in order, with replacement characters where one is not Unicode.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.entries.iter().map(|entry| String::from_utf8_lossy(entry.name(&self.arrived)))
     }
 
     /// Removes all entries.

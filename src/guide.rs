@@ -244,8 +244,8 @@
 //!   without a setting Django's sessions are in its database. `PickleSerializer`
 //!   and custom serializers are refused as well.
 //! - **Name, domain and path of the cookie** must be the same on both sides, or
-//!   browsers keep two. After a change of one of them the old cookie is still out
-//!   there beside the new: change the name, too.
+//!   browsers keep two. After a change of one of them browsers keep the former
+//!   cookie as well until it expires: name it to [`SessionManager::retire`].
 //! - **`Secure`.** By Django's default it is off, and with [`DjangoSettings`] it is
 //!   so here. Turn it on in Django.
 //! - **Clocks.** The stamp is that of the machine that signed. Have all of them
@@ -275,5 +275,6 @@
 //! [`DjangoSettings`]: crate::django::DjangoSettings
 //! [`DecodeError::BadSignature`]: crate::DecodeError::BadSignature
 //! [`SettingsError::SessionEngine`]: crate::django::SettingsError::SessionEngine
+//! [`SessionManager::retire`]: crate::SessionManager::retire
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
 //! [`SessionCodec::refuse_signed_before`]: crate::SessionCodec::refuse_signed_before

@@ -1,5 +1,6 @@
 //! Turns a request's cookies into a session shared by middleware and handler, when first touched.
 
+use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
@@ -12,7 +13,7 @@ use time::OffsetDateTime;
 use crate::error::{DecodeError, EncodeError, ValueError};
 use crate::expiry::Expiry;
 use crate::manager::SessionManager;
-use crate::reply;
+use crate::reply::{self, Reply};
 use crate::session::Session;
 
 /// The session of a request, as handlers have it from the middleware.
@@ -49,6 +50,8 @@ pub struct SessionHandle<M = ()> {
 
 struct Shared {
     manager: Arc<SessionManager>,
+    /// The session of the next layer with the same marker further out.
+    outer: Option<Arc<Shared>>,
     state: Mutex<State>,
 }
 
@@ -67,8 +70,8 @@ struct State {
 pub(crate) enum Entry<M> {
     /// Gives the handlers this session, and commits it.
     New(SessionHandle<M>),
-    /// Lets the request pass: the same middleware is around this one, and commits.
-    Inside,
+    /// Gives the handlers the session of the same middleware further out, which commits it.
+    Shared(SessionHandle<M>),
 }
 
 impl<M> SessionHandle<M> {
@@ -78,16 +81,24 @@ impl<M> SessionHandle<M> {
         outer: Option<&Self>,
         cookie_headers: impl Iterator<Item = &'h [u8]>,
     ) -> Entry<M> {
-        match outer {
-            Some(outer) if Arc::ptr_eq(&outer.shared.manager, manager) => return Entry::Inside,
-            Some(outer) => outer.lock().is_hidden = true,
-            None => {}
+        let outer = outer.map(|outer| &outer.shared);
+        let mut next = outer;
+        while let Some(shared) = next {
+            let handle = Self { shared: Arc::clone(shared), marker: PhantomData };
+            let is_same = Arc::ptr_eq(&shared.manager, manager) && !handle.lock().is_sent;
+            // The innermost layer serves the handlers; what is between is hidden from them.
+            handle.lock().is_hidden = !is_same;
+            if is_same {
+                return Entry::Shared(handle);
+            }
+            next = shared.outer.as_ref();
         }
-        Entry::New(Self::new(manager, cookie_headers))
+        Entry::New(Self::new(manager, outer.cloned(), cookie_headers))
     }
 
     fn new<'h>(
         manager: &Arc<SessionManager>,
+        outer: Option<Arc<Shared>>,
         cookie_headers: impl Iterator<Item = &'h [u8]>,
     ) -> Self {
         let mut cookies = Vec::new();
@@ -97,7 +108,7 @@ impl<M> SessionHandle<M> {
             cookies.push(b';');
         }
         let state = Mutex::new(State { cookies, session: None, is_hidden: false, is_sent: false });
-        let shared = Arc::new(Shared { manager: Arc::clone(manager), state });
+        let shared = Arc::new(Shared { manager: Arc::clone(manager), outer, state });
         Self { shared, marker: PhantomData }
     }
 
@@ -146,7 +157,13 @@ impl<M> SessionHandle<M> {
         self.share(|session| {
             // A login in there begins now, and not when the request came in.
             session.set_now(self.shared.manager.now());
-            function(session)
+            let has_cookie = session.has_cookie();
+            let result = function(session);
+            if has_cookie && !session.has_cookie() {
+                // It was moved out, and another one is in its place.
+                session.replace_moved();
+            }
+            result
         })
     }
 
@@ -163,7 +180,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// [`ValueError::NotFinite`] and [`ValueError::Unserializable`].
+    /// [`ValueError::NotFinite`], [`ValueError::Unserializable`] and [`ValueError::Reserved`].
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), ValueError> {
         self.share(|session| session.insert(key, value))
     }
@@ -197,9 +214,12 @@ impl<M> SessionHandle<M> {
     /// Begins another session, with the entries to keep: to be called at login; see
     /// [`Session::begin`].
     pub fn begin(&self, keep: impl Fn(&str) -> bool) {
+        // Asked while the session is free, so that `keep` can use it too.
+        let kept: HashSet<String> =
+            self.share(|session| session.names()).into_iter().filter(|key| keep(key)).collect();
         self.share(|session| {
             session.set_now(self.shared.manager.now());
-            session.begin(keep);
+            session.begin(|key| kept.contains(key));
         });
     }
 
@@ -219,12 +239,8 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.set_expiry(expiry));
     }
 
-    /// Returns the headers to append to the response, which begins now, given those that it has.
-    pub(crate) fn commit<'a, I: IntoIterator<Item = (&'a str, &'a [u8])>>(
-        &self,
-        status: u16,
-        present: impl Fn() -> I,
-    ) -> Result<Vec<(&'static str, String)>, EncodeError> {
+    /// Returns what the response must carry, which begins now.
+    pub(crate) fn commit(&self, status: u16) -> Result<Reply, EncodeError> {
         let mut state = self.lock();
         let State { cookies, session, is_hidden, is_sent } = &mut *state;
         *is_sent = true;
@@ -245,14 +261,7 @@ impl<M> SessionHandle<M> {
             reply.removals.clear();
             reply.set_cookie = None;
         }
-        let headers = reply.headers(present());
-        if headers.iter().any(|(name, _)| *name == "set-cookie") && reply::is_public(present()) {
-            tracing::warn!(
-                "a response that sets the session's cookie says `Cache-Control: public`: caches \
-                 may give the cookie to other visitors"
-            );
-        }
-        Ok(headers)
+        Ok(reply)
     }
 
     fn share<R>(&self, function: impl FnOnce(&mut Session) -> R) -> R {
@@ -264,6 +273,10 @@ impl<M> SessionHandle<M> {
             session
         });
         let was_read = session.is_accessed();
+        if session.origin().is_none() {
+            // What is written into it begins now, and not when the request came in.
+            session.set_now(self.shared.manager.now());
+        }
         let result = function(session);
         if *is_sent {
             warn_of_late_use(session, was_read);
@@ -275,6 +288,21 @@ impl<M> SessionHandle<M> {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns the headers to append to a response, given those that it has.
+pub(crate) fn headers<'a, I: IntoIterator<Item = (&'a str, &'a [u8])>>(
+    reply: &Reply,
+    present: impl Fn() -> I,
+) -> Vec<(&'static str, String)> {
+    let headers = reply.headers(present());
+    if headers.iter().any(|(name, _)| *name == "set-cookie") && reply::is_public(present()) {
+        tracing::warn!(
+            "a response that sets the session's cookie says `Cache-Control: public`: caches may \
+             give the cookie to other visitors"
+        );
+    }
+    headers
 }
 
 /// Logs why a cookie was refused, as a warning if it is not going to end by itself.

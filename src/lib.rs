@@ -27,6 +27,7 @@
 //! use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
 //!
 //! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+//! // The cookie is for https. On http://localhost add `.secure(false)`: Safari keeps no other there.
 //! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
 //!
 //! // A request comes in, with a cookie that somebody made up.

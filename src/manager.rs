@@ -4,6 +4,7 @@
 //! around it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,9 +45,11 @@ const MIN_TOKEN_CHARS: usize = 8;
 /// | without a recorded beginning | reads | `track_start` | the session | `Cookie` |
 /// | under a former name | reads | `retire` | the session, and a removal of the former | `Cookie` |
 /// | valid, and one under a former name | reads | `retire` | a removal of the former | `Cookie` |
+/// | two with equal entries | reads | `retire` of attributes | the session, and a removal of the former | `Cookie` |
+/// | two that differ | reads | `retire` of attributes | a removal of the former | `Cookie` |
 /// | valid | does nothing | `save_every_request` | the session | `Cookie` |
-/// | refused, expired or too short | reads | any of these | | `Cookie` |
-/// | refused, expired or too short | does nothing | any of these | | |
+/// | refused, expired or too short | reads | any other | | `Cookie` |
+/// | refused, expired or too short | does nothing | any | | |
 ///
 /// With a status of 500 or above nothing is saved, and only a removal is sent that the program
 /// asked for. A cookie that it did not ask for is never sent after another one of the same name,
@@ -86,7 +89,7 @@ pub struct SessionManager {
     /// Under the current name, and under others.
     retired_attributes: Vec<CookieOptions>,
     retired_names: Vec<CookieOptions>,
-    refuse_if: Option<Rule>,
+    refuse_if: Vec<Rule>,
     clock: Option<Clock>,
 }
 
@@ -120,7 +123,7 @@ impl SessionManager {
             reissue_under_primary: false,
             retired_attributes: Vec::new(),
             retired_names: Vec::new(),
-            refuse_if: None,
+            refuse_if: Vec::new(),
             clock: None,
         }
     }
@@ -153,8 +156,9 @@ impl SessionManager {
     /// weeks, a day. [`absolute_max_age`](SessionCodec::absolute_max_age) is kept.
     ///
     /// A slow response that refreshes a session can arrive after another response
-    /// has ended it, and then brings it back; so can one of
-    /// [`save_every_request`](Self::save_every_request), each time.
+    /// has ended it, and then brings it back. So can every other response that
+    /// sends the session although the program did not change it: see the table
+    /// above.
     #[must_use]
     pub fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = Some(age);
@@ -176,7 +180,12 @@ impl SessionManager {
     ///
     /// The session is then empty, [`Session::refusal`] is [`DecodeError::Refused`], and the cookie
     /// stays until the program writes or flushes. The rule is asked in every request that reads its
-    /// session, so it has to answer from memory. It does not count as access.
+    /// session, so it has to answer from memory. It does not count as access. Of several rules one
+    /// is enough to refuse a session.
+    ///
+    /// Django's `login` keeps the entries of an anonymous session, and its beginning with them: a
+    /// visitor who came here before the moment and logs in at Django after it is refused here until
+    /// a logout there.
     ///
     /// # Examples
     ///
@@ -216,7 +225,7 @@ impl SessionManager {
     /// ```
     #[must_use]
     pub fn refuse_if(mut self, rule: impl Fn(&Session) -> bool + Send + Sync + 'static) -> Self {
-        self.refuse_if = Some(Arc::new(rule));
+        self.refuse_if.push(Arc::new(rule));
         self
     }
 
@@ -239,10 +248,10 @@ impl SessionManager {
     ///
     /// Browsers keep it beside the current one until it expires. Its session is still read, moves to
     /// the current cookie, and the former cookie is removed. Keep this for as long as a former cookie
-    /// can still be there, which is [`max_age`](SessionCodec::max_age) from the change on.
+    /// can still be there: until the longest lifetime of a session has passed since the change.
     ///
-    /// - **Another name.** The current cookie counts if it is valid; otherwise the former is read.
-    ///   The session moves with the next response to a request that read it.
+    /// - **Another name.** The current cookie counts if it is valid, or ambiguous; otherwise the former
+    ///   one is read. The session moves with the next response to a request that read it.
     /// - **Other attributes.** Both come under one name, and nothing tells which is which. A session
     ///   that comes alone moves when it is next written. If both are valid and their entries are
     ///   equal they are one session, which moves when it is read. If these differ the session stays
@@ -325,24 +334,29 @@ impl SessionManager {
         let Found { has_cookie, current, former } = self.find(cookie_headers);
         let decode = |token: &str| self.decode(token, now);
         // With former attributes there can be two cookies of the name, and one session.
-        let is_shared = !self.retired_attributes.is_empty() && current.values().len() > 1;
-        let same = |one: &Session, other: &Session| is_shared && one.has_the_entries_of(other);
-        let (mut session, is_former) = match current.choose_with(decode, same) {
-            // Which of the cookies holds it cannot be told: it moves to the current one.
-            Ok(Some(session)) => (session, is_shared),
-            Err(reason @ DecodeError::Ambiguous) => (Session::refused(reason), false),
-            refused => match (refused, first_valid(&former, decode)) {
-                (_, Some(Ok(session))) => (session, true),
-                (Err(reason), _) | (_, Some(Err(reason))) => (Session::refused(reason), false),
-                (_, None) => (Session::without_token(has_cookie), false),
-            },
+        let is_shared = !self.retired_attributes.is_empty();
+        let is_doubled = Cell::new(false);
+        let same = |one: &Session, other: &Session| {
+            is_doubled.set(is_shared && one.has_the_entries_of(other));
+            is_doubled.get()
         };
-        let retired = if is_former {
-            Retired::Holds
-        } else if is_shared || !former.iter().all(Candidates::is_empty) {
-            Retired::Came
-        } else {
-            Retired::Nothing
+        let has_former_name = !former.iter().all(Candidates::is_empty);
+        let (mut session, retired) = match current.choose_with(decode, same) {
+            // Which of the cookies is the former one cannot be told: it moves to the current one.
+            Ok(Some(session)) if is_doubled.get() => (session, Retired::Session),
+            Ok(Some(session)) if has_former_name => (session, Retired::Name),
+            Ok(Some(session)) => (session, Retired::Nothing),
+            Err(reason @ DecodeError::Ambiguous) if is_shared => {
+                (Session::refused(reason), Retired::Rival)
+            }
+            Err(reason @ DecodeError::Ambiguous) => (Session::refused(reason), Retired::Nothing),
+            refused => match (refused, first_valid(&former, decode)) {
+                (_, Some(Ok(session))) => (session, Retired::Session),
+                (Err(reason), _) | (_, Some(Err(reason))) => {
+                    (Session::refused(reason), Retired::Nothing)
+                }
+                (_, None) => (Session::without_token(has_cookie), Retired::Nothing),
+            },
         };
         session.set_retired(retired);
         session.set_clock(now, self.codec.tracks_start());
@@ -352,7 +366,7 @@ impl SessionManager {
     /// Decodes one of the cookies, unless the program's rule refuses what is in it.
     fn decode(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
         let session = self.codec.decode_at(token, now)?;
-        if self.refuse_if.as_ref().is_some_and(|rule| rule(&session)) {
+        if self.refuse_if.iter().any(|rule| rule(&session)) {
             return Err(DecodeError::Refused);
         }
         session.set_untouched();
@@ -386,11 +400,12 @@ impl SessionManager {
     ) -> Result<Reply, EncodeError> {
         let is_asked = session.is_asked();
         let mut reply = Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() };
+        let attributes = self.retired_attributes.iter().map(CookieOptions::removal);
+        let names = self.retired_names.iter().map(CookieOptions::removal);
         if session.is_void() {
             if is_asked {
                 // Also those that this request did not bring, because of their path.
-                let former = self.retired_attributes.iter().chain(&self.retired_names);
-                reply.removals = former.map(CookieOptions::removal).collect();
+                reply.removals = attributes.chain(names).collect();
                 reply.set_cookie = session.has_cookie().then(|| self.options.removal());
             }
         } else if status >= 500 {
@@ -399,15 +414,24 @@ impl SessionManager {
             && self.is_news(session, now)
         {
             match self.cookie(session, now) {
+                // It is over by now, and what is in the browser may be another one.
+                Ok(cookie) if !is_asked && is_removal(&cookie) => {}
                 Ok(cookie) => {
-                    reply.removals = self.removals(session);
+                    // Of the current name a former one can be there unnoticed.
+                    let has_name = session.retired() != Retired::Nothing;
+                    reply.removals = attributes.chain(names.filter(|_| has_name)).collect();
                     reply.set_cookie = Some(cookie);
                 }
                 Err(error) if is_asked => return Err(error),
                 Err(error) => reply.omitted = Some(error),
             }
-        } else if session.is_accessed() && self.is_removal_due(session) {
-            reply.removals = self.removals(session);
+        } else if session.is_accessed() {
+            match session.retired() {
+                Retired::Name => reply.removals = names.collect(),
+                // One of the two goes, so that the next request has one.
+                Retired::Rival => reply.removals = attributes.collect(),
+                Retired::Nothing | Retired::Session => {}
+            }
         }
         let has_cookies = reply.set_cookie.is_some() || !reply.removals.is_empty();
         reply.is_unasked = has_cookies && !is_asked;
@@ -464,7 +488,7 @@ impl SessionManager {
         let is_old = |limit| between(origin.signed_at, now) > signed(limit);
         self.save_every_request
             || session.is_accessed()
-                && (session.retired() == Retired::Holds
+                && (session.retired() == Retired::Session
                     || self.codec.is_start_due(session)
                     || self.refresh_after.is_some_and(is_old)
                     || self.reissue_under_primary && origin.key_index > 0)
@@ -472,30 +496,13 @@ impl SessionManager {
 
     /// Returns `false` if the browser holds this very session, signed in this very second.
     fn is_news(&self, session: &Session, now: OffsetDateTime) -> bool {
-        session.retired() == Retired::Holds
+        session.retired() == Retired::Session
             || self.codec.is_start_due(session)
             || session.origin().is_none_or(|origin| {
                 origin.key_index > 0
                     || origin.signed_at.unix_timestamp() != now.unix_timestamp()
                     || !session.is_as_it_arrived()
             })
-    }
-
-    /// Returns `true` if a former cookie is to be removed and the current one left as it is.
-    fn is_removal_due(&self, session: &Session) -> bool {
-        let is_settled = match session.reason() {
-            // One of the two goes, so that the next request has one.
-            Some(DecodeError::Ambiguous) => !self.retired_attributes.is_empty(),
-            _ => session.origin().is_some(),
-        };
-        is_settled && session.retired() == Retired::Came
-    }
-
-    /// Returns what removes the former cookies that came; of the current name each can have.
-    fn removals(&self, session: &Session) -> Vec<Cookie<'static>> {
-        let names = (session.retired() != Retired::Nothing).then_some(&self.retired_names);
-        let names = names.into_iter().flatten();
-        self.retired_attributes.iter().chain(names).map(CookieOptions::removal).collect()
     }
 
     fn cookie(
@@ -517,6 +524,11 @@ fn first_valid(
     let mut chosen = former.iter().filter_map(|tokens| tokens.choose(&decode).transpose());
     let first = chosen.next()?;
     Some(if first.is_ok() { first } else { chosen.find(Result::is_ok).unwrap_or(first) })
+}
+
+/// Returns `true` if browsers remove the cookie when they get it.
+fn is_removal(cookie: &Cookie<'_>) -> bool {
+    cookie.max_age().is_some_and(|max_age| !max_age.is_positive())
 }
 
 /// Returns `true` if a value is long enough for a token, by Django's rule.

@@ -19,7 +19,8 @@ pub struct Reply {
     pub set_cookie: Option<Cookie<'static>>,
     /// Whether the program did not ask for these cookies, such as those of a refresh.
     ///
-    /// Then they must not follow another cookie of their name, which somebody did ask for.
+    /// Then they must not follow another cookie of their name, which somebody did ask for. Removals
+    /// of former cookies never do.
     pub is_unasked: bool,
     /// Why a cookie that the program did not ask for could not be written, and is left out.
     pub omitted: Option<EncodeError>,
@@ -30,8 +31,8 @@ pub struct Reply {
 impl Reply {
     /// Returns the headers to append to a response, given those that it has.
     ///
-    /// `Set-Cookie`, except for an [unasked](Self::is_unasked) one of a name that the response sets
-    /// already; `Vary: Cookie`, unless it says so already; and with a cookie `Cache-Control:
+    /// `Set-Cookie`, except for an [unasked](Self::is_unasked) one, and a removal of a former one, of
+    /// a name that the response sets already; `Vary: Cookie`, unless it says so already; and with a cookie `Cache-Control:
     /// private`, unless it has a `Cache-Control` of its own. Append them: nothing is to be
     /// overwritten.
     ///
@@ -58,20 +59,25 @@ impl Reply {
         &self,
         present: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Vec<(&'static str, String)> {
-        let mut cookies: Vec<&Cookie<'_>> = self.removals.iter().chain(&self.set_cookie).collect();
+        let mut removals: Vec<&Cookie<'_>> = self.removals.iter().collect();
+        let mut set_cookie = self.set_cookie.as_ref();
         let (mut varies, mut says_nothing_of_caches) = (self.vary_on_cookie, true);
         for (name, value) in present {
-            if name.eq_ignore_ascii_case("set-cookie") && self.is_unasked {
-                cookies.retain(|cookie| cookie_name(value) != cookie.name().as_bytes());
+            if name.eq_ignore_ascii_case("set-cookie") {
+                let is_another =
+                    |cookie: &&Cookie<'_>| cookie_name(value) != cookie.name().as_bytes();
+                removals.retain(is_another);
+                set_cookie = set_cookie.filter(|cookie| !self.is_unasked || is_another(cookie));
             } else if name.eq_ignore_ascii_case("vary") {
                 varies &= !items(value).any(|item| item == b"*" || is(item, "cookie"));
             } else if name.eq_ignore_ascii_case("cache-control") {
                 says_nothing_of_caches = false;
             }
         }
-        let is_private = says_nothing_of_caches && !cookies.is_empty();
-        cookies
+        let is_private = says_nothing_of_caches && (set_cookie.is_some() || !removals.is_empty());
+        removals
             .into_iter()
+            .chain(set_cookie)
             .map(|cookie| ("set-cookie", cookie.to_string()))
             .chain(varies.then(|| ("vary", "Cookie".to_owned())))
             .chain(is_private.then(|| ("cache-control", "private".to_owned())))

@@ -4,6 +4,7 @@
 //! a token stay the JSON text that they are: `get` parses one when it is asked
 //! for, and what nobody touched goes back byte for byte.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -48,8 +49,10 @@ pub struct Session {
     entries: Entries,
     source: Source,
     retired: Retired,
-    /// When the request came in, if the session came with one.
+    /// What time it is for the program, if that is known.
     now: Option<OffsetDateTime>,
+    /// When the session was begun here, if it did not come in a token.
+    begun_at: Option<OffsetDateTime>,
     /// Whether its beginning is recorded when it is written.
     tracks_start: bool,
     /// Whether anything was read; what was changed counts as read, too.
@@ -73,8 +76,8 @@ enum Change {
 enum Source {
     /// No session was there, or it was flushed: without entries there is nothing to write.
     Nothing { has_cookie: bool },
-    /// It was begun here, at this moment: it is written even without entries.
-    Begun { has_cookie: bool, at: OffsetDateTime },
+    /// It was begun here: it is written even without entries.
+    Begun { has_cookie: bool },
     /// A cookie that was refused, for which the session stands in.
     Refused(DecodeError),
     /// A valid token.
@@ -90,13 +93,15 @@ impl Default for Source {
 /// What a request brought of cookies that were in use before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Retired {
-    /// None, as far as is known.
+    /// Nothing that is known of.
     #[default]
     Nothing,
-    /// Some, beside the session's own.
-    Came,
+    /// One of a former name, beside the session's own.
+    Name,
     /// The session itself: it has to move to the current cookie.
-    Holds,
+    Session,
+    /// One with former attributes, which makes the session ambiguous.
+    Rival,
 }
 
 /// What a valid token says besides the entries.
@@ -321,6 +326,7 @@ impl Session {
     pub fn flush(&mut self) {
         self.clear();
         self.source = Source::Nothing { has_cookie: self.has_cookie() };
+        self.begun_at = None;
     }
 
     /// Re-signs the session with a new timestamp, as Django's `cycle_key`.
@@ -364,8 +370,8 @@ impl Session {
     }
 
     fn set_begun(&mut self) {
-        let at = self.now.unwrap_or_else(OffsetDateTime::now_utc);
-        self.source = Source::Begun { has_cookie: self.has_cookie(), at };
+        self.source = Source::Begun { has_cookie: self.has_cookie() };
+        self.begun_at = Some(self.now.unwrap_or_else(OffsetDateTime::now_utc));
     }
 
     /// Sets when this session ends, as Django's `set_expiry`.
@@ -469,14 +475,16 @@ impl Session {
     /// Returns when the session began, if that is recorded or will be by this response.
     ///
     /// Unlike [`signed_at`](Self::signed_at) it does not move when the session is written. It is
-    /// `None` unless the codec records it: see
+    /// `None` unless the codec that the session came from records it: see
     /// [`SessionCodec::track_start`](crate::SessionCodec::track_start).
     #[must_use]
     pub fn started_at(&self) -> Option<OffsetDateTime> {
         self.touch();
         match self.text(STARTED_KEY) {
             Some(json) => read_started(json),
-            None if self.is_void() || !self.tracks_start => None,
+            None if !self.tracks_start || self.is_void() => None,
+            // Nothing is recorded of a cookie that was refused, unless another session takes its place.
+            None if self.origin().is_none() && !self.is_modified() => None,
             None => self.began(),
         }
     }
@@ -518,8 +526,7 @@ impl Session {
     pub(crate) fn began(&self) -> Option<OffsetDateTime> {
         match self.source {
             Source::Token(origin) => Some(origin.started),
-            Source::Begun { at, .. } => Some(at),
-            Source::Nothing { .. } | Source::Refused(_) => self.now,
+            _ => self.begun_at.or(self.now),
         }
     }
 
@@ -546,7 +553,7 @@ impl Session {
     /// Returns `true` if the browser sent a cookie of the name, valid or not.
     pub(crate) fn has_cookie(&self) -> bool {
         match self.source {
-            Source::Nothing { has_cookie } | Source::Begun { has_cookie, .. } => has_cookie,
+            Source::Nothing { has_cookie } | Source::Begun { has_cookie } => has_cookie,
             Source::Refused(_) | Source::Token(_) => true,
         }
     }
@@ -559,6 +566,22 @@ impl Session {
     /// Returns `true` if all entries are as they came, to the byte; does not count as access.
     pub(crate) fn is_as_it_arrived(&self) -> bool {
         self.entries.are_as_they_arrived()
+    }
+
+    /// Returns all keys, with replacement characters where one is not Unicode.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.touch();
+        self.entries.names().map(Cow::into_owned).collect()
+    }
+
+    /// Takes the place of another session of the same request, which was moved out of its own.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn replace_moved(&mut self) {
+        self.change();
+        if let Source::Nothing { has_cookie } | Source::Begun { has_cookie } = &mut self.source {
+            *has_cookie = true;
+        }
     }
 
     /// Returns `true` if the entries are the same JSON; does not count as access.
@@ -604,6 +627,9 @@ impl Session {
 
     fn set(&mut self, key: &str, json: String) {
         self.change();
+        if self.begun_at.is_none() {
+            self.begun_at = self.now;
+        }
         self.entries.set(key, json);
     }
 
@@ -660,6 +686,7 @@ impl Clone for Session {
             source: self.source.clone(),
             retired: self.retired,
             now: self.now,
+            begun_at: self.begun_at,
             tracks_start: self.tracks_start,
             accessed: AtomicBool::new(self.is_accessed()),
             change: self.change,

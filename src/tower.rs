@@ -45,6 +45,7 @@ use crate::manager::SessionManager;
 /// }
 ///
 /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// // The cookie is for https. On http://localhost add `.secure(false)`: Safari keeps no other there.
 /// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
 /// let app: Router = Router::new().route("/", get(visits)).layer(SessionLayer::new(manager));
 /// # Ok::<(), signed_session::ConfigError>(())
@@ -182,15 +183,12 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let cookies = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let outer = request.extensions().get::<SessionHandle<M>>();
-        let handle = match SessionHandle::enter(&self.layer.manager, outer, cookies) {
-            Entry::Inside => None,
-            Entry::New(handle) => {
-                let unmarked = handle.unmarked();
-                request.extensions_mut().insert(handle);
-                Some(unmarked)
-            }
+        let (handle, commits) = match SessionHandle::enter(&self.layer.manager, outer, cookies) {
+            Entry::Shared(handle) => (handle, None),
+            Entry::New(handle) => (handle.clone(), Some(handle.unmarked())),
         };
-        SessionFuture { inner: self.inner.call(request), handle }
+        request.extensions_mut().insert(handle);
+        SessionFuture { inner: self.inner.call(request), handle: commits }
     }
 }
 
@@ -226,7 +224,8 @@ where
 fn commit<R>(handle: &SessionHandle, response: &mut Response<R>) -> Result<(), EncodeError> {
     let present =
         || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    for (name, value) in handle.commit(response.status().as_u16(), present)? {
+    let reply = handle.commit(response.status().as_u16())?;
+    for (name, value) in handle::headers(&reply, present) {
         let value = HeaderValue::try_from(value).ok().ok_or(EncodeError::CookieValue)?;
         response.headers_mut().append(HeaderName::from_static(name), value);
     }

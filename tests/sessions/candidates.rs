@@ -103,6 +103,53 @@ fn one_token_in_two_wrappings_is_one_session() {
 }
 
 #[test]
+fn every_cookie_is_read_in_quotes_and_with_its_colons_encoded() {
+    use signed_session::django::{Level, Message, MessageStorage, SignedCookie};
+
+    let ring = Keyring::new("a passphrase of the tests of candidates").unwrap();
+    let wrapped = |token: &str| {
+        [
+            format!("\"{token}\""),
+            token.replace(':', "%3A"),
+            format!("\"{}\"", token.replace(':', "%3a")),
+        ]
+    };
+    // Signed cookies. A text that holds `%3A` itself is still itself.
+    for text in ["dark", "a%3Ab", "100%"] {
+        let theme = SignedCookie::new(&ring, options("theme"), "");
+        let token = theme.cookie(text).unwrap().value().to_owned();
+        assert_eq!(theme.read([&format!("theme={token}")]), Ok(Some(text.to_owned())));
+        if text == "dark" {
+            for value in wrapped(&token) {
+                let both = format!("theme={token}; theme={value}");
+                for header in [format!("theme={value}"), both] {
+                    assert_eq!(theme.read([&header]), Ok(Some(text.to_owned())), "{header}");
+                }
+            }
+        }
+    }
+    // Messages.
+    let storage = MessageStorage::cookie(&ring, options("messages"));
+    let mut messages = storage.load(["a=b"]);
+    messages.add(Message::new(Level::INFO, "Hello."));
+    let stored = messages.commit(&mut Session::new()).unwrap();
+    for value in wrapped(stored.reply.set_cookie.unwrap().value()) {
+        let mut messages = storage.load([&format!("messages={value}")]);
+        assert_eq!(messages.show(&Session::new()).unwrap().len(), 1, "{value}");
+    }
+    // A struct, with a codec alone.
+    let token = token("ada", MINUTE);
+    for value in wrapped(&token) {
+        let header = format!("sessionid={value}; sessionid={token}; sessionid=forged");
+        let candidates: Candidates<_> = options("sessionid").find(&header).collect();
+        let visitor = candidates
+            .choose(|token| codec().decode_as_at::<BTreeMap<String, String>>(token, NOW))
+            .unwrap();
+        assert_eq!(visitor.unwrap()["user"], "ada", "{value}");
+    }
+}
+
+#[test]
 fn a_token_of_the_greatest_length_is_read_in_a_wrapping() {
     let json = |len: usize| session(&"x".repeat(len));
     let plain = codec().compress(Compress::Never);
@@ -297,4 +344,58 @@ fn retiring_the_current_cookie_changes_nothing() {
     log_in(&mut session);
     let reply = manager.retire(same()).commit_at(&session, 200, NOW).unwrap();
     assert!(reply.removals.is_empty() && reply.set_cookie.is_some());
+}
+
+#[test]
+fn reading_never_removes_the_cookie_that_holds_the_session() {
+    let attributes = || options("sessionid").domain("example.com").unwrap();
+    let (ada, eve) = (token("ada", MINUTE), token("eve", MINUTE));
+    let both = manager().retire(attributes()).retire(options("sid"));
+    let names = manager().retire(options("sid"));
+    for (manager, header, expected) in [
+        // Junk under a former name, and the session may be in the former domain.
+        (&both, format!("sessionid={ada}; sid=xxxxxxxx"), Some("ada")),
+        (&both, format!("sessionid={ada}; sessionid=xxxxxxxx"), Some("ada")),
+        // Two of a former name, of which one can be planted, and so under the current name.
+        (&names, format!("sid={ada}; sid={eve}"), None),
+        (&names, format!("sessionid={ada}; sessionid={eve}; sid={ada}"), None),
+    ] {
+        let session = manager.load_at([&header], NOW);
+        assert_eq!(user(&session).as_deref(), expected, "{header}");
+        let reply = manager.commit_at(&session, 200, NOW).unwrap();
+        let is_current = |cookie: &Cookie<'_>| cookie.name() == "sessionid";
+        assert!(!reply.removals.iter().any(is_current), "{header}: {:?}", reply.removals);
+        assert_eq!(reply.set_cookie, None, "{header}");
+        if expected.is_none() {
+            assert!(reply.removals.is_empty(), "{header}");
+        }
+    }
+}
+
+#[test]
+fn the_removal_of_a_former_cookie_does_not_follow_one_of_its_name() {
+    let manager = manager().retire(options("sid"));
+    let mut session = manager.load_at([&format!("sid={}", token("ada", MINUTE))], NOW);
+    session.insert("page", 1).unwrap();
+    let reply = manager.commit_at(&session, 200, NOW).unwrap();
+    assert_eq!((reply.removals.len(), reply.is_unasked), (1, false));
+    let names = |present: &[(&str, &[u8])]| -> Vec<String> {
+        let headers = reply.headers(present.iter().copied());
+        let cookies = headers.into_iter().filter(|(name, _)| *name == "set-cookie");
+        cookies.map(|(_, value)| value.split('=').next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(&[]), ["sid", "sessionid"]);
+    assert_eq!(names(&[("Set-Cookie", b"sid=login-of-the-site; Path=/")]), ["sessionid"]);
+}
+
+#[test]
+fn a_session_that_ends_before_its_response_removes_nothing() {
+    let short = SessionManager::new(codec().absolute_max_age(MINUTE * 10), options("sessionid"));
+    for manager in [short.clone().refresh_after(MINUTE), short.save_every_request(true)] {
+        let cookie = format!("sessionid={}", token("ada", MINUTE * 9));
+        let session = manager.load_at([&cookie], NOW);
+        let _ = user(&session);
+        let reply = manager.commit_at(&session, 200, NOW + MINUTE * 2).unwrap();
+        assert_eq!(reply.set_cookie, None);
+    }
 }

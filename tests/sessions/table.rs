@@ -77,6 +77,13 @@ fn cookies(words: &str) -> Vec<(&'static str, String)> {
                 ("both", format!("sessionid={valid}; sid=forged:1r31eq:forged")),
             ]
         }
+        "two with equal entries" => {
+            vec![("two", format!("sessionid={valid}; sessionid={}", token(&ring(), MINUTE * 2)))]
+        }
+        "two that differ" => {
+            let other = SessionCodec::new(&ring()).encode_at(&Session::new(), NOW).unwrap();
+            vec![("two", format!("sessionid={valid}; sessionid={other}"))]
+        }
         "refused, expired or too short" => refused.to_vec(),
         "any other" => [good, fallback, refused.to_vec()].concat(),
         "any" => [none, good, fallback, former, refused.to_vec()].concat(),
@@ -90,6 +97,8 @@ fn managers(words: &str) -> Vec<(&'static str, SessionManager)> {
     let reissue = ("reissue_under_primary", manager().reissue_under_primary(true));
     let retire = ("retire", manager().retire(options("sid")));
     let save = ("save_every_request", manager().save_every_request(true));
+    let attributes =
+        ("retire", manager().retire(options("sessionid").domain("example.com").unwrap()));
     let tracked = SessionCodec::new(&ring()).track_start(true);
     let track = ("track_start", SessionManager::new(tracked, options("sessionid")));
     match words {
@@ -97,9 +106,11 @@ fn managers(words: &str) -> Vec<(&'static str, SessionManager)> {
         "`refresh_after`, and the token is older" => vec![refresh],
         "`reissue_under_primary`" => vec![reissue],
         "`retire`" => vec![retire],
+        "`retire` of attributes" => vec![attributes],
         "`save_every_request`" => vec![save],
         "`track_start`" => vec![track],
-        "any of these" => vec![refresh, reissue, retire, save, track],
+        "any other" => vec![refresh, reissue, retire, save, track],
+        "any" => vec![refresh, reissue, retire, save, track, attributes],
         other => panic!("no such setting: {other}"),
     }
 }
@@ -117,7 +128,8 @@ fn program(words: &str) -> fn(&mut Session) {
 /// What a reply sends, in the words of the table.
 fn sent(reply: &Reply) -> String {
     let removals = reply.removals.iter().inspect(|cookie| {
-        assert_eq!((cookie.name(), cookie.value()), ("sid", ""));
+        let is_former = cookie.name() == "sid" || cookie.domain() == Some("example.com");
+        assert!(is_former && cookie.value().is_empty(), "{cookie}");
     });
     let former = removals.map(|_| "a removal of the former");
     let ours = reply.set_cookie.iter().map(|cookie| {

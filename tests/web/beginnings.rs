@@ -336,6 +336,88 @@ fn a_rule_of_the_program_is_no_access_and_keeps_the_cookie() {
 }
 
 #[test]
+fn a_session_begins_when_it_is_written_and_not_when_it_is_looked_at() {
+    use axum::body::Body;
+    use axum::http::Request;
+    use axum::{Router, routing::get};
+    use signed_session::SessionLayer;
+    use tower::ServiceExt as _;
+
+    let clock = Clock::default();
+    let waiting = clock.clone();
+    let handler = move |mut session: SessionHandle| async move {
+        assert_eq!(session.started_at(), None);
+        session.insert("cart", 1).unwrap();
+        let begun = waiting.now();
+        waiting.wait(MINUTE);
+        session.with(|session| assert_eq!(session.len(), 1));
+        assert_eq!(session.started_at(), Some(begun));
+        waiting.wait(MINUTE);
+        session.flush();
+        assert_eq!(session.started_at(), None);
+        session.insert("user_id", 42).unwrap();
+        assert_eq!(session.started_at(), Some(waiting.now()));
+        // The closure may use the session itself.
+        let other = session.clone();
+        session.begin(|key| other.contains_key(key));
+        assert!(session.contains_key("user_id"));
+    };
+    let manager = clock.manager(codec().track_start(true));
+    let app = Router::new().route("/", get(handler)).layer(SessionLayer::new(manager.clone()));
+    for cookie in ["a=b", "sessionid=forged:1r31eq:forged"] {
+        let session = manager.load([cookie]);
+        assert_eq!(session.started_at(), None, "nothing is recorded of {cookie}");
+        let request = Request::get("/").header("cookie", cookie).body(Body::empty()).unwrap();
+        let mut response = std::pin::pin!(app.clone().oneshot(request));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let std::task::Poll::Ready(response) = response.as_mut().poll(&mut context) else {
+            panic!("it waits")
+        };
+        let cookie = response.unwrap().headers()["set-cookie"].to_str().unwrap().to_owned();
+        assert_eq!(manager.load([&cookie]).started_at(), Some(clock.now()));
+    }
+}
+
+#[test]
+fn a_session_that_was_moved_out_counts_as_read_and_ended() {
+    for framework in FRAMEWORKS {
+        let clock = Clock::default();
+        let manager = clock.manager(codec());
+        let mut visitor = Visitor::new(framework);
+        visitor.visit(&manager, log_in);
+        let layers = || Layers::Same(manager.clone());
+        let take: Handler = |mut session| {
+            assert_eq!(session.with(std::mem::take).get("user_id"), Ok(Some(42)));
+            200
+        };
+        let replace: Handler = |mut session| {
+            session.with(|session| *session = Session::new());
+            200
+        };
+        for handler in [take, replace] {
+            let answer = framework.answer(layers(), &visitor.cookie, handler);
+            assert_eq!(answer.all("vary"), ["Cookie"], "{framework:?}");
+            assert_eq!(answer.cookie(), Some("sessionid="), "{framework:?}");
+        }
+    }
+}
+
+#[test]
+fn of_several_rules_one_is_enough() {
+    let clock = Clock::default();
+    let plain = clock.manager(codec());
+    let mut session = plain.load(["theme=dark"]);
+    session.insert("user_id", 42).unwrap();
+    let cookie = plain.commit(&session, 200).unwrap().set_cookie.unwrap().stripped().to_string();
+    for rules in [[true, false], [false, true], [false, false]] {
+        let [one, other] = rules;
+        let manager = plain.clone().refuse_if(move |_| one).refuse_if(move |_| other);
+        let is_refused = manager.load([&cookie]).refusal().is_some();
+        assert_eq!(is_refused, one || other);
+    }
+}
+
+#[test]
 fn a_manager_can_be_used_where_a_panic_is_caught() {
     fn check<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe + Send + Sync>() {}
     check::<SessionManager>();

@@ -245,6 +245,74 @@ mod glob {
     }
 }
 
+#[test]
+fn a_layer_is_shared_past_another_between() {
+    use axum::body::Body;
+    use axum::extract::Request;
+    use axum::middleware::{Next, from_fn};
+    use axum::{Router, routing::any};
+    use signed_session::SessionLayer;
+    use tower::ServiceExt as _;
+
+    let (a, b) = (SessionLayer::new(eager(manager())), SessionLayer::new(eager(manager())));
+    let between = |session: SessionHandle, request: Request, next: Next| async move {
+        session.insert("between", 1).unwrap();
+        next.run(request).await
+    };
+    let app = Router::new()
+        .route("/", any(|session: SessionHandle| async move { _ = log_in(session) }))
+        .layer(a.clone())
+        .layer(b)
+        .layer(from_fn(between))
+        .layer(a);
+    let request = Request::get("/").header("cookie", cookie("ada")).body(Body::empty()).unwrap();
+    let response = now(app.oneshot(request)).unwrap();
+    let cookies: Vec<_> = response.headers().get_all("set-cookie").iter().collect();
+    let [cookie] = &cookies[..] else { panic!("{cookies:?}") };
+    let token = cookie.to_str().unwrap().strip_prefix("sessionid=").unwrap();
+    let session = codec().decode(token.split(';').next().unwrap()).unwrap();
+    assert_eq!(session.get("user"), Ok(Some("grace")));
+}
+
+#[test]
+fn an_error_of_an_actix_middleware_keeps_its_response() {
+    use actix_web::dev::ServiceResponse;
+    use actix_web::error::InternalError;
+    use actix_web::test::{TestRequest, init_service, try_call_service};
+    use actix_web::{App, Error, HttpMessage as _, HttpResponse};
+    use signed_session::SessionMiddleware;
+
+    let office = || SessionManager::new(codec(), CookieOptions::new("office").unwrap());
+    for (handler, cookie_is_removed) in
+        [(nothing as Handler, false), (read, false), (log_out, true)]
+    {
+        let answer = now(async {
+            let app = App::new()
+                .wrap_fn(move |request, _| {
+                    let session = request.extensions().get::<SessionHandle>().unwrap().clone();
+                    handler(session);
+                    let refused = HttpResponse::Unauthorized().body("log in first");
+                    let error: Error = InternalError::from_response("no", refused).into();
+                    async move { Err::<ServiceResponse, _>(error) }
+                })
+                .wrap(SessionMiddleware::new(manager()))
+                .wrap(SessionMiddleware::marked::<Admin>(office()));
+            let service = init_service(app).await;
+            let request = TestRequest::get().append_header(("cookie", cookie("ada"))).to_request();
+            let error = try_call_service(&service, request).await.unwrap_err();
+            let response = error.error_response();
+            response
+                .headers()
+                .iter()
+                .fold(Answer::new(response.status().as_u16()), |answer, (name, value)| {
+                    answer.header(name.as_str(), value.to_str().unwrap())
+                })
+        });
+        assert_eq!(answer.status, 401);
+        assert_eq!(answer.cookie(), cookie_is_removed.then_some("sessionid="));
+    }
+}
+
 // Gateways.
 
 /// Answers as a gateway does: it uses the session, and passes the request on to a site that

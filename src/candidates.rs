@@ -111,23 +111,22 @@ impl<V: AsRef<[u8]>> Candidates<V> {
         let mut valid: Option<(Cow<'_, [u8]>, T)> = None;
         let mut refusal: Option<DecodeError> = None;
         for value in &self.values {
-            let mut value = Cow::Borrowed(value.as_ref());
+            let value = value.as_ref();
+            let token = unwrap_token(value, cookie::MAX_LEN);
             let mut decode = |value: &[u8]| match str::from_utf8(value) {
                 Ok(text) => decode(text),
                 Err(_) => Err(DecodeError::BadSignature),
             };
-            let mut decoded = decode(&value);
-            if let Err(DecodeError::Malformed | DecodeError::BadSignature) = decoded
-                && let token = unwrap_token(&value, cookie::MAX_LEN)
-                && token != value
-            {
+            let mut decoded = decode(value);
+            let is_forged =
+                matches!(decoded, Err(DecodeError::Malformed | DecodeError::BadSignature));
+            if is_forged && *token != *value {
                 decoded = decode(&token);
-                value = Cow::Owned(token.into_owned());
             }
             match (decoded, &valid) {
-                (Ok(content), None) => valid = Some((value, content)),
+                (Ok(content), None) => valid = Some((token, content)),
                 (Ok(content), Some((first, chosen))) => {
-                    if *first != value && !same(chosen, &content) {
+                    if *first != token && !same(chosen, &content) {
                         return Err(DecodeError::Ambiguous);
                     }
                 }

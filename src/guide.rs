@@ -210,7 +210,9 @@
 //!
 //! Leave logging in to Django if you can: it knows how passwords are hashed and
 //! what else is asked of a visitor. Where Rust does it, it does what
-//! `django.contrib.auth.login` does to the session:
+//! `django.contrib.auth.login` does to the session. The backend that it names must be one of the
+//! site's `AUTHENTICATION_BACKENDS`, or Django takes the login for nobody's; and a user model with a
+//! [hash of its own](#when-the-hash-does-not-match) needs [`AuthUser::with_hash`].
 //!
 //! ```
 //! use signed_session::django::{self, AuthUser};

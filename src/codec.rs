@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::age::{Age, between, signed};
 use crate::cookie;
@@ -75,6 +75,8 @@ pub struct SessionCodec {
     max_clock_skew: Duration,
     absolute_max_age: Option<Duration>,
     track_start: bool,
+    naive_offset: Option<UtcOffset>,
+    use_tz: bool,
 }
 
 impl SessionCodec {
@@ -93,6 +95,8 @@ impl SessionCodec {
             max_clock_skew: Duration::from_secs(5 * 60),
             absolute_max_age: None,
             track_start: false,
+            naive_offset: None,
+            use_tz: true,
         }
     }
 
@@ -196,6 +200,46 @@ impl SessionCodec {
         self
     }
 
+    /// Sets the UTC offset of an expiry date that has none. Defaults to `None`: it is not known.
+    ///
+    /// Django stores such dates with `USE_TZ = False`, in the local time of its `TIME_ZONE`. With
+    /// an offset they are enforced. Without one they are not, because a date of another time zone
+    /// would end sessions that are valid: [`max_age`](Self::max_age) applies instead.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{Keyring, SessionCodec};
+    /// use time::{UtcOffset, macros::datetime};
+    ///
+    /// let codec = SessionCodec::new(&Keyring::new("example-only-correct-horse-battery-staple")?);
+    /// let date = std::collections::BTreeMap::from([("_session_expiry", "2030-01-01T12:00:00")]);
+    /// let token = codec.encode_as_at(&date, datetime!(2030-01-01 11:00 UTC))?;
+    ///
+    /// let at_one = datetime!(2030-01-01 13:00 UTC);
+    /// assert!(codec.decode_at(&token, at_one).is_ok());
+    /// let in_utc = codec.naive_offset(UtcOffset::UTC);
+    /// assert!(in_utc.decode_at(&token, at_one).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn naive_offset(mut self, offset: impl Into<Option<UtcOffset>>) -> Self {
+        self.naive_offset = offset.into();
+        self
+    }
+
+    /// Sets whether the site's expiry dates carry an offset, as Django's `USE_TZ`. Defaults to `true`.
+    ///
+    /// A Django with `USE_TZ = False` cannot compare a date that carries one: it answers each
+    /// request that saves such a session with status 500. So with `false` a session with
+    /// [`Expiry::At`](crate::Expiry::At) is not encoded; [`Expiry::After`](crate::Expiry::After)
+    /// is valid on every site.
+    #[must_use]
+    pub fn use_tz(mut self, use_tz: bool) -> Self {
+        self.use_tz = use_tz;
+        self
+    }
+
     /// Returns a token of a session, signed now.
     ///
     /// # Errors
@@ -215,6 +259,8 @@ impl SessionCodec {
     ///
     /// - [`EncodeError::BadExpiry`] if `_session_expiry` or `_session_started` counts for this codec
     ///   and says nothing usable.
+    /// - [`EncodeError::AwareExpiry`] if the session ends at a moment and [`use_tz`](Self::use_tz) is
+    ///   `false`.
     /// - [`EncodeError::TooLarge`] if the JSON or the token exceeds its limit.
     /// - [`EncodeError::BadTimestamp`] if `now` is before 1970 or past the year 9999.
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
@@ -241,7 +287,7 @@ impl SessionCodec {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         let claim = match self.expiry_rule {
             // It decides nothing when a token is decoded, but Django's cookies follow it.
-            ExpiryRule::Django => Claim::read(session.text(EXPIRY_KEY)),
+            ExpiryRule::Django => self.claim(session),
             ExpiryRule::Enforce | ExpiryRule::Shorter => Some(limits.expiry),
         };
         let claim = claim.ok_or(EncodeError::BadExpiry)?;
@@ -424,6 +470,9 @@ impl SessionCodec {
         began: OffsetDateTime,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
+        if limits.is_aware {
+            return Err(EncodeError::AwareExpiry);
+        }
         // 1: the JSON, with the session's beginning if that is to be known
         if self.tracks_start() && limits.started.is_none() {
             json.pop();
@@ -500,7 +549,7 @@ impl SessionCodec {
     /// Reads what a session says of its own end, as far as it counts; `None` if that is unusable.
     fn limits(&self, session: &Session) -> Option<Limits> {
         let expiry = match self.expiry_rule {
-            ExpiryRule::Enforce | ExpiryRule::Shorter => Claim::read(session.text(EXPIRY_KEY))?,
+            ExpiryRule::Enforce | ExpiryRule::Shorter => self.claim(session)?,
             ExpiryRule::Django => Claim::Nothing,
         };
         let counts = self.tracks_start() || self.refuse_signed_before.is_some();
@@ -508,14 +557,23 @@ impl SessionCodec {
             Some(json) => Some(read_started(json)?),
             None => None,
         };
-        Some(Limits { expiry, started })
+        // Under each rule, since Django's getters read it whatever its backend does.
+        let is_aware =
+            !self.use_tz && matches!(Claim::read(session.text(EXPIRY_KEY)), Some(Claim::Until(_)));
+        Some(Limits { expiry, is_aware, started })
+    }
+
+    /// Reads what a session says of its own end; `None` if that is unusable.
+    fn claim(&self, session: &Session) -> Option<Claim> {
+        let claim = Claim::read(session.text(EXPIRY_KEY))?;
+        Some(claim.with_offset(self.naive_offset))
     }
 
     /// Reads the same from a session's JSON, which must be an object.
     fn limits_of_text(&self, json: &str) -> Result<Limits, DecodeError> {
         // A key can be spelled with escapes; with neither, no reserved key is there.
         if is_object(json) && !json.contains("_session") && !json::has_escape(json) {
-            return Ok(Limits { expiry: Claim::Nothing, started: None });
+            return Ok(Limits { expiry: Claim::Nothing, is_aware: false, started: None });
         }
         let session = Session::from_json(json.to_owned())?;
         self.limits(&session).ok_or(DecodeError::BadExpiry)
@@ -537,6 +595,8 @@ struct Proved<'t> {
 /// What a session says of its own end.
 struct Limits {
     expiry: Claim,
+    /// Whether it is a date with an offset, on a site that has none of them.
+    is_aware: bool,
     started: Option<OffsetDateTime>,
 }
 

@@ -46,7 +46,8 @@ const LAST_DATE: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 #[derive(Clone, Debug)]
 pub struct CookieOptions {
     name: String,
-    path: String,
+    /// Without one, browsers take the folder of the page that set the cookie.
+    path: Option<String>,
     domain: Option<String>,
     secure: bool,
     http_only: bool,
@@ -69,7 +70,7 @@ impl CookieOptions {
         }
         Ok(Self {
             name: name.to_owned(),
-            path: "/".to_owned(),
+            path: Some("/".to_owned()),
             domain: None,
             secure: true,
             http_only: true,
@@ -97,7 +98,16 @@ impl CookieOptions {
         if self.has_prefix("__Host-") && path != "/" {
             return Err(ConfigError::HostPrefix);
         }
-        path.clone_into(&mut self.path);
+        self.path = Some(path.to_owned());
+        Ok(self)
+    }
+
+    /// Leaves out the path, as Django with an empty `SESSION_COOKIE_PATH`.
+    pub(crate) fn without_path(mut self) -> Result<Self, ConfigError> {
+        if self.has_prefix("__Host-") {
+            return Err(ConfigError::HostPrefix);
+        }
+        self.path = None;
         Ok(self)
     }
 
@@ -259,7 +269,9 @@ impl CookieOptions {
     /// Makes the cookie with what must be the same for browsers to replace it.
     fn bare(&self, value: &str) -> Cookie<'static> {
         let mut cookie = Cookie::new(self.name.clone(), value.to_owned());
-        cookie.set_path(self.path.clone());
+        if let Some(path) = &self.path {
+            cookie.set_path(path.clone());
+        }
         cookie.set_secure(self.is_secure());
         cookie.set_same_site(self.same_site);
         if let Some(domain) = &self.domain {

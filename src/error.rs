@@ -169,6 +169,11 @@ pub enum EncodeError {
     NotAnObject,
     /// `_session_expiry` or `_session_started` was set to what no decoder would accept.
     BadExpiry,
+    /// `_session_expiry` is a date with an offset, which a Django with `USE_TZ = False` cannot
+    /// compare: it would answer each request that saves the session with status 500.
+    ///
+    /// See [`SessionCodec::use_tz`](crate::SessionCodec::use_tz).
+    AwareExpiry,
     /// The JSON, the token, or the cookie's name and value exceed their limit.
     ///
     /// The message names the eight largest entries of a session. A key that is not a plain
@@ -214,6 +219,10 @@ impl fmt::Display for EncodeError {
             Self::Value(error) => error.fmt(f),
             Self::NotAnObject => f.write_str("a session must be a JSON object"),
             Self::BadExpiry => f.write_str("the session's own expiry could not be read back"),
+            Self::AwareExpiry => f.write_str(
+                "a session of a Django site with USE_TZ = False cannot expire at a moment: use \
+                 Expiry::After",
+            ),
             Self::TooLarge { len, limit, entries } => {
                 write!(f, "the encoded size would be {len} bytes, more than the limit of {limit}")?;
                 let mut lead = "; in JSON";

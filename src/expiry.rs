@@ -57,6 +57,9 @@ pub enum Expiry {
     /// This long after it was last written; every write starts it anew.
     After(Duration),
     /// At this moment.
+    ///
+    /// Not for a Django site with `USE_TZ = False`: see
+    /// [`SessionCodec::use_tz`](crate::SessionCodec::use_tz).
     At(OffsetDateTime),
 }
 
@@ -134,6 +137,8 @@ pub(crate) enum Claim {
     BrowserClose,
     Lasts(time::Duration),
     Until(OffsetDateTime),
+    /// A date without an offset, in a time zone that is not known: it decides nothing.
+    Naive(PrimitiveDateTime),
 }
 
 impl From<Expiry> for Claim {
@@ -154,6 +159,7 @@ impl From<Claim> for Expiry {
             Claim::BrowserClose => Self::AtBrowserClose,
             Claim::Lasts(time) => Self::After(time.try_into().unwrap_or_default()),
             Claim::Until(moment) => Self::At(moment),
+            Claim::Naive(date) => Self::At(date.assume_utc()),
         }
     }
 }
@@ -161,14 +167,14 @@ impl From<Claim> for Expiry {
 impl Claim {
     /// Reads `_session_expiry`; `None` if it is there and says nothing usable.
     ///
-    /// Python writes `False` as `false` and takes it for 0. A date without
-    /// offset is taken as UTC: Django writes one only with `USE_TZ` off.
+    /// Python writes `False` as `false` and takes it for 0. Django writes a date
+    /// without an offset with `USE_TZ = False`; see [`with_offset`](Self::with_offset).
     pub(crate) fn read(json: Option<&str>) -> Option<Self> {
         let Some(text) = json else { return Some(Self::Nothing) };
         match text.bytes().next()? {
             b'n' => Some(Self::Nothing),
             b'f' => Some(Self::BrowserClose),
-            b'"' => parse_isoformat(&json::read::<String>(text).ok()?).map(Self::Until),
+            b'"' => parse_isoformat(&json::read::<String>(text).ok()?),
             b'-' | b'0'..=b'9' => Self::read_seconds(text),
             _ => None,
         }
@@ -193,9 +199,17 @@ impl Claim {
         Some(if is_zero { Self::BrowserClose } else { Self::Lasts(time) })
     }
 
+    /// Places a date that has no offset in a time zone, if one is known.
+    pub(crate) fn with_offset(self, offset: Option<UtcOffset>) -> Self {
+        match (self, offset) {
+            (Self::Naive(date), Some(offset)) => Self::Until(in_utc(date, offset)),
+            _ => self,
+        }
+    }
+
     pub(crate) fn age(self, cookie_age: Duration, modification: OffsetDateTime) -> time::Duration {
         match self {
-            Self::Nothing | Self::BrowserClose => signed(cookie_age),
+            Self::Nothing | Self::BrowserClose | Self::Naive(_) => signed(cookie_age),
             Self::Lasts(time) => time,
             Self::Until(moment) => {
                 let left = between(modification, moment);
@@ -220,7 +234,7 @@ impl Claim {
         match self {
             Self::Nothing => setting,
             Self::BrowserClose => true,
-            Self::Lasts(_) | Self::Until(_) => false,
+            Self::Lasts(_) | Self::Until(_) | Self::Naive(_) => false,
         }
     }
 
@@ -234,7 +248,7 @@ impl Claim {
         now: OffsetDateTime,
     ) -> Result<(), DecodeError> {
         let is_over = match self {
-            Self::Nothing | Self::BrowserClose => return age.check(max_age),
+            Self::Nothing | Self::BrowserClose | Self::Naive(_) => return age.check(max_age),
             Self::Lasts(time) => age.time.max(time::Duration::ZERO) > time,
             Self::Until(moment) => now > moment,
         };
@@ -244,7 +258,7 @@ impl Claim {
 
 /// What Python's `datetime.isoformat` writes, and what all Pythons read besides.
 ///
-/// The `Z` needs no value: what has no offset is UTC.
+/// The `Z` has no value of its own, and can only be the last character.
 const ISOFORMAT: &[BorrowedFormatItem<'_>] = format_description!(
     version = 2,
     "[year]-[month]-[day][optional [\
@@ -255,7 +269,7 @@ const ISOFORMAT: &[BorrowedFormatItem<'_>] = format_description!(
     ]]"
 );
 
-fn parse_isoformat(text: &str) -> Option<OffsetDateTime> {
+fn parse_isoformat(text: &str) -> Option<Claim> {
     let mut parsed = Parsed::new();
     let rest = parsed.parse_items(text.as_bytes(), ISOFORMAT).ok()?;
     // The year's format would take a sign, Python's does not.
@@ -267,16 +281,21 @@ fn parse_isoformat(text: &str) -> Option<OffsetDateTime> {
         Some(_) => Time::try_from(parsed).ok()?,
         None => Time::MIDNIGHT,
     };
+    let date = PrimitiveDateTime::new(date, time);
     let offset = match parsed.offset_hour() {
         // Python's offsets are shorter than a day.
         Some(-23..=23) => UtcOffset::try_from(parsed).ok()?,
         Some(_) => return None,
-        None => UtcOffset::UTC,
+        None if text.ends_with('Z') => UtcOffset::UTC,
+        None => return Some(Claim::Naive(date)),
     };
-    let moment = PrimitiveDateTime::new(date, time).assume_offset(offset);
-    // In UTC from here on, so that no later arithmetic leaves the calendar.
-    let utc = moment.checked_to_offset(UtcOffset::UTC);
-    Some(utc.filter(|moment| *moment <= LAST_INSTANT).unwrap_or(LAST_MOMENT))
+    Some(Claim::Until(in_utc(date, offset)))
+}
+
+/// Returns a moment in UTC, so that no later arithmetic leaves the calendar.
+fn in_utc(date: PrimitiveDateTime, offset: UtcOffset) -> OffsetDateTime {
+    let utc = date.assume_offset(offset).checked_to_offset(UtcOffset::UTC);
+    utc.filter(|moment| *moment <= LAST_INSTANT).unwrap_or(LAST_MOMENT)
 }
 
 /// The end of Python's calendar, and of this one.

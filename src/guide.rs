@@ -28,16 +28,28 @@
 //! still look into the sessions of a database or of files, with
 //! [`stored_session_codec`].
 //!
-//! ## Django prints its settings, Rust reads them
+//! The session's key changes as well. With this engine `request.session.session_key` is the whole
+//! token, and a new one with each write. Whatever keeps the key in a table stops working:
+//! `allauth.usersessions`, for example, whose column holds 40 characters.
 //!
-//! In the project's folder, as the user whom the Rust service will run as:
+//! ## Django writes its settings, Rust reads them
+//!
+//! The package contains a script for this, `src/django/write_settings.py`; it is also shown in the
+//! documentation of [`DjangoSettings::from_json`]. Copy it to the folder of `manage.py`:
 //!
 //! ```sh
-//! (umask 077 && python manage.py shell -v 0 -c 'import json; from django.conf import settings as s; print(json.dumps({n: getattr(s, n) for n in "SECRET_KEY SECRET_KEY_FALLBACKS SESSION_COOKIE_AGE SESSION_COOKIE_NAME SESSION_COOKIE_DOMAIN SESSION_COOKIE_PATH SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE SESSION_SAVE_EVERY_REQUEST SESSION_EXPIRE_AT_BROWSER_CLOSE SESSION_ENGINE SESSION_SERIALIZER MESSAGE_STORAGE MESSAGE_LEVEL MESSAGE_TAGS".split() if hasattr(s, n)}, default=lambda key: {"hex": key.hex()}))' > django-settings.json)
+//! python manage.py shell -c "exec(open('write_settings.py').read())"
 //! ```
 //!
-//! The file holds the site's secret. It is to be written anew with every change
-//! of these settings, by the deployment that makes the change.
+//! It writes `django-settings.json`, or the file that the variable `SETTINGS_JSON` names. A run that
+//! fails leaves the file as it was.
+//!
+//! - **In whose environment.** Settings read environment variables, `.env` files and
+//!   `DJANGO_SETTINGS_MODULE`. Run the script where Django itself is started: in the same container,
+//!   with the same variables. With others it writes another secret, and Rust refuses every cookie.
+//! - **As which user.** The file holds the site's secret, so only the user who ran the script can
+//!   read it. That must be the user who runs the Rust service; otherwise `chown` the file.
+//! - **When.** With every change of these settings, in the deployment that makes the change.
 //!
 //! ## Rust knows who is there
 //!
@@ -49,6 +61,8 @@
 //! password has not been changed since, and that the user is still there and
 //! active, only the database knows. Yours is asked with whatever you ask
 //! databases with: `select password, is_active, username from auth_user where id = …`.
+//! The session also names the backend that logged the user in. It counts if it is among the site's
+//! `AUTHENTICATION_BACKENDS`, as in Django.
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -56,7 +70,7 @@
 //! use axum::extract::State;
 //! use axum::{Router, routing::get};
 //! use signed_session::django::{AuthUser, DjangoSettings, SettingsError};
-//! use signed_session::{Keyring, SessionHandle, SessionLayer, ValueError};
+//! use signed_session::{SessionHandle, SessionLayer, ValueError};
 //!
 //! struct Row {
 //!     password: String,
@@ -72,27 +86,30 @@
 //! }
 //!
 //! async fn hello(
-//!     State(ring): State<Keyring>,
+//!     State(settings): State<DjangoSettings>,
 //!     mut session: SessionHandle,
 //! ) -> Result<String, ValueError> {
-//!     Ok(match who(&ring, &mut session).await? {
+//!     Ok(match who(&settings, &mut session).await? {
 //!         Some(row) => format!("Hello, {}.", row.username),
 //!         None => "Hello, stranger.".to_owned(),
 //!     })
 //! }
 //!
 //! /// The user who is logged in, by the rules of Django's `get_user`.
-//! async fn who(ring: &Keyring, session: &mut SessionHandle) -> Result<Option<Row>, ValueError> {
+//! async fn who(
+//!     settings: &DjangoSettings,
+//!     session: &mut SessionHandle,
+//! ) -> Result<Option<Row>, ValueError> {
 //!     let Some(user) = session.with(|session| AuthUser::from_session(session))? else { return Ok(None) };
-//!     if user.backend() != "django.contrib.auth.backends.ModelBackend" {
+//!     if !settings.authentication_backends().iter().any(|known| known == user.backend()) {
 //!         return Ok(None);
 //!     }
 //!     let Some(row) = find_user(user.id()).await else { return Ok(None) };
 //!     if !row.is_active {
 //!         return Ok(None);
 //!     }
-//!     // If the password is another by now, this ends the session.
-//!     let matched = session.with(|session| user.resume(session, ring, &row.password));
+//!     // Nobody is logged in unless the hash matches. If it does not, the session stays.
+//!     let matched = session.with(|session| user.resume(session, settings.keyring(), &row.password));
 //!     Ok(matched.map(|_| row))
 //! }
 //!
@@ -101,7 +118,32 @@
 //!     Ok(Router::new()
 //!         .route("/rust/hello", get(hello))
 //!         .layer(SessionLayer::new(settings.session_manager()?))
-//!         .with_state(settings.keyring().clone()))
+//!         .with_state(settings))
+//! }
+//! # }
+//! ```
+//!
+//! ### When the hash does not match
+//!
+//! The visitor is a stranger to Rust, and stays logged in to Django. That is on purpose, because a
+//! mismatch alone proves nothing:
+//!
+//! - The user model overrides `get_session_auth_hash`. Then no hash ever matches. Compute the hash as
+//!   the model does, and call [`AuthUser::resume_with`] and [`AuthUser::with_hash`] instead.
+//! - The row is **stale**: it comes from a replica or a cache that has not seen a change of the
+//!   password. The visitor has just typed the new one; ending the session would log out the owner.
+//!   Read this row from the primary database.
+//! - The password has been changed, and this is a session from before. Django ends it at the
+//!   visitor's next request there.
+//!
+//! Only if you know that it is the third may Rust end the session too:
+//!
+//! ```
+//! # use signed_session::{Keyring, Session, django::AuthUser};
+//! # fn end(user: &AuthUser, session: &mut Session, ring: &Keyring, password: &str) {
+//! // The row is from the primary database, and the hash is Django's own.
+//! if user.resume(session, ring, password).is_none() {
+//!     session.flush();
 //! }
 //! # }
 //! ```
@@ -168,7 +210,9 @@
 //!
 //! Leave logging in to Django if you can: it knows how passwords are hashed and
 //! what else is asked of a visitor. Where Rust does it, it does what
-//! `django.contrib.auth.login` does to the session:
+//! `django.contrib.auth.login` does to the session. The backend that it names must be one of the
+//! site's `AUTHENTICATION_BACKENDS`, or Django takes the login for nobody's; and a user model with a
+//! [hash of its own](#when-the-hash-does-not-match) needs [`AuthUser::with_hash`].
 //!
 //! ```
 //! use signed_session::django::{self, AuthUser};
@@ -194,7 +238,9 @@
 //! ```
 //!
 //! Django's signals are not sent: what hangs on `user_logged_in`, first of all
-//! `last_login` in the database, is yours to do. When a password is changed in
+//! `last_login` in the database, is yours to do. Nor do the packages that guard Django's login
+//! see yours: `django-axes`, for example, neither counts the wrong passwords that are typed in Rust nor
+//! locks anyone out there. Limit the attempts yourself. When a password is changed in
 //! Rust, [`AuthUser::rebind`] keeps the session in which that was done; every
 //! other session of the user ends, in Django as well.
 //!
@@ -207,7 +253,7 @@
 //!
 //! | step | on every machine, Django's and Rust's | before the next |
 //! |---|---|---|
-//! | 1 | `SECRET_KEY = old`, `SECRET_KEY_FALLBACKS = [new]` | all processes have been restarted, Rust's with the settings printed anew |
+//! | 1 | `SECRET_KEY = old`, `SECRET_KEY_FALLBACKS = [new]` | all processes have been restarted, Rust's with the settings written again |
 //! | 2 | `SECRET_KEY = new`, `SECRET_KEY_FALLBACKS = [old]`, one after the other | `SESSION_COOKIE_AGE` has passed, or the longest that any session asked for |
 //! | 3 | `SECRET_KEY = new`, without a fallback | |
 //!
@@ -226,12 +272,15 @@
 //!
 //! - A session's own `set_expiry` ends it when it is read, also if Django would
 //!   still take it (D6). With `SESSION_COOKIE_AGE` alone there is no difference.
+//!   With `USE_TZ = False` a date is enforced only if `TIME_ZONE` is UTC or a fixed offset such as
+//!   `Etc/GMT+5`, and [`Expiry::At`] is an error, because Django would answer 500.
 //! - Two good session cookies of one name are refused; Django takes the last (D11).
 //! - A change that makes a session too large is an error; Django sends a cookie that
 //!   browsers drop (D10).
 //! - A response that sets the cookie is marked `Cache-Control: private` (D14), and
 //!   one that shows messages from their cookie says `Vary: Cookie` (D20).
 //! - A login drops what an anonymous visitor had put in the session (D19).
+//! - A session whose hash does not match the password stays (D22). Django ends it.
 //! - Stamps that lie more than five minutes ahead are refused (D5).
 //!
 //! # What to watch
@@ -242,7 +291,19 @@
 //!   command line says what is the matter.
 //! - **The engine.** Everywhere [`SettingsError::SessionEngine`] means what it says:
 //!   without a setting Django's sessions are in its database. `PickleSerializer`
-//!   and custom serializers are refused as well.
+//!   and custom serializers are refused as well. If yours is a subclass that writes the same tokens
+//!   and the same JSON, say so: `.set("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies")`
+//!   and `.set("SESSION_SERIALIZER", "django.contrib.sessions.serializers.JSONSerializer")`.
+//! - **Stored sessions of a class of your own.** The name of the class is in the salt. For
+//!   `class MyStore(SessionStore)` in a database or in files, add
+//!   `.salt("django.contrib.sessions.MyStore")` to [`stored_session_codec`].
+//! - **The signer.** `SIGNING_BACKEND` signs messages and signed cookies, and not sessions. Unless it
+//!   is Django's own, [`DjangoSettings::message_storage`] and [`DjangoSettings::signed_cookie`] are
+//!   [`SettingsError::SigningBackend`].
+//! - **Impersonation.** Packages differ in whom the session names. `django-hijack` and
+//!   `django-loginas` log in as the other user; with hijack, `hijack_history` lists who is behind it.
+//!   `django-impersonate` keeps the real user and names the other in `_impersonate`, so that Rust
+//!   and Django act for different people. Decide for whom Rust acts, and what it must not do then.
 //! - **Name, domain and path of the cookie** must be the same on both sides, or
 //!   browsers keep two. After a change of one of them browsers keep the former
 //!   cookie as well until it expires: name it to [`SessionManager::retire`].
@@ -256,7 +317,7 @@
 //!   becomes of Django's secret.
 //! - **The password's hash.** Without [`AuthUser::resume`] a session outlives a
 //!   change of password. It costs a row from the database for each request that
-//!   asks who is there, as in Django.
+//!   asks who is there, as in Django; and it has to be the [current row](#when-the-hash-does-not-match).
 //! - **The last cookie wins.** The whole session is in it: of two requests at once,
 //!   one in each language, the one answered last has its changes kept.
 //! - **Logout** deletes the cookie. A copy stays good until it expires; who needs
@@ -266,15 +327,24 @@
 //! - **Caches.** What depends on the session says `Vary: Cookie`. A cache that
 //!   does not heed it must not see these paths.
 //! - **Messages** are committed before the session is, within the layer: with two
-//!   of Django's storages they may be in it.
+//!   of Django's storages they may be in it. Where the messages cookie is nearly full, one message
+//!   fewer may fit than in Django, because zlib in Rust packs a little differently; the feature `zlib`
+//!   packs as Django does.
 //!
 //! [`stored_session_codec`]: crate::django::stored_session_codec
+//! [`AuthUser::resume_with`]: crate::django::AuthUser::resume_with
+//! [`AuthUser::with_hash`]: crate::django::AuthUser::with_hash
 //! [`AuthUser::rebind`]: crate::django::AuthUser::rebind
 //! [`AuthUser::resume`]: crate::django::AuthUser::resume
 //! [`AuthUser::login`]: crate::django::AuthUser::login
 //! [`DjangoSettings`]: crate::django::DjangoSettings
+//! [`DjangoSettings::from_json`]: crate::django::DjangoSettings::from_json
+//! [`DjangoSettings::message_storage`]: crate::django::DjangoSettings::message_storage
+//! [`DjangoSettings::signed_cookie`]: crate::django::DjangoSettings::signed_cookie
+//! [`Expiry::At`]: crate::Expiry::At
 //! [`DecodeError::BadSignature`]: crate::DecodeError::BadSignature
 //! [`SettingsError::SessionEngine`]: crate::django::SettingsError::SessionEngine
 //! [`SessionManager::retire`]: crate::SessionManager::retire
+//! [`SettingsError::SigningBackend`]: crate::django::SettingsError::SigningBackend
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
 //! [`SessionCodec::refuse_signed_before`]: crate::SessionCodec::refuse_signed_before

@@ -36,6 +36,8 @@ use crate::error::ConfigError;
 pub struct Keyring {
     secret: Secret,
     fallbacks: Vec<Secret>,
+    /// The places of the empty fallbacks in the list that they came in.
+    empty_fallbacks: Vec<usize>,
 }
 
 /// Shared by the copies of a ring, and wiped with the last.
@@ -49,7 +51,8 @@ impl Keyring {
     /// [`ConfigError::EmptySecret`] if it is empty or only white space, so that
     /// an unset variable never becomes a key.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Ok(Self { secret: check(secret.as_ref())?, fallbacks: Vec::new() })
+        let secret = check(secret.as_ref())?;
+        Ok(Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() })
     }
 
     /// Adds a retired secret, which is accepted and does not sign.
@@ -67,6 +70,8 @@ impl Keyring {
 
     /// Names what makes each secret easy to guess, by its place in the ring.
     ///
+    /// An empty fallback, which is not in the ring, stands under its place in the list it came in.
+    ///
     /// A weak secret is used all the same, since a site may have no choice; a
     /// program does well to warn of it when it starts. An empty list does not
     /// mean that a secret is good: a long one can be public.
@@ -83,17 +88,34 @@ impl Keyring {
     #[must_use]
     pub fn weaknesses(&self) -> Vec<(usize, Weakness)> {
         let faults = |(index, secret)| Weakness::of(secret).map(move |fault| (index, fault));
-        self.secrets().enumerate().flat_map(faults).collect()
+        let empty = self.empty_fallbacks.iter().map(|index| (*index, Weakness::Empty));
+        self.secrets().enumerate().flat_map(faults).chain(empty).collect()
+    }
+
+    /// Adds a retired secret as [`fallback`](Self::fallback), unless it is empty or blank.
+    ///
+    /// An empty one is only reported. It must not reach [`prefixed`](Self::prefixed), because the
+    /// prefix alone is a key that everybody knows.
+    pub(crate) fn fallback_unless_empty(mut self, retired: &[u8]) -> Self {
+        if let Ok(secret) = check(retired) {
+            self.fallbacks.push(secret);
+        } else {
+            let before = self.fallbacks.len().saturating_add(self.empty_fallbacks.len());
+            self.empty_fallbacks.push(before.saturating_add(1));
+        }
+        self
     }
 
     /// Makes the ring of the first secret alone.
     pub(crate) fn without_fallbacks(&self) -> Self {
-        Self { secret: Arc::clone(&self.secret), fallbacks: Vec::new() }
+        let secret = Arc::clone(&self.secret);
+        Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() }
     }
 
     /// Adds another ring's fallbacks.
     pub(crate) fn fallbacks_of(mut self, other: &Self) -> Self {
         self.fallbacks.extend_from_slice(&other.fallbacks);
+        self.empty_fallbacks.extend_from_slice(&other.empty_fallbacks);
         self
     }
 
@@ -103,6 +125,7 @@ impl Keyring {
         Self {
             secret: prefixed(self.secret()),
             fallbacks: self.fallbacks().map(prefixed).collect(),
+            empty_fallbacks: self.empty_fallbacks.clone(),
         }
     }
 
@@ -148,6 +171,11 @@ pub enum Weakness {
     DjangoInsecure,
     /// It begins `example-only-`: it comes from this documentation.
     Sample,
+    /// It is empty or only white space, among the fallbacks of a Django site; it is not used.
+    ///
+    /// `SECRET_KEY_FALLBACKS = os.environ.get("OLD_KEYS", "").split(",")` gives `[""]`. Django then
+    /// accepts messages and signed cookies that anyone can sign.
+    Empty,
 }
 
 /// A phrase that follows the name of the secret.
@@ -158,6 +186,7 @@ impl fmt::Display for Weakness {
             Self::FewCharacters => "has fewer than five different bytes, and can be guessed",
             Self::DjangoInsecure => "begins django-insecure-: it was made for development",
             Self::Sample => "begins example-only-: it is a sample that everybody knows",
+            Self::Empty => "is empty, and not used: remove it from SECRET_KEY_FALLBACKS",
         })
     }
 }

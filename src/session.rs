@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
-use time::OffsetDateTime;
+use time::{OffsetDateTime, UtcOffset};
 
 use crate::entries::{Entries, Iter};
 use crate::error::{DecodeError, ValueError};
@@ -388,7 +388,11 @@ impl Session {
 
     /// Returns when this session ends, as it was last set.
     ///
-    /// A negative number of seconds, which Django allows, reads as none.
+    /// A negative number of seconds, which Django allows, reads as none. A date without an offset,
+    /// which Django writes with `USE_TZ = False`, reads as UTC here and in the three methods
+    /// below, whatever the site's time zone: only [`SessionCodec`] knows that.
+    ///
+    /// [`SessionCodec`]: crate::SessionCodec::naive_offset
     ///
     /// # Errors
     ///
@@ -610,7 +614,8 @@ impl Session {
 
     fn read_claim(&self) -> Result<Claim, ValueError> {
         self.touch();
-        Claim::read(self.text(EXPIRY_KEY)).ok_or(ValueError::WrongType)
+        let claim = Claim::read(self.text(EXPIRY_KEY)).ok_or(ValueError::WrongType)?;
+        Ok(claim.with_offset(Some(UtcOffset::UTC)))
     }
 
     /// Sets an entry to a text on behalf of this crate, which the response can do without.

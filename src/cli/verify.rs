@@ -223,13 +223,19 @@ impl Verifier {
             return None;
         }
         let line = str::from_utf8(line).ok()?;
-        let codec = SessionCodec::clone(codec).expiry_rule(ExpiryRule::Django);
-        let codec = codec.max_age(Duration::MAX);
-        let session = match form::find(line, self.from, &self.cookie).0 {
-            Found::Token(token) => codec.decode_at(&token, now).ok()?,
-            Found::Tokens(tokens) => tokens.choose(|token| codec.decode_at(token, now)).ok()??,
-            Found::NoCookie => return None,
+        let decode = |rule| {
+            let codec = SessionCodec::clone(codec).expiry_rule(rule).max_age(Duration::MAX);
+            match form::find(line, self.from, &self.cookie).0 {
+                Found::Token(token) => codec.decode_at(&token, now).ok(),
+                Found::Tokens(tokens) => tokens.choose(|token| codec.decode_at(token, now)).ok()?,
+                Found::NoCookie => None,
+            }
         };
+        // A date without an offset, whose time zone nobody knows, is not enforced.
+        if decode(ExpiryRule::Enforce).is_some() {
+            return None;
+        }
+        let session = decode(ExpiryRule::Django)?;
         match session.expiry().ok()? {
             Expiry::Default | Expiry::AtBrowserClose => None,
             _ => session.expiry_date(Duration::ZERO, session.signed_at()?).ok(),

@@ -5,7 +5,6 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use serde_json::value::RawValue;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::error::{ValueError, sure};
@@ -27,8 +26,8 @@ const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth
 /// A user as Django's sessions name one: by id, backend and the hash of the password.
 ///
 /// The hash is an HMAC of the stored `password` field, itself a hash. It binds a
-/// session to the password: when that is changed, on whichever side, every other
-/// session of the user ends. A `password` here is always that field, such as
+/// session to the password: when that is changed, on whichever side, nobody is logged
+/// in any more with another session of the user. A `password` here is always that field, such as
 /// `pbkdf2_sha256$…`, and never what somebody typed.
 ///
 /// # Examples
@@ -36,8 +35,8 @@ const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth
 /// A session that Django began; the row comes from the site's database.
 ///
 /// ```
-/// use signed_session::django::{self, AuthUser};
-/// use signed_session::{Keyring, Session, ValueError};
+/// use signed_session::django::{AuthUser, DjangoSettings};
+/// use signed_session::{Session, ValueError};
 ///
 /// struct Row {
 ///     password: String,
@@ -46,33 +45,64 @@ const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth
 ///
 /// fn who(
 ///     session: &mut Session,
-///     ring: &Keyring,
+///     settings: &DjangoSettings,
 ///     find: impl Fn(&str) -> Option<Row>,
 /// ) -> Result<Option<String>, ValueError> {
 ///     let Some(user) = AuthUser::from_session(session)? else { return Ok(None) };
-///     if user.backend() != "django.contrib.auth.backends.ModelBackend" {
+///     if !settings.authentication_backends().iter().any(|known| known == user.backend()) {
 ///         return Ok(None);
 ///     }
-///     // As this backend does, which also refuses who is not active.
+///     // As Django's backends do, but for `AllowAllUsersModelBackend`.
 ///     let Some(row) = find(user.id()).filter(|row| row.is_active) else { return Ok(None) };
-///     let matched = user.resume(session, ring, &row.password);
+///     // Nobody is logged in unless the hash matches; the session stays as it is.
+///     let matched = user.resume(session, settings.keyring(), &row.password);
 ///     Ok(matched.map(|_| user.id().to_owned()))
 /// }
 ///
-/// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// let settings = DjangoSettings::new("example-only-correct-horse-battery-staple")?;
 /// let mut password = "pbkdf2_sha256$1000000$salt$hash".to_owned();
 /// let backend = "django.contrib.auth.backends.ModelBackend";
 /// let mut session = Session::new();
-/// AuthUser::new(&ring, 42, backend, &password).login(&mut session, |_| false);
+/// AuthUser::new(settings.keyring(), 42, backend, &password).login(&mut session, |_| false);
 ///
 /// let row = |password: &str| Row { password: password.to_owned(), is_active: true };
-/// assert_eq!(who(&mut session, &ring, |_| Some(row(&password)))?, Some("42".to_owned()));
+/// assert_eq!(who(&mut session, &settings, |_| Some(row(&password)))?, Some("42".to_owned()));
 ///
-/// // Changed in Django: who is not the one who changed it is logged out here.
+/// // Changed in Django: nobody is logged in with this session any more.
 /// password.push_str("-of-another");
-/// assert_eq!(who(&mut session, &ring, |_| Some(row(&password)))?, None);
-/// assert!(session.is_empty());
+/// assert_eq!(who(&mut session, &settings, |_| Some(row(&password)))?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # User models with a hash of their own
+///
+/// A model can override `get_session_auth_hash`: with another salt, another message or another
+/// algorithm. [`new`](Self::new), [`verify`](Self::verify), [`resume`](Self::resume) and
+/// [`rebind`](Self::rebind) then make a hash that Django does not know. Compute it as the model
+/// does, and give it to [`with_hash`](Self::with_hash), [`verify_with`](Self::verify_with),
+/// [`resume_with`](Self::resume_with) and [`rebind_with`](Self::rebind_with).
+///
+/// ```
+/// use hmac::{Hmac, KeyInit as _, Mac as _};
+/// use sha2::Sha256;
+/// use signed_session::{Session, django::AuthUser};
+///
+/// /// As the site's model does it: over the password and a token of its own.
+/// fn session_hash(password: &str, token: &str) -> String {
+///     let mut mac = Hmac::<Sha256>::new_from_slice(b"a key of the site's").unwrap();
+///     mac.update(password.as_bytes());
+///     mac.update(token.as_bytes());
+///     mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+/// }
+///
+/// let backend = "django.contrib.auth.backends.ModelBackend";
+/// let mut session = Session::new();
+/// let hash = session_hash("pbkdf2_sha256$1000000$salt$hash", "a1b2");
+/// AuthUser::with_hash(42, backend, &hash).login(&mut session, |_| false);
+///
+/// let user = AuthUser::from_session(&session)?.unwrap();
+/// assert_eq!(user.resume_with(&mut session, [&hash]), Some(0));
+/// # Ok::<(), signed_session::ValueError>(())
 /// ```
 #[derive(Clone)]
 pub struct AuthUser {
@@ -93,6 +123,14 @@ impl AuthUser {
         Self { id: id.to_string(), backend: backend.to_owned(), hash: hash(ring, password) }
     }
 
+    /// Creates the user whom a program has authenticated, with the hash that the user model makes.
+    ///
+    /// As [`new`](Self::new), for a model that overrides `get_session_auth_hash`.
+    #[must_use]
+    pub fn with_hash(id: impl Display, backend: &str, hash: &str) -> Self {
+        Self { id: id.to_string(), backend: backend.to_owned(), hash: hash.to_owned() }
+    }
+
     /// Returns the user whom a session names, if it names one.
     ///
     /// Django keeps the id as text; a whole number, which some applications
@@ -108,8 +146,11 @@ impl AuthUser {
     /// [`ValueError::WrongType`] if an entry is there and of no type that Django
     /// writes. Nobody should then be taken for logged in.
     pub fn from_session(session: &Session) -> Result<Option<Self>, ValueError> {
-        let Some(id) = session.get::<&RawValue>(ID_KEY)? else { return Ok(None) };
-        let id = read_id(id.get())?;
+        // The id is looked at as JSON, because no type holds integers of any length.
+        if !session.contains_key(ID_KEY) {
+            return Ok(None);
+        }
+        let id = read_id(sure(session.text(ID_KEY)))?;
         let Some(backend) = session.get(BACKEND_KEY)? else { return Ok(None) };
         // Null and an empty text are there where a user model has no password.
         let hash = session.get::<Option<String>>(HASH_KEY)?.flatten().unwrap_or_default();
@@ -124,11 +165,21 @@ impl AuthUser {
 
     /// Returns the path of the backend that authenticated the user.
     ///
-    /// Django takes a session for nobody's whose backend is none of the site's
-    /// `AUTHENTICATION_BACKENDS`, and so should you.
+    /// Django takes a session for nobody's if its backend is not among the site's
+    /// `AUTHENTICATION_BACKENDS`, and so should you. See
+    /// [`DjangoSettings::authentication_backends`](crate::django::DjangoSettings::authentication_backends).
     #[must_use]
     pub fn backend(&self) -> &str {
         &self.backend
+    }
+
+    /// Returns the session's hash, or an empty text if it has none.
+    ///
+    /// It is derived from the password: compare it with [`verify_with`](Self::verify_with), not
+    /// with `==`, and do not log it.
+    #[must_use]
+    pub fn hash(&self) -> &str {
+        &self.hash
     }
 
     /// Returns which key of the ring the hash was made with from this password, if any.
@@ -137,29 +188,68 @@ impl AuthUser {
     /// every key. Without a hash in the session there is none to match.
     #[must_use]
     pub fn verify(&self, ring: &Keyring, password: &str) -> Option<usize> {
-        // All are compared before any answer is looked at.
-        let matches: Vec<Choice> = hashes(ring, password)
-            .map(|hash| hash.as_bytes().ct_eq(self.hash.as_bytes()))
-            .collect();
-        matches.into_iter().position(bool::from)
+        self.verify_with(hashes(ring, password))
     }
 
-    /// Verifies the user against the password, and has the session say what came of it.
+    /// Returns which of the expected hashes the session's hash is, if any.
     ///
-    /// As the end of `django.contrib.auth.get_user`: if the first key's hash
-    /// matches the session stays as it is; if a fallback's does, it is written
-    /// anew with the hash under the first; if none does it is flushed, and nobody
-    /// is logged in. Returns which key matched.
+    /// `expected` are the hashes that the program computed as the user model does: the current one
+    /// first, then those under `SECRET_KEY_FALLBACKS`. All are compared, in constant time, before
+    /// any answer is looked at. Without a hash in the session there is none to match.
+    #[must_use]
+    pub fn verify_with<H: AsRef<str>>(
+        &self,
+        expected: impl IntoIterator<Item = H>,
+    ) -> Option<usize> {
+        let matches: Vec<Choice> = expected
+            .into_iter()
+            .map(|hash| hash.as_ref().as_bytes().ct_eq(self.hash.as_bytes()))
+            .collect();
+        // An empty hash would match an empty one, and both stand for none.
+        matches.into_iter().position(bool::from).filter(|_| !self.hash.is_empty())
+    }
+
+    /// Verifies the user against the password, and renews a hash that a fallback key made.
+    ///
+    /// As the end of `django.contrib.auth.get_user`, but for one thing. If the first key's hash
+    /// matches, the session stays as it is; if a fallback's does, it is written again with the
+    /// hash under the first. Returns which key matched.
+    ///
+    /// If none matches, nobody is logged in, and *the session is left as it is*. Django flushes it.
+    /// But a mismatch has several causes:
+    ///
+    /// | cause | right |
+    /// |---|---|
+    /// | the password has been changed | the session may end |
+    /// | the row is from a replica that has not seen the change of the password yet | it must stay |
+    /// | the user model overrides `get_session_auth_hash` | it must stay; see [`resume_with`](Self::resume_with) |
+    /// | the site has rotated its `SECRET_KEY`, and this program has not | it must stay |
+    ///
+    /// Where you know that it is the first, [`flush`](Session::flush) the session; otherwise
+    /// Django does, at the visitor's next request there.
     ///
     /// A user who is no longer in the database, or is not active, is not logged
-    /// in either, but Django leaves the session alone: do not call this then.
+    /// in either, and Django leaves the session alone too.
     #[must_use = "nobody is logged in unless a key matched"]
     pub fn resume(&self, session: &mut Session, ring: &Keyring, password: &str) -> Option<usize> {
-        let matched = self.verify(ring, password);
-        match matched {
-            Some(0) => {}
-            Some(_) => session.renew_text(HASH_KEY, &hash(ring, password)),
-            None => session.flush(),
+        self.resume_with(session, hashes(ring, password))
+    }
+
+    /// Verifies the user against the expected hashes, and renews one that is not the first.
+    ///
+    /// As [`resume`](Self::resume), for a user model that overrides `get_session_auth_hash`:
+    /// `expected` are the hashes that [`verify_with`](Self::verify_with) takes. If none matches,
+    /// the session is left as it is.
+    #[must_use = "nobody is logged in unless a hash matched"]
+    pub fn resume_with<H: AsRef<str>>(
+        &self,
+        session: &mut Session,
+        expected: impl IntoIterator<Item = H>,
+    ) -> Option<usize> {
+        let expected: Vec<H> = expected.into_iter().collect();
+        let matched = self.verify_with(&expected);
+        if let (Some(1..), Some(current)) = (matched, expected.first()) {
+            session.renew_text(HASH_KEY, current.as_ref());
         }
         matched
     }
@@ -170,8 +260,15 @@ impl AuthUser {
     /// is to stay logged in where that was done. This begins another session, with
     /// all entries.
     pub fn rebind(&self, session: &mut Session, ring: &Keyring, password: &str) {
+        self.rebind_with(session, &hash(ring, password));
+    }
+
+    /// Binds the session to this hash of its user.
+    ///
+    /// As [`rebind`](Self::rebind), for a user model that overrides `get_session_auth_hash`.
+    pub fn rebind_with(&self, session: &mut Session, hash: &str) {
         session.begin(|_| true);
-        session.set_text(HASH_KEY, &hash(ring, password));
+        session.set_text(HASH_KEY, hash);
     }
 
     /// Logs the user in, which Django then knows too.
@@ -227,8 +324,8 @@ impl AuthUser {
 
     /// Tells whether a session is this user's, with this hash if there is one.
     fn is_of(&self, session: &Session) -> bool {
-        let id = session.get::<&RawValue>(ID_KEY).ok().flatten();
-        let is_same_id = id.and_then(|id| read_id(id.get()).ok()).is_some_and(|id| id == self.id);
+        let id = session.text(ID_KEY).and_then(|id| read_id(id).ok());
+        let is_same_id = id.is_some_and(|id| id == self.id);
         let hash = session.get::<String>(HASH_KEY).ok().flatten().unwrap_or_default();
         let is_same_hash = bool::from(hash.as_bytes().ct_eq(self.hash.as_bytes()));
         is_same_id && (self.hash.is_empty() || is_same_hash)

@@ -58,6 +58,9 @@ const STORED_PAYLOAD_LEN: usize = 1024 * 1024;
 /// and a site with `cached_db` looks into its cache first, and sees what was
 /// written to the row only when the cache has forgotten the session.
 ///
+/// If the site has `USE_TZ = False`, add [`use_tz(false)`](SessionCodec::use_tz): such a Django
+/// cannot compare an expiry date that has an offset, wherever the session is stored.
+///
 /// A session's key is whatever the visitor's cookie holds: what is not
 /// 32 of `a-z` and `0-9` names no row, and in a file's name might lead elsewhere.
 ///

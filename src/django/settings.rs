@@ -1,20 +1,21 @@
 //! Turns a Django project's settings, under Django's names, into what reads its sessions.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use cookie::SameSite;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use zeroize::Zeroizing;
+use serde::Serialize;
+use serde_json::Value;
+use time::{OffsetDateTime, UtcOffset};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
 use crate::django::messages::{Level, MessageStorage};
-use crate::error::ConfigError;
+use crate::django::signed_cookie::SignedCookie;
+use crate::error::{ConfigError, sure};
 use crate::expiry::DEFAULT_MAX_AGE;
 use crate::json;
 use crate::key::Keyring;
@@ -26,26 +27,37 @@ const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
 const SERIALIZERS: [&str; 2] =
     ["django.contrib.sessions.serializers.JSONSerializer", "django.core.signing.JSONSerializer"];
 
+/// The class that signs messages and signed cookies; sessions are signed by it in any case.
+const SIGNING_BACKEND: &str = "django.core.signing.TimestampSigner";
+
 /// A Django project's settings, as far as they concern what it shares with this program.
 ///
-/// | Django's name | unless set |
-/// |---|---|
-/// | `SECRET_KEY` | must be set |
-/// | `SECRET_KEY_FALLBACKS` | `[]` |
-/// | `SESSION_COOKIE_AGE` | `1209600` |
-/// | `SESSION_COOKIE_NAME` | `"sessionid"` |
-/// | `SESSION_COOKIE_DOMAIN` | `None` |
-/// | `SESSION_COOKIE_PATH` | `"/"` |
-/// | `SESSION_COOKIE_SECURE` | `False` |
-/// | `SESSION_COOKIE_HTTPONLY` | `True` |
-/// | `SESSION_COOKIE_SAMESITE` | `"Lax"` |
-/// | `SESSION_SAVE_EVERY_REQUEST` | `False` |
-/// | `SESSION_EXPIRE_AT_BROWSER_CLOSE` | `False` |
-/// | `SESSION_ENGINE` | see [`from_json`](Self::from_json) and [`new`](Self::new) |
-/// | `SESSION_SERIALIZER` | `"django.contrib.sessions.serializers.JSONSerializer"` |
-/// | `MESSAGE_STORAGE` | `"django.contrib.messages.storage.fallback.FallbackStorage"` |
-/// | `MESSAGE_LEVEL` | `20`, which is `messages.INFO` |
-/// | `MESSAGE_TAGS` | `{}` |
+/// | Django's name | default | values |
+/// |---|---|---|
+/// | `SECRET_KEY` | must be set | text, or bytes as `{"hex": "…"}` |
+/// | `SECRET_KEY_FALLBACKS` | `[]` | a list of the same; empty ones are reported and not used |
+/// | `SESSION_COOKIE_AGE` | `1209600` | seconds, also with a fraction; a negative age counts as 0 |
+/// | `SESSION_COOKIE_NAME` | `"sessionid"` | text |
+/// | `SESSION_COOKIE_DOMAIN` | `None` | text; `None`, `False` and `""` leave it out |
+/// | `SESSION_COOKIE_PATH` | `"/"` | text; `None`, `False` and what does not begin with `/` leave it out |
+/// | `SESSION_COOKIE_SECURE` | `False` | anything, by Python's truth: `0`, `None`, `""`, `[]` and `{}` are false |
+/// | `SESSION_COOKIE_HTTPONLY` | `True` | the same |
+/// | `SESSION_COOKIE_SAMESITE` | `"Lax"` | `"Lax"`, `"Strict"`, `"None"` in any case; whatever is false leaves it out |
+/// | `SESSION_SAVE_EVERY_REQUEST` | `False` | by Python's truth |
+/// | `SESSION_EXPIRE_AT_BROWSER_CLOSE` | `False` | the same |
+/// | `SESSION_ENGINE` | see [`from_json`](Self::from_json) and [`new`](Self::new) | text |
+/// | `SESSION_SERIALIZER` | `"django.contrib.sessions.serializers.JSONSerializer"` | text |
+/// | `USE_TZ` | `True` | by Python's truth; see [`SessionCodec::use_tz`] |
+/// | `TIME_ZONE` | `"America/Chicago"` | text or `None`; see [`session_manager`](Self::session_manager) |
+/// | `AUTHENTICATION_BACKENDS` | `["django.contrib.auth.backends.ModelBackend"]` | a list of text |
+/// | `SIGNING_BACKEND` | `"django.core.signing.TimestampSigner"` | text |
+/// | `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` | `False`; `True` for a `DJANGO_VERSION` before 6.1 | by Python's truth |
+/// | `MESSAGE_STORAGE` | `"django.contrib.messages.storage.fallback.FallbackStorage"` | text |
+/// | `MESSAGE_LEVEL` | `20`, which is `messages.INFO` | a number |
+/// | `MESSAGE_TAGS` | `{}` | an object of text; keys that are not whole numbers are ignored |
+///
+/// `DJANGO_VERSION`, text such as `"5.2.19"`, is not a setting of Django: it says
+/// in which form the site reads and writes [signed cookies](Self::signed_cookie).
 ///
 /// The defaults are Django's, `SESSION_COOKIE_SECURE` included. What this crate
 /// adds, such as an absolute age, is not among them: for that build a
@@ -75,7 +87,8 @@ pub struct DjangoSettings {
     cookie_age: Duration,
     name: String,
     domain: Option<String>,
-    path: String,
+    /// Without one, the browser takes the folder of the page.
+    path: Option<String>,
     secure: bool,
     http_only: bool,
     same_site: Option<SameSite>,
@@ -87,6 +100,14 @@ pub struct DjangoSettings {
     message_storage: Option<MessagePlace>,
     message_level: Level,
     message_tags: BTreeMap<i64, String>,
+    has_django_signer: bool,
+    /// Without one, it is the newest.
+    version: Option<[u32; 3]>,
+    legacy_fallback: Option<bool>,
+    use_tz: bool,
+    /// That of the site's local time, if it has always the same one.
+    offset: Option<UtcOffset>,
+    backends: Vec<String>,
 }
 
 /// Django's three storages.
@@ -111,7 +132,7 @@ impl DjangoSettings {
             cookie_age: DEFAULT_MAX_AGE,
             name: "sessionid".to_owned(),
             domain: None,
-            path: "/".to_owned(),
+            path: Some("/".to_owned()),
             secure: false,
             http_only: true,
             same_site: Some(SameSite::Lax),
@@ -122,28 +143,38 @@ impl DjangoSettings {
             message_storage: Some(MessagePlace::Fallback),
             message_level: Level::INFO,
             message_tags: BTreeMap::new(),
+            has_django_signer: true,
+            version: None,
+            legacy_fallback: None,
+            use_tz: true,
+            offset: None,
+            backends: vec!["django.contrib.auth.backends.ModelBackend".to_owned()],
         })
     }
 
-    /// Reads the settings from a JSON object, such as a Django project prints of itself.
+    /// Reads the settings from a JSON object, as a Django project writes it.
     ///
-    /// This line, in the project's folder, writes them into a file that nobody
-    /// else can read; one that is there already must be of that kind:
+    /// This script writes it, from the folder of the project's `manage.py`. In the package it is
+    /// `src/django/write_settings.py`.
     ///
     /// ```sh
-    /// (umask 077 && python manage.py shell -v 0 -c 'import json; from django.conf import settings as s; print(json.dumps({n: getattr(s, n) for n in "SECRET_KEY SECRET_KEY_FALLBACKS SESSION_COOKIE_AGE SESSION_COOKIE_NAME SESSION_COOKIE_DOMAIN SESSION_COOKIE_PATH SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE SESSION_SAVE_EVERY_REQUEST SESSION_EXPIRE_AT_BROWSER_CLOSE SESSION_ENGINE SESSION_SERIALIZER MESSAGE_STORAGE MESSAGE_LEVEL MESSAGE_TAGS".split() if hasattr(s, n)}, default=lambda key: {"hex": key.hex()}))' > django-settings.json)
+    /// python manage.py shell -c "exec(open('write_settings.py').read())"
     /// ```
     ///
-    /// A secret that is bytes in Python is `{"hex": "…"}`. Settings that are not
-    /// in the table above are ignored, as Django ignores what it does not know.
-    /// Where `SESSION_ENGINE` is missing, sessions are in the database, as in Django.
+    /// Settings read environment variables, so run it in the environment of the Django that serves
+    /// the site, and as the user who runs the Rust service: only that user can read the file.
+    ///
+    /// ```python
+    #[doc = include_str!("write_settings.py")]
+    /// ```
+    ///
+    /// Settings that are not in the table above are ignored, as Django ignores what it does not
+    /// know. Without `SESSION_ENGINE`, sessions are in the database, as in Django.
     ///
     /// # Errors
     ///
-    /// [`SettingsError::NotAnObject`]; [`SettingsError::Value`] for a value that
-    /// Django does not take, and without `SECRET_KEY`;
-    /// [`SettingsError::Config`] for an empty secret, also among the fallbacks,
-    /// where Django would take the first for it.
+    /// [`SettingsError::NotAnObject`]; [`SettingsError::Value`] for a value that is not in the
+    /// table, and without `SECRET_KEY`; [`SettingsError::Config`] if that is empty or blank.
     ///
     /// # Examples
     ///
@@ -162,16 +193,19 @@ impl DjangoSettings {
     /// # Ok::<(), signed_session::django::SettingsError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, SettingsError> {
-        let entries: BTreeMap<Cow<'_, str>, &RawValue> =
-            json::read(text).map_err(|_| SettingsError::NotAnObject)?;
+        // Entry by entry, so that a value that cannot be read is refused by its name.
+        let mut entries: BTreeMap<String, &str> = BTreeMap::new();
+        json::entries(text, |key, value| {
+            let name = text.get(key).and_then(|key| json::read(key).ok());
+            entries.insert(name.unwrap_or_default(), sure(text.get(value)));
+        })
+        .map_err(|_| SettingsError::NotAnObject)?;
         let secret = entries.get(SECRET_KEY).ok_or(SettingsError::Value { name: SECRET_KEY })?;
-        let secret = Setting { name: SECRET_KEY, json: secret.get() }.secret()?;
-        let mut settings = Self::new(secret)?;
+        let mut settings = Self::new(Setting::read(SECRET_KEY, secret)?.setting().secret()?)?;
         settings.has_cookie_engine = false;
-        for (name, value) in entries {
-            match settings.take(&name, value.get()) {
-                Ok(()) | Err(SettingsError::Unknown) => {}
-                Err(error) => return Err(error),
+        for (name, json) in entries {
+            if let Some((name, _, take)) = known(&name) {
+                take(&mut settings, Setting::read(name, json)?.setting())?;
             }
         }
         Ok(settings)
@@ -185,9 +219,9 @@ impl DjangoSettings {
     /// [`SettingsError::Value`] and [`SettingsError::Config`] as
     /// [`from_json`](Self::from_json).
     pub fn set(mut self, name: &str, value: impl Serialize) -> Result<Self, SettingsError> {
-        // What cannot be written as JSON is no value of any of them.
-        let text = Zeroizing::new(json::write(&value).unwrap_or_default());
-        self.take(name, &text)?;
+        let (name, _, take) = known(name).ok_or(SettingsError::Unknown)?;
+        let json = json::write(&value).map_err(|_| SettingsError::Value { name })?;
+        take(&mut self, Setting::read(name, &Zeroizing::new(json))?.setting())?;
         Ok(self)
     }
 
@@ -197,13 +231,45 @@ impl DjangoSettings {
         &self.ring
     }
 
-    /// Makes what reads and writes the site's session cookie.
+    /// Returns the site's `AUTHENTICATION_BACKENDS`.
+    ///
+    /// Django takes a login for nobody's if its [`backend`](crate::django::AuthUser::backend) is
+    /// not in this list, and so must whoever reads the session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    /// use signed_session::django::{AuthUser, DjangoSettings};
+    ///
+    /// let settings = DjangoSettings::new("example-only-correct-horse-battery-staple")?
+    ///     .set("AUTHENTICATION_BACKENDS", ["allauth.account.auth_backends.AuthenticationBackend"])?;
+    ///
+    /// let mut session = Session::new();
+    /// let backend = "django.contrib.auth.backends.ModelBackend";
+    /// AuthUser::new(settings.keyring(), 42, backend, "pbkdf2_sha256$1000000$salt$hash")
+    ///     .login(&mut session, |_| false);
+    /// let user = AuthUser::from_session(&session)?.unwrap();
+    /// assert!(!settings.authentication_backends().iter().any(|known| known == user.backend()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn authentication_backends(&self) -> &[String] {
+        &self.backends
+    }
+
+    /// Creates what reads and writes the site's session cookie.
+    ///
+    /// With `USE_TZ = False` Django stores an expiry date without an offset, in the local time of
+    /// `TIME_ZONE`. Such a date is enforced if that is UTC or a fixed offset such as `Etc/GMT+5`.
+    /// For any other zone it is not, because there is no time zone database here. On such a site
+    /// [`Expiry::At`](crate::Expiry::At) is refused: see [`SessionCodec::use_tz`].
     ///
     /// # Errors
     ///
     /// [`SettingsError::SessionEngine`] and [`SettingsError::SessionSerializer`] if
-    /// the site's sessions are not JSON in a signed cookie; those of
-    /// [`CookieOptions`] for a cookie that no browser would take.
+    /// the site's sessions are not JSON in a signed cookie; [`SettingsError::Config`]
+    /// for a cookie that no browser would take.
     pub fn session_manager(&self) -> Result<SessionManager, SettingsError> {
         if !self.has_cookie_engine {
             return Err(SettingsError::SessionEngine);
@@ -211,22 +277,74 @@ impl DjangoSettings {
         if !self.has_json_serializer {
             return Err(SettingsError::SessionSerializer);
         }
-        let codec = SessionCodec::new(&self.ring).max_age(self.cookie_age);
-        let options = self.cookie_options(&self.name)?.path(&self.path)?;
+        let codec = SessionCodec::new(&self.ring)
+            .max_age(self.cookie_age)
+            .use_tz(self.use_tz)
+            .naive_offset(self.offset);
+        let options = self.cookie_options(&self.name)?;
+        let options = match &self.path {
+            Some(path) => options.path(path)?,
+            None => options.without_path()?,
+        };
         Ok(SessionManager::new(codec, options)
             .save_every_request(self.save_every_request)
             .expire_at_browser_close(self.expire_at_browser_close))
     }
 
-    /// Makes what keeps the site's messages.
+    /// Creates a cookie of the site's `set_signed_cookie`, in the form that its Django reads.
+    ///
+    /// A Django before 5.2.15 or 6.0.6, by `DJANGO_VERSION`, reads and writes the old form only.
+    /// Later ones write the new form, and read the old one as well if
+    /// `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` says so.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::SigningBackend`] if the site signs them in a way of its own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{CookieOptions, django::DjangoSettings};
+    ///
+    /// let settings = DjangoSettings::new("example-only-correct-horse-battery-staple")?
+    ///     .set("DJANGO_VERSION", "4.2.30")?;
+    /// // In Django: response.set_signed_cookie("theme", "dark")
+    /// let theme = settings.signed_cookie(CookieOptions::new("theme")?, "")?;
+    /// let cookie = theme.cookie("dark")?;
+    /// assert_eq!(theme.read([&cookie.stripped().to_string()])?, Some("dark".to_owned()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn signed_cookie(
+        &self,
+        options: CookieOptions,
+        salt: &str,
+    ) -> Result<SignedCookie, SettingsError> {
+        if !self.has_django_signer {
+            return Err(SettingsError::SigningBackend);
+        }
+        let is_old = self.version.is_some_and(|version| {
+            version < [5, 2, 15] || ([6, 0, 0]..[6, 0, 6]).contains(&version)
+        });
+        let reads_old = self.version.is_some_and(|version| version < [6, 1, 0]);
+        Ok(SignedCookie::new(&self.ring, options, salt)
+            .legacy_fallback(self.legacy_fallback.unwrap_or(reads_old))
+            .write_legacy(is_old))
+    }
+
+    /// Creates what keeps the site's messages.
     ///
     /// # Errors
     ///
     /// [`SettingsError::MessageStorage`] if that is none of Django's three classes;
-    /// those of [`CookieOptions`] for a domain that no browser would take.
+    /// [`SettingsError::SigningBackend`] if some of them are in a cookie, which the site signs in
+    /// a way of its own; [`SettingsError::Config`] for a domain that no browser would take.
     pub fn message_storage(&self) -> Result<MessageStorage, SettingsError> {
         let options = self.cookie_options("messages")?;
-        let storage = match self.message_storage.ok_or(SettingsError::MessageStorage)? {
+        let place = self.message_storage.ok_or(SettingsError::MessageStorage)?;
+        if !self.has_django_signer && !matches!(place, MessagePlace::Session) {
+            return Err(SettingsError::SigningBackend);
+        }
+        let storage = match place {
             MessagePlace::Cookie => MessageStorage::cookie(&self.ring, options),
             MessagePlace::Session => MessageStorage::session(),
             MessagePlace::Fallback => MessageStorage::fallback(&self.ring, options),
@@ -247,12 +365,37 @@ impl DjangoSettings {
             None => Ok(options),
         }
     }
+}
 
-    /// Takes the value of a setting as JSON.
-    fn take(&mut self, name: &str, json: &str) -> Result<(), SettingsError> {
-        let known = SETTINGS.iter().find(|(known, _)| *known == name);
-        let (name, take) = known.ok_or(SettingsError::Unknown)?;
-        take(self, Setting { name, json })
+/// Returns the setting of a name, if it is used here.
+fn known(name: &str) -> Option<&'static (&'static str, &'static str, Take)> {
+    SETTINGS.iter().find(|(known, ..)| *known == name)
+}
+
+/// A setting's value as it was read. It is wiped when it is dropped, because it may be a secret.
+struct Wiped {
+    name: &'static str,
+    value: Value,
+}
+
+impl Wiped {
+    fn setting(&self) -> Setting<'_> {
+        Setting { name: self.name, value: &self.value }
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.value);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(entries) => entries.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -260,67 +403,122 @@ impl DjangoSettings {
 #[derive(Clone, Copy)]
 struct Setting<'a> {
     name: &'static str,
-    json: &'a str,
+    value: &'a Value,
 }
 
 type Take = fn(&mut DjangoSettings, Setting<'_>) -> Result<(), SettingsError>;
 
-/// Every setting that is used here, with what takes its value.
-const SETTINGS: [(&str, Take); 16] = [
-    (SECRET_KEY, |site, setting| {
+/// Every setting that is used here, with what it must be, and what takes its value.
+const SETTINGS: [(&str, &str, Take); 22] = [
+    (SECRET_KEY, "set to text, or to bytes as {\"hex\": \"...\"}", |site, setting| {
         site.ring = Keyring::new(setting.secret()?)?.fallbacks_of(&site.ring);
         Ok(())
     }),
-    ("SECRET_KEY_FALLBACKS", |site, setting| {
-        let mut ring = site.ring.without_fallbacks();
-        for json in setting.read::<Vec<&RawValue>>()? {
-            ring = ring.fallback(Setting { json: json.get(), ..setting }.secret()?)?;
-        }
-        site.ring = ring;
+    (
+        "SECRET_KEY_FALLBACKS",
+        "a list of text, or of bytes as {\"hex\": \"...\"}",
+        |site, setting| {
+            let mut ring = site.ring.without_fallbacks();
+            for value in setting.value.as_array().ok_or_else(|| setting.fault())? {
+                ring = ring.fallback_unless_empty(&Setting { value, ..setting }.secret()?);
+            }
+            site.ring = ring;
+            Ok(())
+        },
+    ),
+    (
+        "SESSION_COOKIE_AGE",
+        "a number of seconds that ends before the year 10000",
+        |site, setting| {
+            site.cookie_age = setting.seconds()?;
+            Ok(())
+        },
+    ),
+    ("SESSION_COOKIE_NAME", A_TEXT, |site, setting| {
+        setting.text()?.clone_into(&mut site.name);
         Ok(())
     }),
-    ("SESSION_COOKIE_AGE", |site, setting| {
-        site.cookie_age = Duration::from_secs(setting.read()?);
+    ("SESSION_COOKIE_DOMAIN", A_TEXT_OR_NONE, |site, setting| {
+        site.domain = setting.optional_text()?.map(str::to_owned);
         Ok(())
     }),
-    ("SESSION_COOKIE_NAME", |site, setting| setting.read_into(&mut site.name)),
-    ("SESSION_COOKIE_DOMAIN", |site, setting| {
-        // Django leaves out the attribute if it is empty.
-        site.domain = setting.read::<Option<String>>()?.filter(|domain| !domain.is_empty());
+    ("SESSION_COOKIE_PATH", A_TEXT_OR_NONE, |site, setting| {
+        // Django writes any text, but browsers ignore a path that does not begin so.
+        let path = setting.optional_text()?.filter(|path| path.starts_with('/'));
+        site.path = path.map(str::to_owned);
         Ok(())
     }),
-    ("SESSION_COOKIE_PATH", |site, setting| setting.read_into(&mut site.path)),
-    ("SESSION_COOKIE_SECURE", |site, setting| setting.read_into(&mut site.secure)),
-    ("SESSION_COOKIE_HTTPONLY", |site, setting| setting.read_into(&mut site.http_only)),
-    ("SESSION_COOKIE_SAMESITE", |site, setting| {
+    ("SESSION_COOKIE_SECURE", ANYTHING, |site, setting| {
+        site.secure = setting.is_true();
+        Ok(())
+    }),
+    ("SESSION_COOKIE_HTTPONLY", ANYTHING, |site, setting| {
+        site.http_only = setting.is_true();
+        Ok(())
+    }),
+    ("SESSION_COOKIE_SAMESITE", "\"Lax\", \"Strict\", \"None\" or false", |site, setting| {
         site.same_site = setting.same_site()?;
         Ok(())
     }),
-    ("SESSION_SAVE_EVERY_REQUEST", |site, setting| setting.read_into(&mut site.save_every_request)),
-    ("SESSION_EXPIRE_AT_BROWSER_CLOSE", |site, setting| {
-        setting.read_into(&mut site.expire_at_browser_close)
-    }),
-    ("SESSION_ENGINE", |site, setting| {
-        site.has_cookie_engine = setting.read::<String>()? == ENGINE;
+    ("SESSION_SAVE_EVERY_REQUEST", ANYTHING, |site, setting| {
+        site.save_every_request = setting.is_true();
         Ok(())
     }),
-    ("SESSION_SERIALIZER", |site, setting| {
-        let serializer: String = setting.read()?;
-        site.has_json_serializer = SERIALIZERS.contains(&serializer.as_str());
+    ("SESSION_EXPIRE_AT_BROWSER_CLOSE", ANYTHING, |site, setting| {
+        site.expire_at_browser_close = setting.is_true();
         Ok(())
     }),
-    ("MESSAGE_STORAGE", |site, setting| {
-        let class: String = setting.read()?;
+    ("SESSION_ENGINE", A_TEXT, |site, setting| {
+        site.has_cookie_engine = setting.text()? == ENGINE;
+        Ok(())
+    }),
+    ("SESSION_SERIALIZER", A_TEXT, |site, setting| {
+        site.has_json_serializer = SERIALIZERS.contains(&setting.text()?);
+        Ok(())
+    }),
+    ("USE_TZ", ANYTHING, |site, setting| {
+        site.use_tz = setting.is_true();
+        Ok(())
+    }),
+    ("TIME_ZONE", A_TEXT_OR_NONE, |site, setting| {
+        site.offset = setting.optional_text()?.and_then(fixed_offset);
+        Ok(())
+    }),
+    ("AUTHENTICATION_BACKENDS", "a list of text", |site, setting| {
+        site.backends = setting.texts()?;
+        Ok(())
+    }),
+    ("SIGNING_BACKEND", A_TEXT, |site, setting| {
+        site.has_django_signer = setting.text()? == SIGNING_BACKEND;
+        Ok(())
+    }),
+    ("SIGNED_COOKIE_LEGACY_SALT_FALLBACK", ANYTHING, |site, setting| {
+        site.legacy_fallback = Some(setting.is_true());
+        Ok(())
+    }),
+    ("DJANGO_VERSION", "a text that begins with numbers, such as \"5.2.19\"", |site, setting| {
+        site.version = Some(setting.version()?);
+        Ok(())
+    }),
+    ("MESSAGE_STORAGE", A_TEXT, |site, setting| {
+        let class = setting.text()?;
         let known = MESSAGE_STORAGES.iter().find(|(known, _)| *known == class);
         site.message_storage = known.map(|(_, place)| *place);
         Ok(())
     }),
-    ("MESSAGE_LEVEL", |site, setting| {
-        site.message_level = Level(setting.read()?);
+    ("MESSAGE_LEVEL", "a number", |site, setting| {
+        site.message_level = Level(setting.level()?);
         Ok(())
     }),
-    ("MESSAGE_TAGS", |site, setting| setting.read_into(&mut site.message_tags)),
+    ("MESSAGE_TAGS", "an object of text", |site, setting| {
+        site.message_tags = setting.tags()?;
+        Ok(())
+    }),
 ];
+
+const A_TEXT: &str = "text";
+const A_TEXT_OR_NONE: &str = "text or null";
+const ANYTHING: &str = "a value that can be written as JSON";
 
 /// The one setting that must be there.
 const SECRET_KEY: &str = "SECRET_KEY";
@@ -332,32 +530,102 @@ const MESSAGE_STORAGES: [(&str, MessagePlace); 3] = [
 ];
 
 impl<'a> Setting<'a> {
+    fn read(name: &'static str, json: &str) -> Result<Wiped, SettingsError> {
+        let value = json::read(json).map_err(|_| SettingsError::Value { name })?;
+        Ok(Wiped { name, value })
+    }
+
     fn fault(self) -> SettingsError {
         SettingsError::Value { name: self.name }
     }
 
-    fn read<T: Deserialize<'a>>(self) -> Result<T, SettingsError> {
-        json::read(self.json).map_err(|_| self.fault())
+    fn text(self) -> Result<&'a str, SettingsError> {
+        self.value.as_str().ok_or_else(|| self.fault())
     }
 
-    fn read_into<T: Deserialize<'a>>(self, place: &mut T) -> Result<(), SettingsError> {
-        *place = self.read()?;
-        Ok(())
-    }
-
-    /// Reads a secret: a text, or bytes in hexadecimal, as the line in the documentation prints them.
-    fn secret(self) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
-        if self.json.starts_with('"') {
-            return Ok(Zeroizing::new(self.read::<String>()?.into_bytes()));
+    /// Reads text that may be missing: `None`, `False` or empty.
+    fn optional_text(self) -> Result<Option<&'a str>, SettingsError> {
+        match self.value {
+            Value::Null | Value::Bool(false) => Ok(None),
+            _ => Ok(Some(self.text()?).filter(|text| !text.is_empty())),
         }
-        let mut spelled: BTreeMap<String, Zeroizing<String>> = self
-            .read::<BTreeMap<String, String>>()?
-            .into_iter()
-            .map(|(key, value)| (key, Zeroizing::new(value)))
-            .collect();
-        let hex = spelled.remove("hex").filter(|_| spelled.is_empty());
-        let hex = hex.ok_or_else(|| self.fault())?;
-        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    }
+
+    fn texts(self) -> Result<Vec<String>, SettingsError> {
+        let items = self.value.as_array().ok_or_else(|| self.fault())?;
+        let texts = items.iter().map(|value| Setting { value, ..self }.text().map(str::to_owned));
+        texts.collect()
+    }
+
+    /// Returns whether Python takes the value for true.
+    fn is_true(self) -> bool {
+        match self.value {
+            Value::Null => false,
+            Value::Bool(value) => *value,
+            Value::Number(number) => number.as_f64() != Some(0.0),
+            Value::String(text) => !text.is_empty(),
+            Value::Array(items) => !items.is_empty(),
+            Value::Object(entries) => !entries.is_empty(),
+        }
+    }
+
+    /// Reads a number, which a boolean is in Python.
+    fn number(self) -> Result<f64, SettingsError> {
+        match self.value {
+            Value::Bool(value) => Ok(f64::from(u8::from(*value))),
+            value => value.as_f64().ok_or_else(|| self.fault()),
+        }
+    }
+
+    /// Reads an age. A negative one deletes the cookie, as zero does.
+    fn seconds(self) -> Result<Duration, SettingsError> {
+        let seconds = self.number()?.max(0.0);
+        let age = Duration::try_from_secs_f64(seconds).map_err(|_| self.fault())?;
+        // Python cannot print the date at which the cookie ends, and Django fails.
+        match time::Duration::try_from(age).map(|age| OffsetDateTime::now_utc().checked_add(age)) {
+            Ok(Some(_)) => Ok(age),
+            _ => Err(self.fault()),
+        }
+    }
+
+    /// Reads a level, below which messages are dropped.
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+    fn level(self) -> Result<i64, SettingsError> {
+        match self.value.as_i64() {
+            Some(level) => Ok(level),
+            None => Ok(self.number()?.ceil() as i64),
+        }
+    }
+
+    fn tags(self) -> Result<BTreeMap<i64, String>, SettingsError> {
+        let entries = self.value.as_object().ok_or_else(|| self.fault())?;
+        let tags = entries.iter().map(|(level, value)| {
+            let tag = Setting { value, ..self };
+            let tag = if tag.is_true() { tag.text()? } else { "" };
+            Ok(level.parse().ok().map(|level| (level, tag.to_owned())))
+        });
+        tags.filter_map(Result::transpose).collect()
+    }
+
+    /// Reads the first three numbers of a version.
+    fn version(self) -> Result<[u32; 3], SettingsError> {
+        let mut numbers = self.text()?.split('.').map(|part| {
+            let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+            part.get(..digits).and_then(|digits| digits.parse().ok())
+        });
+        let mut next = || numbers.next().flatten();
+        let major = next().ok_or_else(|| self.fault())?;
+        Ok([major, next().unwrap_or(0), next().unwrap_or(0)])
+    }
+
+    /// Reads a secret: a text, or bytes in hexadecimal.
+    fn secret(self) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
+        let entries = match self.value {
+            Value::String(text) => return Ok(Zeroizing::new(text.as_bytes().to_vec())),
+            value => value.as_object().filter(|entries| entries.len() == 1),
+        };
+        let hex = entries.and_then(|entries| entries.get("hex")?.as_str());
+        let (pairs, rest) = hex.ok_or_else(|| self.fault())?.as_bytes().as_chunks::<2>();
         if !rest.is_empty() {
             return Err(self.fault());
         }
@@ -374,11 +642,10 @@ impl<'a> Setting<'a> {
 
     /// Reads a `SameSite` attribute; what is false in Python leaves it to the browser.
     fn same_site(self) -> Result<Option<SameSite>, SettingsError> {
-        if matches!(self.json, "null" | "false") {
+        if !self.is_true() {
             return Ok(None);
         }
-        match self.read::<String>()?.to_ascii_lowercase().as_str() {
-            "" => Ok(None),
+        match self.text()?.to_ascii_lowercase().as_str() {
             "lax" => Ok(Some(SameSite::Lax)),
             "strict" => Ok(Some(SameSite::Strict)),
             "none" => Ok(Some(SameSite::None)),
@@ -386,6 +653,28 @@ impl<'a> Setting<'a> {
         }
     }
 }
+
+/// Returns the offset of a time zone whose name in the tz database stands for a fixed one.
+///
+/// `Etc/GMT+5` is west of UTC, as in POSIX.
+fn fixed_offset(time_zone: &str) -> Option<UtcOffset> {
+    let name = time_zone.strip_prefix("Etc/").unwrap_or(time_zone);
+    if UTC_NAMES.contains(&name) {
+        return Some(UtcOffset::UTC);
+    }
+    let (sign, hours) = match time_zone.strip_prefix("Etc/GMT")?.split_at_checked(1)? {
+        ("+", hours) => (-1, hours),
+        ("-", hours) => (1, hours),
+        _ => return None,
+    };
+    let furthest = if sign < 0 { 12 } else { 14 };
+    let hours = (1..=furthest).find(|known: &i8| known.to_string() == hours)?;
+    UtcOffset::from_hms(hours.saturating_mul(sign), 0, 0).ok()
+}
+
+/// With or without `Etc/` before them.
+const UTC_NAMES: [&str; 9] =
+    ["UTC", "UCT", "Zulu", "Universal", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich"];
 
 /// Why the settings of a Django project cannot be used here.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -395,7 +684,7 @@ pub enum SettingsError {
     NotAnObject,
     /// The name is not among the settings that are used here.
     Unknown,
-    /// A setting is missing, or Django does not take its value.
+    /// A setting is missing, or its value is not of the kind that it must be.
     Value {
         /// The setting's name.
         name: &'static str,
@@ -404,12 +693,19 @@ pub enum SettingsError {
     ///
     /// Without `SESSION_ENGINE` Django keeps them in its database. A class derived
     /// from the one in `signed_cookies` may read and write anything, so it is
-    /// refused too: set up a [`SessionCodec`](crate::SessionCodec) for it by hand.
+    /// refused too. If you know that it writes the same tokens, say so with
+    /// `.set("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies")`.
     SessionEngine,
     /// The site's sessions are not JSON, but pickled or in a format of their own.
+    ///
+    /// A class derived from Django's `JSONSerializer` is refused too, because it may write
+    /// anything. If you know that it writes the same JSON, say so with
+    /// `.set("SESSION_SERIALIZER", "django.contrib.sessions.serializers.JSONSerializer")`.
     SessionSerializer,
     /// The site's class for messages is not one of Django's three.
     MessageStorage,
+    /// The site signs messages and signed cookies in a way of its own; sessions do not depend on it.
+    SigningBackend,
     /// A secret is empty, or no browser would keep a cookie with these attributes.
     Config(ConfigError),
 }
@@ -426,10 +722,8 @@ impl fmt::Display for SettingsError {
             Self::NotAnObject => "the settings are not a JSON object",
             Self::Unknown => "the name is not among the settings that are used here",
             Self::Value { name } => {
-                return write!(
-                    f,
-                    "the setting {name} is missing, or Django does not take its value"
-                );
+                let kind = known(name).map_or("of another type", |(_, kind, _)| *kind);
+                return write!(f, "the setting {name} must be {kind}");
             }
             Self::SessionEngine => {
                 "the sessions are not in a signed cookie: set Django's SESSION_ENGINE to \
@@ -445,7 +739,19 @@ impl fmt::Display for SettingsError {
                 "the messages are not in one of Django's storages: set its MESSAGE_STORAGE to \
                  django.contrib.messages.storage.fallback.FallbackStorage"
             }
-            Self::Config(error) => return error.fmt(f),
+            Self::SigningBackend => {
+                "the messages and signed cookies are not signed by Django's own class: set its \
+                 SIGNING_BACKEND to django.core.signing.TimestampSigner"
+            }
+            Self::Config(error) => {
+                let name = match error {
+                    ConfigError::EmptySecret => SECRET_KEY,
+                    ConfigError::CookiePath => "SESSION_COOKIE_PATH",
+                    ConfigError::CookieDomain => "SESSION_COOKIE_DOMAIN",
+                    _ => "SESSION_COOKIE_NAME",
+                };
+                return write!(f, "the setting {name}: {error}");
+            }
         })
     }
 }

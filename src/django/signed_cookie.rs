@@ -17,9 +17,19 @@ use crate::timestamp::TimestampSigner;
 
 /// A cookie of Django's `set_signed_cookie`: text that its visitor can read and not change.
 ///
-/// The value is signed for this name and this salt. Django has each cookie signed
-/// so that it is good as no other, since 5.2.15 and 6.0.6; what was signed before
-/// that is refused, unless [`legacy_fallback`](Self::legacy_fallback) is set.
+/// The value is signed for this name and this salt. There are two forms:
+///
+/// | Django | writes | reads the old form |
+/// |---|---|---|
+/// | before 5.2.15 and 6.0.6 (4.2 among them) | the old form | yes, and no other |
+/// | 5.2.15 and later, 6.0.6 and later | the new form | unless `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is `False` |
+/// | 6.1 | the new form | if `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is `True` |
+///
+/// [`new`](Self::new) writes the new form and reads no other. Set
+/// [`legacy_fallback`](Self::legacy_fallback) to read the old form too, and
+/// [`write_legacy`](Self::write_legacy) for a Django that knows no other.
+/// [`DjangoSettings::signed_cookie`](crate::django::DjangoSettings::signed_cookie) sets both as
+/// the site needs them.
 ///
 /// # Examples
 ///
@@ -47,6 +57,7 @@ pub struct SignedCookie {
     signer: TimestampSigner,
     legacy: TimestampSigner,
     reads_legacy: bool,
+    writes_legacy: bool,
     max_age: Option<Duration>,
 }
 
@@ -59,6 +70,7 @@ impl SignedCookie {
             legacy: legacy_signed_cookie_signer(ring, options.name(), salt),
             options,
             reads_legacy: false,
+            writes_legacy: false,
             max_age: None,
         }
     }
@@ -72,14 +84,24 @@ impl SignedCookie {
         self
     }
 
-    /// Sets whether what an older Django signed is read: it is not, unless told.
+    /// Sets whether the old form is read besides the new one. Defaults to `false`.
     ///
     /// Django's `SIGNED_COOKIE_LEGACY_SALT_FALLBACK`. In that form the cookie `ab`
     /// without a salt is also good as `a` with the salt `b` (CVE-2026-6873). It is
-    /// never written, and not tried for a value that is merely too old.
+    /// not tried for a value that is merely too old.
     #[must_use]
     pub fn legacy_fallback(mut self, read: bool) -> Self {
         self.reads_legacy = read;
+        self
+    }
+
+    /// Sets whether the old form is written, and read as well. Defaults to `false`.
+    ///
+    /// For a Django before 5.2.15 or 6.0.6, which cannot read the new form. Remove it as soon as
+    /// that Django is upgraded: the old form is the one of CVE-2026-6873.
+    #[must_use]
+    pub fn write_legacy(mut self, write: bool) -> Self {
+        self.writes_legacy = write;
         self
     }
 
@@ -144,9 +166,10 @@ impl SignedCookie {
         value: &str,
         now: OffsetDateTime,
     ) -> Result<Cookie<'static>, EncodeError> {
-        let mut token = self.signer.start(value.len());
+        let signer = if self.writes_legacy { &self.legacy } else { &self.signer };
+        let mut token = signer.start(value.len());
         token.extend_from_slice(value.as_bytes());
-        let token = self.signer.stamp_readably(token, now)?;
+        let token = signer.stamp_readably(token, now)?;
         let max_age = self.max_age.map(|age| age.try_into().unwrap_or(time::Duration::MAX));
         self.options.quoted_cookie(&quote(&token)?, max_age, now)
     }
@@ -160,7 +183,7 @@ impl SignedCookie {
     fn unsign(&self, token: &str, now: OffsetDateTime) -> Result<String, DecodeError> {
         let mut stamped = self.signer.unsign_at(token, self.max_age, now);
         let is_foreign = matches!(stamped, Err(DecodeError::BadSignature | DecodeError::Malformed));
-        if is_foreign && self.reads_legacy {
+        if is_foreign && (self.reads_legacy || self.writes_legacy) {
             stamped = self.legacy.unsign_at(token, self.max_age, now);
         }
         stamped.map(|stamped| stamped.value.to_owned())
@@ -262,7 +285,7 @@ pub fn signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> Timestamp
 ///
 /// The salt is the name and the salt run together, so that the cookie `ab`
 /// without a salt is also good as `a` with the salt `b`
-/// (CVE-2026-6873). For reading what is still out there.
+/// (CVE-2026-6873). For a Django before 5.2.15 or 6.0.6, and for what it left in browsers.
 #[must_use]
 pub fn legacy_signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> TimestampSigner {
     cookie_signer(ring, &format!("{name}{salt}"))

@@ -265,7 +265,7 @@ fn a_login_drops_the_csrf_secret_whoever_had_the_session() {
 }
 
 #[test]
-fn resuming_leaves_stamps_anew_or_ends_the_session() {
+fn resuming_leaves_the_session_or_renews_its_hash() {
     let resume = |ring: &Keyring, password: &str| {
         let mut session = logged_in(1);
         let user = AuthUser::from_session(&session).unwrap().unwrap();
@@ -284,12 +284,66 @@ fn resuming_leaves_stamps_anew_or_ends_the_session() {
 
     for (ring, password) in [(&ring(), "changed since"), (&new, PASSWORD)] {
         let (matched, session) = resume(ring, password);
-        assert_eq!((matched, session.is_modified(), session.len()), (None, true, 0));
+        assert_eq!((matched, session.is_modified(), session.len()), (None, false, 4));
     }
 }
 
 #[test]
-fn who_changes_the_password_stays_and_other_sessions_end() {
+fn d22_a_hash_that_cannot_be_judged_logs_nobody_out() {
+    let ours: String = logged_in(1).get("_auth_user_hash").unwrap().unwrap();
+    // Of another construction: SHA-1, SHA-256 and SHA-512 in hexadecimal, and none of them.
+    for foreign in ["a".repeat(40), "b".repeat(64), "c".repeat(128), "x".to_owned(), String::new()]
+    {
+        let mut session = logged_in(1);
+        session.insert("_auth_user_hash", &foreign).unwrap();
+        let mut session = arrived(&session);
+        let before = session.to_json();
+        let user = AuthUser::from_session(&session).unwrap().unwrap();
+        assert_eq!(user.hash(), foreign);
+        assert_eq!(user.resume(&mut session, &ring(), PASSWORD), None);
+        assert_eq!(user.resume_with(&mut session, [&ours]), None);
+        assert_eq!(user.resume_with(&mut session, [""; 2]), None, "none is not none");
+        assert_eq!(user.resume_with(&mut session, Vec::<String>::new()), None);
+        assert!(!session.is_modified() && session.to_json() == before, "{foreign}");
+    }
+}
+
+#[test]
+fn hashes_that_the_program_computed_resume_a_session() {
+    let of = |hash: &str| {
+        let mut session = Session::new();
+        AuthUser::with_hash(42, BACKEND, hash).login(&mut session, |_| false);
+        arrived(&session)
+    };
+    let (current, old, other) = ("1".repeat(40), "2".repeat(40), "3".repeat(40));
+    let expected = [&current, &old];
+
+    let mut session = of(&current);
+    let user = AuthUser::from_session(&session).unwrap().unwrap();
+    assert_eq!((user.id(), user.backend(), user.hash()), ("42", BACKEND, current.as_str()));
+    assert_eq!(user.verify_with(expected), Some(0));
+    assert_eq!(user.verify_with(expected.map(String::as_str).iter()), Some(0));
+    assert_eq!(user.resume_with(&mut session, expected), Some(0));
+    assert!(!session.is_modified());
+
+    let mut session = of(&old);
+    let user = AuthUser::from_session(&session).unwrap().unwrap();
+    assert_eq!(user.resume_with(&mut session, expected), Some(1));
+    assert!(session.is_modified());
+    assert_eq!(session.get("_auth_user_hash"), Ok(Some(current.clone())));
+
+    let mut session = of(&other);
+    let user = AuthUser::from_session(&session).unwrap().unwrap();
+    assert_eq!(user.verify_with(expected), None);
+    assert_eq!(user.resume_with(&mut session, expected), None);
+    assert!(!session.is_modified());
+    user.rebind_with(&mut session, &current);
+    let user = AuthUser::from_session(&session).unwrap().unwrap();
+    assert_eq!(user.verify_with(expected), Some(0));
+}
+
+#[test]
+fn who_changes_the_password_stays_and_others_are_nobody() {
     let (mut here, mut there) = (logged_in(1), logged_in(1));
     let user = AuthUser::from_session(&here).unwrap().unwrap();
     user.rebind(&mut here, &ring(), "the new one");
@@ -297,7 +351,7 @@ fn who_changes_the_password_stays_and_other_sessions_end() {
         let user = AuthUser::from_session(session).unwrap().unwrap();
         assert_eq!(user.resume(session, &ring(), "the new one"), matched);
     }
-    assert_eq!((here.len(), there.len()), (4, 0));
+    assert!(here.is_modified() && !there.is_modified());
 }
 
 #[test]

@@ -455,7 +455,7 @@ fn the_setting_names_one_of_django_s_storages_or_is_refused() {
         ("MESSAGE_STORAGE", json!(null)),
         ("MESSAGE_LEVEL", json!("20")),
         ("MESSAGE_LEVEL", json!(null)),
-        ("MESSAGE_TAGS", json!({"error": "danger"})),
+        ("MESSAGE_TAGS", json!(["danger"])),
         ("MESSAGE_TAGS", json!({"40": 1})),
     ] {
         let refused = settings.clone().set(name, &bad).err();

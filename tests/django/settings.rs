@@ -1,10 +1,14 @@
 //! A Django project's settings, under Django's names, are taken whole or refused by name.
 
 use std::error::Error;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use signed_session::django::{DjangoSettings, SettingsError};
-use signed_session::{ConfigError, Keyring, SessionCodec};
+use signed_session::django::{self, DjangoSettings, SettingsError, SignedCookie};
+use signed_session::{
+    ConfigError, CookieOptions, EncodeError, Expiry, Keyring, SessionCodec, TimestampSigner,
+    Weakness,
+};
 
 const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
 const SECRET: &str = "planted-secret-0123456789-0123456789";
@@ -25,7 +29,6 @@ fn cookie(settings: &DjangoSettings) -> Result<String, SettingsError> {
 
 /// Every setting with a value that it takes, and one of each kind that it does not.
 fn faulty() -> Vec<(&'static str, Value, Vec<Value>)> {
-    let no_flag = vec![json!(null), json!(1), json!(0), json!("True"), json!([])];
     let no_text = vec![json!(null), json!(1), json!(true), json!(["a"]), json!({"a": 1})];
     vec![
         (
@@ -53,20 +56,26 @@ fn faulty() -> Vec<(&'static str, Value, Vec<Value>)> {
         (
             "SESSION_COOKIE_AGE",
             json!(0),
-            vec![json!(null), json!(-1), json!(1.5), json!("60"), json!(true)],
+            vec![json!(null), json!("60"), json!([60]), json!({"timedelta": 60.0}), json!(1e12)],
         ),
         ("SESSION_COOKIE_NAME", json!("sid"), no_text.clone()),
         ("SESSION_COOKIE_DOMAIN", json!(null), no_text[1..].to_vec()),
-        ("SESSION_COOKIE_PATH", json!("/"), no_text.clone()),
-        ("SESSION_COOKIE_SECURE", json!(true), no_flag.clone()),
-        ("SESSION_COOKIE_HTTPONLY", json!(true), no_flag.clone()),
+        ("SESSION_COOKIE_PATH", json!("/"), no_text[1..].to_vec()),
         (
             "SESSION_COOKIE_SAMESITE",
             json!(false),
-            vec![json!(true), json!(0), json!("planted"), json!(" Lax"), json!(["Lax"])],
+            vec![json!(true), json!(1), json!("planted"), json!(" Lax"), json!(["Lax"])],
         ),
-        ("SESSION_SAVE_EVERY_REQUEST", json!(true), no_flag.clone()),
-        ("SESSION_EXPIRE_AT_BROWSER_CLOSE", json!(true), no_flag),
+        ("TIME_ZONE", json!("Europe/Paris"), no_text[1..].to_vec()),
+        (
+            "AUTHENTICATION_BACKENDS",
+            json!(["shop.Backend"]),
+            vec![json!(null), json!("shop.Backend"), json!([1]), json!({"shop.Backend": 1})],
+        ),
+        ("SIGNING_BACKEND", json!("shop.Signer"), no_text.clone()),
+        ("DJANGO_VERSION", json!("6.1rc1"), vec![json!(6.1), json!("six"), json!(""), json!(null)]),
+        ("MESSAGE_LEVEL", json!(25.5), vec![json!(null), json!("20"), json!([20])]),
+        ("MESSAGE_TAGS", json!({"40": "danger", "x": "y"}), vec![json!(null), json!({"40": 1})]),
         ("SESSION_ENGINE", json!(ENGINE), no_text.clone()),
         ("SESSION_SERIALIZER", json!("django.core.signing.JSONSerializer"), no_text),
     ]
@@ -198,16 +207,181 @@ fn the_secrets_are_text_or_bytes_and_stand_in_django_s_order() {
 }
 
 #[test]
-fn an_empty_secret_is_refused_wherever_it_stands() {
+fn an_empty_first_secret_is_refused_by_its_name() {
     for value in [json!(""), json!(" \n"), json!({"hex": ""}), json!({"hex": "20"})] {
         let refused = |result: Result<DjangoSettings, SettingsError>| {
             assert_eq!(result.err(), Some(ConfigError::EmptySecret.into()), "{value}");
         };
         refused(settings().set("SECRET_KEY", &value));
-        refused(settings().set("SECRET_KEY_FALLBACKS", [json!("good"), value.clone()]));
         refused(DjangoSettings::from_json(&json!({ "SECRET_KEY": value }).to_string()));
     }
-    assert_eq!(DjangoSettings::new("").err(), Some(ConfigError::EmptySecret.into()));
+    let error = DjangoSettings::new("").err().unwrap();
+    assert_eq!(error, ConfigError::EmptySecret.into());
+    assert_eq!(error.to_string(), "the setting SECRET_KEY: a secret is empty or only white space");
+}
+
+#[test]
+fn an_empty_fallback_is_reported_and_never_becomes_a_key() {
+    for empty in [json!(""), json!(" \n"), json!({"hex": ""}), json!({"hex": "20"})] {
+        let settings = settings()
+            .set("SECRET_KEY_FALLBACKS", [empty.clone(), json!("old-0123456789-0123456789-abcdef")])
+            .unwrap();
+        let weak = settings.keyring().weaknesses();
+        assert_eq!(weak, [(1, Weakness::Empty)], "{empty}");
+        assert!(weak[0].1.to_string().contains("SECRET_KEY_FALLBACKS"));
+        // As the middlewares ask, and as when the first key is set later.
+        assert_eq!(settings.session_manager().unwrap().weaknesses(), weak);
+        let settings = settings.set("SECRET_KEY", SECRET).unwrap();
+        assert_eq!(settings.keyring().weaknesses(), weak);
+
+        // The prefix of Django's cookie signer, with nothing behind it, which Django accepts.
+        for public in ["django.http.cookies", "django.http.cookies ", "django.http.cookies \n"] {
+            let forger = Keyring::new(public).unwrap();
+            let forged = TimestampSigner::new(&forger, "theme").sign("dark");
+            let old = django::legacy_signed_cookie_signer(settings.keyring(), "theme", "");
+            assert!(old.unsign(&forged, None).is_err(), "{empty}: {public:?}");
+        }
+        let none = settings.set("SECRET_KEY_FALLBACKS", json!([])).unwrap();
+        assert_eq!(none.keyring().weaknesses(), []);
+    }
+}
+
+#[test]
+fn a_refusal_says_what_the_setting_must_be_and_nothing_of_django() {
+    for (name, _, bad) in faulty() {
+        let error = settings().set(name, &bad[0]).err().unwrap().to_string();
+        assert!(error.starts_with(&format!("the setting {name} must be ")), "{error}");
+        assert!(!error.contains("Django does not take"), "{error}");
+    }
+    let error = settings().set("SESSION_COOKIE_SECURE", f64::NAN).err().unwrap();
+    assert_eq!(error, SettingsError::Value { name: "SESSION_COOKIE_SECURE" });
+    for (name, value) in [
+        ("SESSION_COOKIE_NAME", "a b"),
+        ("SESSION_COOKIE_PATH", "/;"),
+        ("SESSION_COOKIE_DOMAIN", "a b"),
+    ] {
+        let settings = settings().set(name, value).unwrap();
+        let error = settings.session_manager().err().unwrap().to_string();
+        assert!(error.starts_with(&format!("the setting {name}: ")), "{error}");
+    }
+}
+
+#[test]
+fn a_signer_of_the_site_s_own_refuses_messages_and_cookies_only() {
+    let own = settings().set("SIGNING_BACKEND", "shop.signing.Signer").unwrap();
+    let theme = || CookieOptions::new("theme").unwrap();
+    let error = own.message_storage().err().unwrap();
+    assert_eq!(error, SettingsError::SigningBackend);
+    assert!(error.to_string().contains("set its SIGNING_BACKEND to django.core.signing"));
+    assert_eq!(own.signed_cookie(theme(), "").err(), Some(SettingsError::SigningBackend));
+    assert!(own.session_manager().is_ok());
+    // Messages in the session are not signed by it.
+    let storage = "django.contrib.messages.storage.session.SessionStorage";
+    assert!(own.clone().set("MESSAGE_STORAGE", storage).unwrap().message_storage().is_ok());
+    let djangos = own.set("SIGNING_BACKEND", "django.core.signing.TimestampSigner").unwrap();
+    assert!(djangos.message_storage().is_ok() && djangos.signed_cookie(theme(), "").is_ok());
+}
+
+#[test]
+fn signed_cookies_are_in_the_form_of_the_site_s_django() {
+    let theme = || CookieOptions::new("theme").unwrap();
+    let old = SignedCookie::new(settings().keyring(), theme(), "").write_legacy(true);
+    let old = format!("theme={}", old.cookie("dark").unwrap().value());
+    let new = SignedCookie::new(settings().keyring(), theme(), "");
+    // Which of the two forms the site's Django writes, and whether it reads the old one.
+    for (version, fallback, writes_old, reads_old) in [
+        (Some("4.2.30"), None, true, true),
+        (Some("5.2.14"), None, true, true),
+        (Some("5.2.15"), None, false, true),
+        (Some("5.2.15"), Some(json!(false)), false, false),
+        (Some("6.0"), None, true, true),
+        (Some("6.0.5"), None, true, true),
+        (Some("6.0.6"), None, false, true),
+        (Some("6.1a1"), None, false, false),
+        (Some("6.1.3"), Some(json!(1)), false, true),
+        (None, None, false, false),
+        (None, Some(json!(true)), false, true),
+    ] {
+        let mut settings = settings();
+        if let Some(version) = version {
+            settings = settings.set("DJANGO_VERSION", version).unwrap();
+        }
+        if let Some(fallback) = &fallback {
+            settings = settings.set("SIGNED_COOKIE_LEGACY_SALT_FALLBACK", fallback).unwrap();
+        }
+        let cookie = settings.signed_cookie(theme(), "").unwrap();
+        let header = format!("theme={}", cookie.cookie("dark").unwrap().value());
+        assert_eq!(new.read([&header]).is_err(), writes_old, "{version:?} {fallback:?}");
+        assert_eq!(cookie.read([&header]), Ok(Some("dark".to_owned())));
+        assert_eq!(cookie.read([&old]).is_ok(), reads_old, "{version:?} {fallback:?}");
+    }
+}
+
+#[test]
+fn a_date_without_an_offset_counts_only_in_a_zone_without_summer_time() {
+    let now = time::macros::datetime!(2026-01-02 12:00 UTC);
+    // For each zone the hour, in UTC, after which a local noon is over.
+    for (zone, over_after) in [
+        (json!("UTC"), Some(12)),
+        (json!("Etc/UTC"), Some(12)),
+        (json!("GMT"), Some(12)),
+        (json!("Etc/GMT0"), Some(12)),
+        (json!("Etc/Greenwich"), Some(12)),
+        (json!("Zulu"), Some(12)),
+        (json!("Etc/GMT+5"), Some(17)),
+        (json!("Etc/GMT+12"), Some(24)),
+        (json!("Etc/GMT-1"), Some(11)),
+        (json!("Etc/GMT-14"), Some(-2)),
+        (json!("Etc/GMT+13"), None),
+        (json!("Etc/GMT+05"), None),
+        (json!("GMT+5"), None),
+        (json!("Europe/London"), None),
+        (json!("America/Chicago"), None),
+        (json!("Africa/Abidjan"), None),
+        (json!(null), None),
+        (json!(""), None),
+    ] {
+        let settings = settings().set("USE_TZ", false).unwrap();
+        let settings = settings.set("TIME_ZONE", &zone).unwrap();
+        let noon = json!({"_session_expiry": "2026-01-02T12:00:00"});
+        let manager = settings.session_manager().unwrap();
+        let read = |hours: i64| {
+            let at = now + time::Duration::hours(hours - 12);
+            let codec = SessionCodec::new(settings.keyring());
+            let token = codec.encode_as_at(&noon, at - time::Duration::HOUR).unwrap();
+            manager.load_at([&format!("sessionid={token}")], at).refusal().is_none()
+        };
+        match over_after {
+            Some(hours) => assert!(read(hours) && !read(hours + 1), "{zone}"),
+            None => assert!(read(12) && read(48) && read(72), "{zone}"),
+        }
+    }
+}
+
+#[test]
+fn a_site_without_time_zones_takes_no_moment_as_expiry() {
+    for (use_tz, accepted) in
+        [(json!(false), false), (json!(0), false), (json!(null), false), (json!(true), true)]
+    {
+        let manager = settings().set("USE_TZ", &use_tz).unwrap().session_manager().unwrap();
+        let mut session = manager.load(None::<&str>);
+        session.insert("a", 1).unwrap();
+        session.set_expiry(Expiry::At(time::OffsetDateTime::now_utc() + time::Duration::HOUR));
+        let reply = manager.commit(&session, 200);
+        if accepted {
+            assert!(reply.unwrap().set_cookie.is_some());
+        } else {
+            let error = reply.unwrap_err();
+            assert_eq!(error, EncodeError::AwareExpiry);
+            assert!(error.to_string().contains("USE_TZ = False"), "{error}");
+        }
+        for expiry in
+            [Expiry::Default, Expiry::AtBrowserClose, Expiry::After(Duration::from_secs(60))]
+        {
+            session.set_expiry(expiry);
+            assert!(manager.commit(&session, 200).unwrap().set_cookie.is_some(), "{expiry:?}");
+        }
+    }
 }
 
 #[test]
@@ -232,6 +406,9 @@ fn a_value_of_another_type_is_refused_by_the_setting_s_name() {
     // A lone surrogate has no UTF-8: not even Django could sign with it.
     let surrogate = DjangoSettings::from_json(r#"{"SECRET_KEY": "\ud800"}"#).err();
     assert_eq!(surrogate, Some(SettingsError::Value { name: "SECRET_KEY" }));
+    let endless = r#"{"SECRET_KEY": "a", "SESSION_COOKIE_AGE": 1e999, "OF_NO_USE": 1e999}"#;
+    let endless = DjangoSettings::from_json(endless).err();
+    assert_eq!(endless, Some(SettingsError::Value { name: "SESSION_COOKIE_AGE" }));
     let nan = settings().set("SESSION_COOKIE_AGE", f64::NAN).err();
     assert_eq!(nan, Some(SettingsError::Value { name: "SESSION_COOKIE_AGE" }));
 }
@@ -293,7 +470,6 @@ fn a_cookie_that_no_browser_takes_is_refused() {
         ("SESSION_COOKIE_NAME", "a b", ConfigError::CookieName),
         ("SESSION_COOKIE_NAME", "", ConfigError::CookieName),
         ("SESSION_COOKIE_PATH", "/;", ConfigError::CookiePath),
-        ("SESSION_COOKIE_PATH", "", ConfigError::CookiePath),
         ("SESSION_COOKIE_DOMAIN", "a b", ConfigError::CookieDomain),
     ] {
         let settings = settings().set(name, value).unwrap();
@@ -301,8 +477,11 @@ fn a_cookie_that_no_browser_takes_is_refused() {
     }
     let host = settings().set("SESSION_COOKIE_NAME", "__Host-sessionid").unwrap();
     assert!(host.session_manager().is_ok());
-    for (name, value) in [("SESSION_COOKIE_PATH", "/app"), ("SESSION_COOKIE_DOMAIN", "example.com")]
-    {
+    for (name, value) in [
+        ("SESSION_COOKIE_PATH", "/app"),
+        ("SESSION_COOKIE_PATH", ""),
+        ("SESSION_COOKIE_DOMAIN", "example.com"),
+    ] {
         let settings = host.clone().set(name, value).unwrap();
         assert_eq!(
             settings.session_manager().err(),

@@ -6,7 +6,8 @@
 //! - which Djangos, or none at all: `tests/support/src/django.rs`;
 //! - how many cases, and from which seed: `run.rs`.
 //!
-//! `worker.py` and `beside.py` are the other side. Every case has random
+//! `worker.py` and `beside.py` are the other side, `zoo.py` is it under settings of every kind, and
+//! `people.py` is a whole site with packages. Every case has random
 //! numbers of its own, so one that failed fails again with the same seed.
 
 mod auth;
@@ -19,6 +20,7 @@ mod limits;
 mod messages;
 mod middleware;
 mod odd;
+mod people;
 mod question;
 mod random;
 mod readme;
@@ -33,5 +35,6 @@ mod story;
 mod telling;
 mod tokens;
 mod worker;
+mod zoo;
 
 const NOW: i64 = 1_700_000_000;

@@ -1,24 +1,27 @@
-//! The line of the documentation has a real project print its settings, and they are its settings.
+//! The script of the documentation has real projects write their settings, and they are theirs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
-use signed_session::SessionCodec;
 use signed_session::django::{DjangoSettings, Level, Message, SettingsError};
+use signed_session::{SessionCodec, Weakness};
 use support::django::{Django, environments};
 
-/// The line as it stands in the documentation of `DjangoSettings::from_json`, and in the guide.
-fn line() -> String {
-    let lines = ["src/django/settings.rs", "src/guide.rs"].map(|source| {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(source);
-        let source = fs::read_to_string(source).unwrap();
+/// The command as it stands in the documentation of `DjangoSettings::from_json`, and in the guide.
+fn command() -> String {
+    let commands = ["src/django/settings.rs", "src/guide.rs"].map(|source| {
+        let source = fs::read_to_string(package().join(source)).unwrap();
         let mut lines = source.lines().filter_map(|line| line.trim().get(4..));
-        let line = lines.find(|line| line.starts_with("(umask 077 "));
-        line.expect("the line is in the documentation").to_owned()
+        let line = lines.find(|line| line.starts_with("python manage.py shell"));
+        line.expect("the command is in the documentation").to_owned()
     });
-    assert_eq!(lines[0], lines[1]);
-    lines[0].clone()
+    assert_eq!(commands[0], commands[1]);
+    commands[0].clone()
+}
+
+fn package() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// A real project in a folder of its own, which `settings` are added to.
@@ -38,28 +41,36 @@ fn project(django: &Django, name: &str, settings: &str) -> PathBuf {
     folder
 }
 
-/// Has the shell run the line in the project's folder, and reads the file that it writes.
-fn printed(django: &Django, folder: &Path) -> String {
+/// Has the shell run the command in the project's folder.
+fn run(django: &Django, folder: &Path) -> Output {
+    fs::copy(package().join("src/django/write_settings.py"), folder.join("write_settings.py"))
+        .unwrap();
     let python = django.python.parent().unwrap();
     let path = std::env::join_paths(
         [python.to_owned()]
             .into_iter()
             .chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
     );
-    let output = Command::new("sh")
-        .args(["-c", &line()])
+    Command::new("sh")
+        .args(["-c", &command()])
         .current_dir(folder)
         .env("PATH", path.unwrap())
         .env_remove("DJANGO_SETTINGS_MODULE")
+        .env_remove("SETTINGS_JSON")
         .output()
-        .unwrap();
+        .unwrap()
+}
+
+/// Has the project write its settings, and reads the file.
+fn written(django: &Django, folder: &Path) -> String {
+    let output = run(django, folder);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let file = folder.join("django-settings.json");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
         let mode = fs::metadata(&file).unwrap().permissions().mode();
-        assert_eq!(mode & 0o077, 0, "nobody else can read it");
+        assert_eq!(mode & 0o777, 0o600, "nobody else can read it");
     }
     fs::read_to_string(file).unwrap()
 }
@@ -88,7 +99,7 @@ print(SessionMiddleware(view)(HttpRequest()).cookies.output(header='').strip())
 fn a_new_project_is_told_what_to_do_about_its_database_sessions() {
     for django in environments() {
         let folder = project(&django, "new", "");
-        let settings = DjangoSettings::from_json(&printed(&django, &folder)).unwrap();
+        let settings = DjangoSettings::from_json(&written(&django, &folder)).unwrap();
         assert_eq!(settings.session_manager().err(), Some(SettingsError::SessionEngine));
     }
 }
@@ -115,7 +126,7 @@ MESSAGE_STORAGE = 'django.contrib.messages.storage.cookie.CookieStorage'
 MESSAGE_TAGS = {40: 'danger'}
 ",
         );
-        let settings = DjangoSettings::from_json(&printed(&django, &folder)).unwrap();
+        let settings = DjangoSettings::from_json(&written(&django, &folder)).unwrap();
         let manager = settings.session_manager().unwrap();
 
         let theirs = session_of(&django, &folder);
@@ -132,6 +143,134 @@ MESSAGE_TAGS = {40: 'danger'}
         let old = signed_session::Keyring::new("ключ \"' $HOME").unwrap();
         let token = SessionCodec::new(&old).encode(&session).unwrap();
         assert_eq!(manager.load([&format!("sid={token}")]).key_index(), Some(1));
+    }
+}
+
+#[test]
+fn a_project_of_any_kind_writes_the_key_that_django_signs_with() {
+    let kinds = [
+        ("text", "SECRET_KEY = 'ключ ' * 9"),
+        ("bytes", "SECRET_KEY = b'\\x00\\xff' * 20"),
+        ("bytearray", "SECRET_KEY = bytearray(b'a byte array is a key of its own, by str()')"),
+        ("memoryview", "SECRET_KEY = memoryview(b'a memory view is its bytes, 0123456789')"),
+        ("number", "SECRET_KEY = 12345678901234567890123456789012345"),
+        (
+            "lazy",
+            "from django.utils.functional import lazy
+SECRET_KEY = lazy(lambda: 'lazy ' * 9, str)()",
+        ),
+        (
+            "lazy object",
+            "from django.utils.functional import SimpleLazyObject
+SECRET_KEY = SimpleLazyObject(lambda: 'lazy object ' * 9)",
+        ),
+        (
+            "lazy bytes",
+            "from django.utils.functional import SimpleLazyObject
+SECRET_KEY = SimpleLazyObject(lambda: b'lazy bytes ' * 9)",
+        ),
+        (
+            "subclass",
+            "class Secret(str):
+    def __repr__(self):
+        return '***'
+SECRET_KEY = Secret('subclass ' * 9)",
+        ),
+        (
+            "talkative",
+            "print('{\"loaded\": true}')
+print('warning', file=__import__('sys').stderr)
+SECRET_KEY = 'talkative ' * 9",
+        ),
+        (
+            "computed",
+            "import datetime
+SECRET_KEY = 'computed ' * 9
+SECRET_KEY_FALLBACKS = tuple(''.split(',')) + (None, b'', 'of last year ' * 9)
+SESSION_COOKIE_AGE = datetime.timedelta(days=7).total_seconds()
+SESSION_COOKIE_SECURE = 1
+SESSION_COOKIE_PATH = ''
+AUTHENTICATION_BACKENDS = ('shop.Backend',)
+CSRF_COOKIE_AGE = datetime.timedelta(days=7)
+CSRF_TRUSTED_ORIGINS = {'https://a.example'}
+SECURE_PROXY_SSL_HEADER = ('HTTP_X_FORWARDED_PROTO', 'https')",
+        ),
+    ];
+    for django in environments() {
+        for (kind, lines) in kinds {
+            let name = format!("kind_{}", kind.replace(' ', "_"));
+            let folder = project(
+                &django,
+                &name,
+                &format!(
+                    "
+{lines}
+SESSION_ENGINE = 'django.contrib.sessions.backends.signed_cookies'
+"
+                ),
+            );
+            let settings = DjangoSettings::from_json(&written(&django, &folder)).unwrap();
+            let manager = settings.session_manager().unwrap();
+            let theirs = session_of(&django, &folder);
+            let theirs = theirs.lines().last().unwrap();
+            let mut session = manager.load([theirs.split(';').next().unwrap()]);
+            let who = session.get("who");
+            assert_eq!(who, Ok(Some("Django".to_owned())), "{kind}: {:?}", session.refusal());
+            session.insert("who", "Rust").unwrap();
+            let ours = manager.commit(&session, 200).unwrap().set_cookie.unwrap().to_string();
+            let strip = |cookie: &str| attributes(&cookie.replace("sessionid=", "sid="));
+            assert_eq!(strip(&ours), strip(theirs), "{kind}");
+            if kind == "computed" {
+                assert_eq!(settings.authentication_backends(), ["shop.Backend"]);
+                let weak = settings.keyring().weaknesses();
+                assert_eq!(weak.iter().filter(|(_, fault)| *fault == Weakness::Empty).count(), 3);
+                let old = signed_session::Keyring::new("of last year ".repeat(9)).unwrap();
+                let token = SessionCodec::new(&old).encode(&session).unwrap();
+                assert_eq!(manager.load([&format!("sessionid={token}")]).key_index(), Some(1));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_that_fails_leaves_the_file_that_was_there() {
+    for django in environments() {
+        let folder = project(&django, "failing", "");
+        let good = written(&django, &folder);
+        let listed = || {
+            let mut names: Vec<_> =
+                fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        let names = listed();
+        let module = folder.join("site_of_the_test/settings.py");
+        let settings = fs::read_to_string(&module).unwrap();
+        for fault in [
+            "raise RuntimeError('no environment')",
+            "SECRET_KEY = ''",
+            "SECRET_KEY_FALLBACKS = 'text'",
+            "class Bad(str):
+    def __new__(cls): raise ValueError
+from django.utils.functional import lazy
+SECRET_KEY = lazy(Bad, str)()",
+            "MESSAGE_TAGS = {(1, 2): 'no key of JSON'}",
+        ] {
+            fs::write(&module, format!("{settings}\n{fault}\n")).unwrap();
+            let output = run(&django, &folder);
+            assert!(!output.status.success(), "{fault}");
+            assert_eq!(fs::read_to_string(folder.join("django-settings.json")).unwrap(), good);
+            assert_eq!(listed(), names, "{fault}");
+        }
+        // One that others could read is replaced, and not written into.
+        fs::write(&module, settings).unwrap();
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            let open = fs::Permissions::from_mode(0o644);
+            fs::set_permissions(folder.join("django-settings.json"), open).unwrap();
+        }
+        assert_eq!(written(&django, &folder), good);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Speaks with the real Django: one process of `worker.py` or another such program, asked in batches.
 
+use std::ffi::OsStr;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -40,10 +41,15 @@ struct Request<'a, C> {
 
 impl Worker {
     pub fn start(django: &Django, program: &str) -> Self {
+        Self::start_with(django, program, &[])
+    }
+
+    pub fn start_with(django: &Django, program: &str, arguments: &[&OsStr]) -> Self {
         let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/live").join(program);
         let mut process = Command::new(&django.python)
             .args(["-I", "-B"])
             .arg(program)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -84,6 +84,10 @@ impl Tree {
                     directories.push(name + "/");
                     continue;
                 }
+                // What the documentation includes is no module.
+                if !name.ends_with(".rs") {
+                    continue;
+                }
                 let module = if name == self.root { "" } else { name.strip_suffix(".rs").unwrap() };
                 let module = module.strip_suffix("/mod").unwrap_or(module).to_owned();
                 let source = fs::read_to_string(entry.path()).unwrap();

@@ -68,7 +68,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 17] {
     ]
 }
 
-fn encode_errors() -> [(EncodeError, &'static str); 10] {
+fn encode_errors() -> [(EncodeError, &'static str); 11] {
     let limits = (5000, 4096);
     [
         (EncodeError::Value(ValueError::WrongType), "the entry is not of the type asked for"),
@@ -86,6 +86,11 @@ fn encode_errors() -> [(EncodeError, &'static str); 10] {
         (
             EncodeError::TooLarge { len: limits.0, limit: limits.1, entries: Vec::new() },
             "the encoded size would be 5000 bytes, more than the limit of 4096",
+        ),
+        (
+            EncodeError::AwareExpiry,
+            "a session of a Django site with USE_TZ = False cannot expire at a moment: use \
+             Expiry::After",
         ),
         (EncodeError::BadTimestamp, "a token cannot be dated before 1970 or past the year 9999"),
         (EncodeError::CookieValue, "the value holds a character that no cookie may hold"),
@@ -124,13 +129,13 @@ fn config_errors() -> [(ConfigError, &'static str); 6] {
     ]
 }
 
-fn settings_errors() -> [(SettingsError, &'static str); 7] {
+fn settings_errors() -> [(SettingsError, &'static str); 8] {
     [
         (SettingsError::NotAnObject, "the settings are not a JSON object"),
         (SettingsError::Unknown, "the name is not among the settings that are used here"),
         (
             SettingsError::Value { name: "SECRET_KEY" },
-            "the setting SECRET_KEY is missing, or Django does not take its value",
+            r#"the setting SECRET_KEY must be set to text, or to bytes as {"hex": "..."}"#,
         ),
         (
             SettingsError::SessionEngine,
@@ -149,7 +154,15 @@ fn settings_errors() -> [(SettingsError, &'static str); 7] {
             "the messages are not in one of Django's storages: set its MESSAGE_STORAGE to \
              django.contrib.messages.storage.fallback.FallbackStorage",
         ),
-        (SettingsError::Config(ConfigError::EmptySecret), "a secret is empty or only white space"),
+        (
+            SettingsError::SigningBackend,
+            "the messages and signed cookies are not signed by Django's own class: set its \
+             SIGNING_BACKEND to django.core.signing.TimestampSigner",
+        ),
+        (
+            SettingsError::Config(ConfigError::EmptySecret),
+            "the setting SECRET_KEY: a secret is empty or only white space",
+        ),
     ]
 }
 

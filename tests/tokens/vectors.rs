@@ -392,9 +392,12 @@ const OTHER_ANSWERS: &[(&str, &str)] = &[
     ("a-date-with-an-offset-without-colon", "not written by isoformat, not read by CPython 3.10"),
     ("a-date-with-an-offset-of-hours", "not written by isoformat, not read by CPython 3.10"),
     ("a-date-in-basic-format", "not written by isoformat, not read by CPython 3.10"),
-    ("a-naive-date", "taken as UTC; Django's getters fail on it with USE_TZ"),
-    ("a-naive-date-with-microseconds", "taken as UTC; Django's getters fail on it with USE_TZ"),
-    ("a-day-alone", "taken as UTC; Django's getters fail on it with USE_TZ"),
+    ("a-naive-date", "the getters take it as UTC; Django's fail on it with USE_TZ"),
+    (
+        "a-naive-date-with-microseconds",
+        "the getters take it as UTC; Django's fail on it with USE_TZ",
+    ),
+    ("a-day-alone", "the getters take it as UTC; Django's fail on it with USE_TZ"),
 ];
 
 #[test]

@@ -1,7 +1,7 @@
 //! Starts the Django of `site/`, asks it for its settings, and stops it.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -9,14 +9,9 @@ use std::process::{Child, Command, Stdio};
 
 use crate::{Failure, random};
 
-/// Prints the settings as JSON: the line that `DjangoSettings::from_json` shows.
-const SETTINGS: &str = "import json; from django.conf import settings as s; \
-    print(json.dumps({n: getattr(s, n) for n in \"SECRET_KEY SECRET_KEY_FALLBACKS \
-    SESSION_COOKIE_AGE SESSION_COOKIE_NAME SESSION_COOKIE_DOMAIN SESSION_COOKIE_PATH \
-    SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE \
-    SESSION_SAVE_EVERY_REQUEST SESSION_EXPIRE_AT_BROWSER_CLOSE SESSION_ENGINE \
-    SESSION_SERIALIZER MESSAGE_STORAGE MESSAGE_LEVEL MESSAGE_TAGS\".split() \
-    if hasattr(s, n)}, default=lambda key: {\"hex\": key.hex()}))";
+/// The script of the documentation, which writes the settings as JSON.
+const WRITE_SETTINGS: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/django/write_settings.py");
 
 /// Django's project, with what it keeps in a folder: its secrets and its database.
 pub struct Project {
@@ -54,9 +49,18 @@ impl Project {
 
     /// Asks Django for its settings, as JSON.
     ///
-    /// The secrets come through a pipe: what is in arguments, anybody on the machine can read.
+    /// They come through a file that nobody else can read.
     pub fn settings(&self) -> Result<String, Failure> {
-        self.manage(&["shell", "--verbosity", "0", "--command", SETTINGS], "")
+        let file = self.folder.join("django-settings.json");
+        let status = self
+            .python(["manage.py", "shell", "--verbosity", "0"])
+            .env("SETTINGS_JSON", &file)
+            .stdin(File::open(WRITE_SETTINGS)?)
+            .status()?;
+        if !status.success() {
+            return Err("manage.py shell failed".into());
+        }
+        Ok(fs::read_to_string(file)?)
     }
 
     /// Starts a server of its own, which reads the secrets as they are now.
@@ -73,16 +77,16 @@ impl Project {
         Ok(Server { address: (Ipv4Addr::LOCALHOST, port).into(), _process: process })
     }
 
-    fn manage(&self, arguments: &[&str], password: &str) -> Result<String, Failure> {
-        let output = self
+    fn manage(&self, arguments: &[&str], password: &str) -> Result<(), Failure> {
+        let status = self
             .python([&["manage.py"], arguments].concat())
             .env("DJANGO_SUPERUSER_PASSWORD", password)
-            .stderr(Stdio::inherit())
-            .output()?;
-        if !output.status.success() {
+            .stdout(Stdio::null())
+            .status()?;
+        if !status.success() {
             return Err(format!("manage.py {} failed", arguments[0]).into());
         }
-        Ok(String::from_utf8(output.stdout)?)
+        Ok(())
     }
 
     fn python(&self, arguments: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {

@@ -18,12 +18,14 @@ use signed_session::{Keyring, SessionHandle, SessionLayer};
 use crate::users::{User, Users};
 use crate::{Failure, page};
 
-/// How Django checks a password, unless its settings say otherwise: each session names it.
+/// How a password is checked here, as Django does it: each session names this.
 const BACKEND: &str = "django.contrib.auth.backends.ModelBackend";
 
 /// What the handlers share.
 struct Shop {
     ring: Keyring,
+    /// The site's `AUTHENTICATION_BACKENDS`.
+    backends: Vec<String>,
     messages: MessageStorage,
     users: Users,
 }
@@ -34,7 +36,8 @@ type Shared = State<Arc<Shop>>;
 pub fn router(settings: &str, users: Users) -> Result<Router, Failure> {
     let settings = DjangoSettings::from_json(settings)?;
     let ring = settings.keyring().clone();
-    let shop = Shop { ring, messages: settings.message_storage()?, users };
+    let backends = settings.authentication_backends().to_owned();
+    let shop = Shop { ring, backends, messages: settings.message_storage()?, users };
     Ok(Router::new()
         .route("/rust/", get(home))
         .route("/rust/add", post(add))
@@ -53,10 +56,17 @@ impl Shop {
     /// As `request.user`: a session made before the password was changed ends here.
     async fn user(&self, session: &mut SessionHandle) -> Result<Option<User>, Failure> {
         let named = session.with(|session| AuthUser::from_session(session))?;
-        let Some(named) = named.filter(|named| named.backend() == BACKEND) else { return Ok(None) };
+        let named =
+            named.filter(|named| self.backends.iter().any(|known| known == named.backend()));
+        let Some(named) = named else { return Ok(None) };
         let Some(user) = self.users.by_id(named.id()).await? else { return Ok(None) };
-        let key = session.with(|session| named.resume(session, &self.ring, &user.password));
-        Ok(key.map(|_| user))
+        let matched = session.with(|session| named.resume(session, &self.ring, &user.password));
+        if matched.is_none() {
+            // The row is current, since there is no other database, and the user model is Django's
+            // own: the password has been changed.
+            session.with(|session| session.flush());
+        }
+        Ok(matched.map(|_| user))
     }
 
     fn messages(&self, headers: &HeaderMap) -> Messages {

@@ -14,7 +14,7 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 const WANTED: &str = "SIGNED_SESSION_DJANGO";
 const WITHOUT: &str = "SIGNED_SESSION_WITHOUT_DJANGO";
@@ -128,6 +128,54 @@ impl<'a> Series<'a> {
             format!("Django {title} was installed on {python} but cannot be imported")
         })
     }
+}
+
+/// Returns a folder with packages for a Django, installed if they were not.
+///
+/// `modules` are what they are imported as, with commas between them.
+///
+/// # Panics
+///
+/// With one sentence, if they cannot be installed.
+pub fn packages(django: &Django, packages: &[&str], modules: &str) -> PathBuf {
+    // One test at a time: the others find what it has installed.
+    static INSTALLING: Mutex<()> = Mutex::new(());
+    let _installing = INSTALLING.lock().unwrap_or_else(PoisonError::into_inner);
+    match find_or_install(django, packages, modules) {
+        Ok(folder) => folder,
+        Err(reason) => panic!(
+            "{} could not be installed for Django {}: {reason}; set {WITHOUT}=1 to skip the live \
+             Django tests",
+            packages.join(" and "),
+            django.version
+        ),
+    }
+}
+
+fn find_or_install(django: &Django, packages: &[&str], modules: &str) -> Result<PathBuf, String> {
+    let folder = tmp()?.join("django");
+    let home = folder.join(format!("packages-{}", django.version));
+    let program = format!("import sys; sys.path.insert(0, sys.argv[1]); import {modules}");
+    let are_there = || {
+        let arguments = [OsStr::new("-I"), OsStr::new("-c"), OsStr::new(&program)];
+        run(&django.python, arguments.into_iter().chain([home.as_os_str()])).is_ok()
+    };
+    if are_there() {
+        return Ok(home);
+    }
+    let fresh = folder.join(format!("packages-{}.new.{}", django.version, std::process::id()));
+    // Without what they need: that is Django, which is there.
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
+    let arguments = pip.into_iter().chain(["--target"]).map(OsStr::new);
+    let arguments = arguments.chain([fresh.as_os_str()]).chain(packages.iter().map(OsStr::new));
+    let installed = run(&django.python, arguments);
+    if installed.is_ok() {
+        let _ = fs::remove_dir_all(&home);
+        let _ = fs::rename(&fresh, &home);
+    }
+    let _ = fs::remove_dir_all(&fresh);
+    installed?;
+    if are_there() { Ok(home) } else { Err(format!("{modules} cannot be imported")) }
 }
 
 /// Returns the `tmp` folder of the target that this program is in.

@@ -526,9 +526,9 @@ fn first_valid(
     Some(if first.is_ok() { first } else { chosen.find(Result::is_ok).unwrap_or(first) })
 }
 
-/// Returns `true` if browsers remove the cookie when they get it.
+/// Returns `true` if browsers remove the cookie when they get it: they are told whole seconds.
 fn is_removal(cookie: &Cookie<'_>) -> bool {
-    cookie.max_age().is_some_and(|max_age| !max_age.is_positive())
+    cookie.max_age().is_some_and(|max_age| max_age.whole_seconds() < 1)
 }
 
 /// Returns `true` if a value is long enough for a token, by Django's rule.

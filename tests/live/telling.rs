@@ -278,7 +278,12 @@ impl<'s> State<'s> {
         let django_token = plain.token.clone();
         let Expected { outcome: wanted, seen: differs, .. } = match asked.instead.map(expected) {
             None => plain,
-            Some(instead) if instead.outcome == plain.outcome => instead,
+            Some(mut instead) if instead.outcome == plain.outcome => {
+                // Django's browser has got what was left out here all the same.
+                let left_out = plain.seen.into_iter().filter(|seen| *seen == Difference::LeftOut);
+                instead.seen.extend(left_out);
+                instead
+            }
             Some(mut instead) => {
                 let (_, why) = asked.reading.instead.as_ref().expect("it was asked");
                 // Where the cookie is for Django what it is here, that explains all.
@@ -454,6 +459,18 @@ impl<'s> State<'s> {
             if expected.outcome.is_err() {
                 expected.seen.insert(Difference::Oversized);
             }
+            return expected;
+        }
+        // Browsers remove it at once, and what they hold may be another one by then.
+        let max_age = cookie.attributes.get("max-age").and_then(|age| age.parse::<i64>().ok());
+        if token.is_some()
+            && !modified
+            && max_age.is_some_and(|seconds| seconds < 1)
+            && let Some(answer) = place.unsaved
+        {
+            let unsaved = Place { answer, unsaved: None };
+            let mut expected = self.expected(asked, unsaved, all, forgets_vary);
+            expected.seen.insert(Difference::LeftOut);
             return expected;
         }
         outcome.is_unasked = !modified;

@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 use signed_session::django::{
     AuthUser, DjangoSettings, Level, MESSAGES_SALT, Message, MessageStorage, SignedCookie, logout,
 };
-use signed_session::{CookieOptions, DecodeError, Keyring, Session};
+use signed_session::{CookieOptions, DecodeError, Keyring, Session, ValueError};
 
 use super::input::Input;
 use super::{NOW, RING, SECRET, STAMP, TWO_WEEKS, django, is_discreet, is_discreet_error, made};
@@ -184,6 +184,11 @@ fn login(input: &mut Input<'_>) {
     }
     let user = AuthUser::new(&RING, &id, &backend, &password);
     user.login(&mut session, |key| key == "cart");
+    if id.is_empty() {
+        // It names nobody, and must not pass for a user.
+        assert_eq!(AuthUser::from_session(&session).err(), Some(ValueError::WrongType));
+        return;
+    }
     let known = AuthUser::from_session(&session).unwrap().unwrap();
     assert_eq!((known.id(), known.backend()), (id.as_str(), backend.as_str()));
     assert_eq!(known.verify(&RING, &password), Some(0));

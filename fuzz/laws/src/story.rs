@@ -172,7 +172,7 @@ fn visit(site: &Site, kept: &mut Option<Kept>, now: OffsetDateTime, input: &mut 
     let is_sequel = session.signed_at().is_some();
     let began = kept.take().filter(|_| is_sequel).map_or(now, |kept| kept.began);
     if site.is_absolute {
-        assert_eq!(written.get("_session_started"), Ok(Some(began.unix_timestamp())));
+        assert_eq!(written.get("_session_started"), Ok(Some(began.unix_timestamp() * 1_000_000)));
         if !session.contains_key("_session_started") {
             written.remove("_session_started");
         }

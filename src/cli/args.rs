@@ -24,10 +24,10 @@ pub(crate) struct Rules {
     /// How old a token may be: seconds, 30m, 12h, 1d, 2w, or none
     ///
     /// Unless told otherwise 2w for session and salts of your own, none for the others.
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     pub(crate) max_age: Option<MaxAge>,
     /// Refuse what was signed before this time
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     pub(crate) refuse_signed_before: Option<OffsetDateTime>,
     /// Whose word counts: the session's own expiry before --max-age, the shorter, or --max-age alone
     #[arg(long, value_enum, value_name = "RULE")]
@@ -48,10 +48,10 @@ pub(crate) struct TextRules {
     #[command(flatten)]
     pub(crate) purpose: TextPurpose,
     /// How old a token may be: seconds, 30m, 12h, 1d, 2w, or none
-    #[arg(long, value_name = "AGE", default_value = "none")]
+    #[arg(long, value_name = "AGE", default_value = "none", allow_hyphen_values = true)]
     pub(crate) max_age: MaxAge,
     /// Refuse what was signed before this time
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     pub(crate) refuse_signed_before: Option<OffsetDateTime>,
     #[command(flatten)]
     pub(crate) clock: ClockArg,
@@ -61,7 +61,7 @@ pub(crate) struct TextRules {
     #[command(flatten)]
     pub(crate) cookie: CookieArg,
     /// The longest token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN)]
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_token_len: usize,
 }
 
@@ -69,7 +69,7 @@ pub(crate) struct TextRules {
 pub(crate) struct KeyFiles {
     /// A file that holds a secret; the first signs, the others are fallbacks
     ///
-    /// One newline at its end is dropped. Without this option the environment is read.
+    /// A byte order mark and one line end are dropped. Without this option the environment is read.
     #[arg(long = "key-file", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 }
@@ -98,8 +98,8 @@ pub(crate) struct TextPurpose {
 
 #[derive(Args)]
 pub(crate) struct ClockArg {
-    /// What time it is: Unix seconds or RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    /// What time it is: Unix seconds, RFC 3339 or a date
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     at: Option<OffsetDateTime>,
 }
 
@@ -138,13 +138,13 @@ impl CookieArg {
     }
 }
 
-#[derive(Args)]
+#[derive(Args, Clone, Copy)]
 pub(crate) struct Limits {
     /// The longest token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN)]
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_token_len: usize,
     /// The most JSON in a token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_LEN)]
+    #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_payload_len: usize,
 }
 
@@ -154,8 +154,30 @@ pub(crate) struct Bulk {
     #[arg(long)]
     pub(crate) summary: bool,
     /// How many threads read standard input; unless told otherwise one a core
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = threads, allow_hyphen_values = true)]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+/// Reads a number of bytes.
+fn bytes(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| match text.strip_prefix('-').is_some_and(is_number) {
+        true => "negative: it is 0 or more",
+        false if is_number(text) => "more bytes than can be counted",
+        false => "not a whole number of bytes",
+    })
+}
+
+/// Reads a number of threads.
+fn threads(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| match text.strip_prefix('-').is_some_and(is_number) {
+        true => "negative: it is 1 or more",
+        false if is_number(text) => "it is 1 or more, and no more than can be counted",
+        false => "not a whole number",
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,6 +4,7 @@
 mod json;
 mod moment;
 mod say;
+mod shell;
 mod signature;
 mod failure;
 mod salt;
@@ -11,10 +12,12 @@ mod stdio;
 mod args;
 mod usage;
 mod form;
+mod header;
 mod keys;
 mod verdict;
 mod tally;
 mod verify;
+mod bulk;
 mod check;
 mod explain;
 mod commands;
@@ -42,11 +45,13 @@ struct Cli {
 enum Command {
     Encode(commands::encode::Args),
     Decode(commands::decode::Args),
+    Login(commands::login::Args),
     Sign(commands::sign::Args),
     Unsign(commands::unsign::Args),
     Inspect(commands::inspect::Args),
     Explain(commands::explain::Args),
     Keygen(commands::keygen::Args),
+    Rotate(commands::rotate::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }
@@ -64,12 +69,14 @@ impl Command {
     fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Encode(args) => commands::encode::run(args),
+            Self::Login(args) => commands::login::run(&args),
             Self::Decode(args) => commands::decode::run(&args),
             Self::Sign(args) => commands::sign::run(args),
             Self::Unsign(args) => commands::unsign::run(&args),
             Self::Inspect(args) => commands::inspect::run(args),
             Self::Explain(args) => commands::explain::run(args),
-            Self::Keygen(_) => commands::keygen::run(),
+            Self::Keygen(args) => commands::keygen::run(&args),
+            Self::Rotate(args) => commands::rotate::run(&args),
             Self::Completions(args) => commands::completions::run(&args, Cli::command()),
             Self::Man(args) => commands::man::run(&args, Cli::command()),
         }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use crate::cli::args::{Bulk, TextRules};
+use crate::cli::bulk::answers::Layout;
 use crate::cli::check;
-use crate::cli::check::answers::Layout;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::verify::Verifier;

@@ -29,7 +29,7 @@ pub(crate) struct Rules {
     /// Refuse what was signed before this time
     #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     pub(crate) refuse_signed_before: Option<OffsetDateTime>,
-    /// Whose word counts: the session's own expiry before --max-age, the shorter, or --max-age alone
+    /// What ends a session: its own expiry or else --max-age, the shorter, or --max-age alone
     #[arg(long, value_enum, value_name = "RULE")]
     pub(crate) expiry_rule: Option<Rule>,
     #[command(flatten)]
@@ -61,13 +61,13 @@ pub(crate) struct TextRules {
     #[command(flatten)]
     pub(crate) cookie: CookieArg,
     /// The longest token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
+    #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_token_len: usize,
 }
 
 #[derive(Args)]
 pub(crate) struct KeyFiles {
-    /// A file that holds a secret; the first signs, the others are fallbacks
+    /// A file with a secret; the first signs, the others are fallbacks
     ///
     /// A byte order mark and one line end are dropped. Without this option the environment is read.
     #[arg(long = "key-file", value_name = "PATH")]
@@ -79,7 +79,9 @@ pub(crate) struct Purpose {
     /// What the tokens are for: session, db-session, dumps, messages, or any text
     #[arg(long, default_value = "session")]
     pub(crate) salt: Salt,
-    /// Under a salt of your own: any JSON, as signing.dumps(obj, salt=...), and no session
+    /// Under a salt of your own: any JSON, and no session
+    ///
+    /// As signing.dumps(obj, salt=...).
     #[arg(long)]
     pub(crate) object: bool,
 }
@@ -111,9 +113,11 @@ impl ClockArg {
 
 #[derive(Args)]
 pub(crate) struct Form {
-    /// In what the tokens come: a bare token, or a Cookie or Set-Cookie header or name=value
+    /// In what the tokens come
     ///
-    /// auto knows them apart, takes off quotes and percent-encoding, and says so.
+    /// A bare token; or a Cookie or Set-Cookie header, also as curl -v shows it, name=value, or a row
+    /// of a browser's tools or of a cookies.txt. auto knows them apart, takes off quotes and
+    /// percent-encoding, and says so.
     #[arg(long, value_enum, default_value_t = From::Auto)]
     pub(crate) from: From,
     #[command(flatten)]
@@ -122,7 +126,7 @@ pub(crate) struct Form {
 
 #[derive(Args)]
 pub(crate) struct CookieArg {
-    /// The name of the cookie that holds the token
+    /// The cookie that holds the token
     #[arg(long, value_name = "NAME", default_value = "sessionid")]
     cookie_name: String,
 }
@@ -141,20 +145,22 @@ impl CookieArg {
 #[derive(Args, Clone, Copy)]
 pub(crate) struct Limits {
     /// The longest token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
+    #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_token_len: usize,
     /// The most JSON in a token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_LEN, value_parser = bytes, allow_hyphen_values = true)]
+    #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_payload_len: usize,
 }
 
 #[derive(Args)]
 pub(crate) struct Bulk {
-    /// Count the tokens by status on standard error at the end
+    /// Count the tokens by status at the end, on standard error
     #[arg(long)]
     pub(crate) summary: bool,
-    /// How many threads read standard input; unless told otherwise one a core
-    #[arg(long, value_name = "N", value_parser = threads, allow_hyphen_values = true)]
+    /// How many threads read standard input
+    ///
+    /// Defaults to one per core.
+    #[arg(hide_short_help = true, long, value_name = "N", value_parser = threads, allow_hyphen_values = true)]
     pub(crate) threads: Option<NonZeroUsize>,
 }
 

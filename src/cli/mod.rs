@@ -2,10 +2,12 @@
 
 // From the lowest layer to the highest: a module imports those of lower layers only.
 mod json;
+mod mac;
 mod moment;
 mod say;
 mod shell;
 mod signature;
+mod old_session;
 mod failure;
 mod salt;
 mod stdio;
@@ -35,7 +37,7 @@ use failure::Failure;
 /// signing.dumps, messages, signed text. This program makes them, tells whether they are genuine,
 /// when and by which key they were signed and what is in them, and why they are refused.
 #[derive(Parser)]
-#[command(name = "signed-session", version, disable_help_subcommand = true, after_help = usage::PAGE)]
+#[command(name = "signed-session", version, after_help = usage::SHORT_PAGE, after_long_help = usage::PAGE)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -58,9 +60,10 @@ enum Command {
 
 /// Runs the program with these words, the first of which is its name.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let ran = match Cli::try_parse_from(words) {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let ran = match Cli::try_parse_from(&words) {
         Ok(cli) => cli.command.run(),
-        Err(error) => usage::answer(&error),
+        Err(error) => usage::answer(&error, &Cli::command(), &words),
     };
     ran.unwrap_or_else(Failure::report)
 }

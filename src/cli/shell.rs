@@ -1,6 +1,7 @@
 //! Quotes words for a shell, so that a hint can be pasted into one.
 
 use std::ffi::OsStr;
+use std::fmt::Write as _;
 use std::path::Path;
 
 /// Returns a word as a shell reads it.
@@ -21,7 +22,10 @@ pub(crate) fn quote(word: impl AsRef<OsStr>) -> String {
         match byte {
             b'\'' | b'\\' => quoted.extend(['\\', char::from(*byte)]),
             b' '..=b'~' => quoted.push(char::from(*byte)),
-            _ => quoted.push_str(&format!("\\{byte:03o}")),
+            _ => {
+                // Writing to a String cannot fail.
+                let _ = write!(quoted, "\\{byte:03o}");
+            }
         }
     }
     quoted.push('\'');

@@ -82,7 +82,7 @@ struct Encoder {
 /// What the tokens hold.
 enum Content {
     Session(Box<SessionCodec>),
-    Object(TimestampSigner),
+    Object(Box<TimestampSigner>),
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
@@ -144,7 +144,7 @@ impl Encoder {
         let limits = args.limits;
         let content = if salt.is_of_objects(args.purpose.object)? {
             let signer = salt.signer(&keys.ring).max_payload_len(limits.max_payload_len);
-            Content::Object(signer)
+            Content::Object(Box::new(signer))
         } else {
             let codec = SessionCodec::new(&keys.ring)
                 .salt(salt.as_str())

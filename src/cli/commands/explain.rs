@@ -17,14 +17,27 @@ use crate::cli::verify::Verifier;
 /// Say why a token is refused
 ///
 /// Tries every key, the well-known salts and hashes, and the usual accidents: quotes,
-/// percent-encoding, padding, white space, cut off, older Django, clocks. Options are as for decode.
+/// percent-encoding, padding, white space, cut off, older Django, clocks. Says what is proved, and
+/// what is a guess. Options are as for decode.
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(
+    after_help = "Example:\n  signed-session explain --key-file site.key -- \"$TOKEN\"",
+    after_long_help = "\
+The token can stand in whatever was copied: a header, a command line, a row of
+a table, JSON. Keys are also tried in the ways in which they may be stored
+elsewhere: in quotes, in a line of settings, with $$ or &amp;, as UTF-16.
+
+cause    is proved by trying it, as the line below it says
+perhaps  is a guess from the looks of the token: \"guess\": true in JSON
+not      was tried and explains nothing; with --verbose, and always in JSON
+
 Exit status:
   as decode
 
-Example:
-  signed-session explain --key-file site.key -- \"$TOKEN\"")]
+Examples:
+  signed-session explain --key-file site.key -- \"$TOKEN\"
+  signed-session explain --key-file site.key --format json < token.txt"
+)]
 pub(crate) struct Args {
     /// The token; for - or none, standard input
     token: Option<String>,
@@ -33,6 +46,9 @@ pub(crate) struct Args {
     /// How to print: for people, or one object
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     format: ReportFormat,
+    /// Also list what was tried and explains nothing
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
@@ -47,13 +63,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             Findings { causes: vec![inside(&verifier, &text, error, now)], ruled_out: Vec::new() }
         }
         Err(refusal) => {
-            let search = Search::new(&keys, &args.rules, &verifier, now);
-            search.run(&String::from_utf8_lossy(&text), refusal)
+            let line = String::from_utf8_lossy(&text);
+            Search::new(&keys, &args.rules, &verifier, now, &line).run(&line, refusal)
         }
     };
     let report = Report::new(&verdict, shape, &findings, now);
     match args.format {
-        ReportFormat::Text => print_line(report.text().trim_end())?,
+        ReportFormat::Text => print_line(report.text(args.verbose).trim_end())?,
         ReportFormat::Json => print_line(json::line(&report))?,
     };
     Ok(ExitCode::from(Tally::of(&verdict).exit_status()))

@@ -15,8 +15,8 @@ use crate::cli::stdio::print_line;
 
 /// Make the session of a user who is logged in to a Django site
 ///
-/// For an end-to-end test that begins behind the login form, on a site whose SESSION_ENGINE is
-/// signed_cookies. The session holds what django.contrib.auth.login puts there.
+/// For an end-to-end test that begins behind the login form, on a site that keeps its sessions in
+/// signed cookies. The session holds what django.contrib.auth.login puts there.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 The password hash is the field `password` of the user's row, such as
@@ -35,7 +35,7 @@ pub(crate) struct Args {
     /// The user's primary key, as Django prints it
     #[arg(long, value_name = "ID")]
     user: String,
-    /// Which of the site's AUTHENTICATION_BACKENDS logs the user in
+    /// Which of the site's authentication backends logs the user in
     #[arg(long, value_name = "PATH", default_value = "django.contrib.auth.backends.ModelBackend")]
     backend: String,
     /// A file that holds the password hash of the user's row

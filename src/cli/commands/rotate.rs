@@ -68,9 +68,12 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
         return Err(failure.hint("signed-session keygen --out new.key makes another"));
     }
     let (first, retired) = old.split_first().ok_or_else(|| Failure::new("there is no old key"))?;
-    let with = |begin: &[Key<'_>]| Setting([begin, retired].concat());
-    let settings =
-        [with(&[*first]), with(&[*first, new]), with(&[new, *first]), Setting(vec![new])];
+    let settings = [
+        Setting([&[*first], retired].concat()),
+        Setting([&[*first, new], retired].concat()),
+        Setting([&[new, *first], retired].concat()),
+        Setting(vec![new]),
+    ];
     let now = args.clock.clock().now();
     let [begin, accept, sign, end] = &settings;
     for (number, before, after) in [(1, begin, accept), (2, accept, sign), (3, sign, end)] {
@@ -157,7 +160,9 @@ fn plan(settings: &[Setting<'_>], max_age: MaxAge) -> String {
         let names = setting.names();
         let (signs, fallbacks) =
             names.split_first().map_or(("", &[][..]), |(f, r)| (f.as_str(), r));
-        let rust: String = fallbacks.iter().map(|name| format!(".fallback({name})?")).collect();
+        let rust = fallbacks.iter().fold(format!("Keyring::new({signs})?"), |rust, name| {
+            rust + &format!(".fallback({name})?")
+        });
         // Writing to a String cannot fail.
         let _ = writeln!(out, "\n{title}");
         let mut line = |name: &str, text: &str| {
@@ -166,7 +171,7 @@ fn plan(settings: &[Setting<'_>], max_age: MaxAge) -> String {
             }
         };
         line("when", when);
-        line("Rust", &format!("Keyring::new({signs})?{rust}"));
+        line("Rust", &rust);
         line("Django", &format!("SECRET_KEY = {signs}"));
         line("", &format!("SECRET_KEY_FALLBACKS = [{}]", fallbacks.join(", ")));
         line("tried", tried);

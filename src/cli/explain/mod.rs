@@ -2,7 +2,9 @@
 
 pub(crate) mod causes;
 mod repairs;
+mod spellings;
 mod suspects;
+mod foreign;
 mod guess;
 pub(crate) mod report;
 pub(crate) mod search;

@@ -43,7 +43,9 @@ impl<'f> Report<'f> {
     }
 
     /// Returns the report as lines for people.
-    pub(crate) fn text(&self) -> String {
+    ///
+    /// `verbose` also lists what was tried and explains nothing.
+    pub(crate) fn text(&self, verbose: bool) -> String {
         let mut out = String::new();
         let mut line = |name: &str, text: &str| {
             // Writing to a String cannot fail.
@@ -60,13 +62,14 @@ impl<'f> Report<'f> {
             line("found", &format!("{found}{only}"));
         }
         for cause in self.causes {
-            line("cause", &format!("{}: {}", cause.name, cause.says));
+            let kind = if cause.guess { "perhaps" } else { "cause" };
+            line(kind, &format!("{}: {}", cause.name, cause.says));
             line("  tried", &cause.tried);
             if let Some(hint) = &cause.hint {
                 line("  hint", hint);
             }
         }
-        for tried in self.ruled_out {
+        for tried in self.ruled_out.iter().filter(|_| verbose) {
             line("not", tried);
         }
         out

@@ -12,6 +12,7 @@ use crate::cli::args::KeyFiles;
 use crate::cli::failure::Failure;
 use crate::cli::say;
 use crate::cli::shell;
+use crate::cli::text::{from_utf16, without_line_end, without_mark};
 
 const KEY: &str = "SIGNED_SESSION_KEY";
 const FALLBACK_KEYS: &str = "SIGNED_SESSION_FALLBACK_KEYS";
@@ -29,6 +30,8 @@ pub(crate) struct Keys {
 
 pub(crate) struct Secret {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// What was taken off the file, other than a line end.
+    pub(crate) taken_off: Option<&'static str>,
     source: Source,
 }
 
@@ -116,7 +119,11 @@ fn oddity(secret: &[u8]) -> Option<&'static str> {
 
 fn from_environment() -> Result<Vec<Secret>, Failure> {
     let variable = |name| Some(Zeroizing::new(std::env::var_os(name)?.into_encoded_bytes()));
-    let secret = |bytes: &[u8], source| Secret { bytes: Zeroizing::new(bytes.to_vec()), source };
+    let secret = |bytes: &[u8], source| Secret {
+        bytes: Zeroizing::new(bytes.to_vec()),
+        taken_off: None,
+        source,
+    };
     let bytes = variable(KEY).ok_or_else(missing)?;
     let mut secrets = vec![secret(without_line_end(without_mark(&bytes)), Source::Variable)];
     let retired = variable(FALLBACK_KEYS).unwrap_or_default();
@@ -130,13 +137,18 @@ fn from_environment() -> Result<Vec<Secret>, Failure> {
 }
 
 fn from_file(path: &Path) -> Result<Secret, Failure> {
-    Ok(Secret { bytes: read_file("key", path)?, source: Source::File(path.to_owned()) })
+    let (bytes, taken_off) = read_file("key", path)?;
+    Ok(Secret { bytes, taken_off, source: Source::File(path.to_owned()) })
 }
 
-/// Reads the secret in a file, without a byte order mark and one line end.
+/// Reads the secret in a file, without a byte order mark and one line end, and says what else of
+/// the file is not the secret.
 ///
 /// `what` says what it is, for messages: `key`.
-pub(crate) fn read_file(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(crate) fn read_file(
+    what: &str,
+    path: &Path,
+) -> Result<(Zeroizing<Vec<u8>>, Option<&'static str>), Failure> {
     let file_name = path.display();
     let unreadable = |error: io::Error| {
         // A secret that was given in the place of its path would be shown to everyone.
@@ -160,44 +172,19 @@ pub(crate) fn read_file(what: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, F
             "the {what} file {file_name} has more than {MAX_LEN} bytes"
         )));
     }
-    if let Some(text) = from_utf16(&bytes) {
-        say::warning(format_args!(
-            "the {what} file {file_name} is UTF-16, as PowerShell writes: its text is the {what}"
-        ));
+    let taken_off = if let Some(text) = from_utf16(&bytes) {
         bytes = text;
+        Some("is UTF-16, as PowerShell writes: its text in UTF-8 is taken")
     } else if without_mark(&bytes).len() < bytes.len() {
-        say::note(format_args!(
-            "the {what} file {file_name} begins with a byte order mark, which is dropped"
-        ));
+        Some("begins with a byte order mark, which is dropped")
+    } else {
+        None
+    };
+    if let Some(taken_off) = taken_off {
+        say::warning(format_args!("the {what} file {file_name} {taken_off}"));
     }
     let secret = without_line_end(without_mark(&bytes));
-    Ok(Zeroizing::new(secret.to_vec()))
-}
-
-/// Returns text in UTF-16 as UTF-8, if a byte order mark says that it is UTF-16.
-fn from_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    let (rest, unit): (_, fn([u8; 2]) -> u16) = match bytes {
-        [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => (rest, u16::from_be_bytes),
-        _ => return None,
-    };
-    let (pairs, []) = rest.as_chunks() else { return None };
-    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len().saturating_mul(2)));
-    for character in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
-        text.extend_from_slice(character.ok()?.encode_utf8(&mut [0; 4]).as_bytes());
-    }
-    Some(text)
-}
-
-/// Drops the byte order mark of UTF-8, which Windows writes.
-fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
-}
-
-/// Drops one LF, CR LF or CR.
-fn without_line_end(bytes: &[u8]) -> &[u8] {
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    bytes.strip_suffix(b"\r").unwrap_or(bytes)
+    Ok((Zeroizing::new(secret.to_vec()), taken_off))
 }
 
 /// Warns of a file that others than its owner may read or change.

@@ -8,6 +8,7 @@ mod say;
 mod shell;
 mod signature;
 mod old_session;
+mod text;
 mod failure;
 mod salt;
 mod stdio;

@@ -162,7 +162,8 @@ pub(crate) fn answer(
 fn suggestion(error: &clap::Error, command: Option<&clap::Command>) -> Option<String> {
     let text = |kind| match error.get(kind)? {
         ContextValue::String(text) => Some(text.as_str()),
-        ContextValue::Strings(texts) => texts.first().map(String::as_str),
+        // The most similar comes last.
+        ContextValue::Strings(texts) => texts.last().map(String::as_str),
         _ => None,
     };
     let named = |names: &[(&str, &'static str)], word: &str| {

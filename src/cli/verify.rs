@@ -243,6 +243,10 @@ impl Verifier {
         self.max_age
     }
 
+    pub(crate) fn from(&self) -> From {
+        self.from
+    }
+
     pub(crate) fn cookie_name(&self) -> &str {
         self.cookie.name()
     }

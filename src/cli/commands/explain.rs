@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use crate::cli::args::{ReportFormat, Rules};
-use crate::cli::explain::causes::{Findings, inside};
+use crate::cli::explain::causes::{Cause, Findings, inside};
 use crate::cli::explain::report::Report;
 use crate::cli::explain::search::Search;
 use crate::cli::failure::Failure;
@@ -11,6 +11,7 @@ use crate::cli::json;
 use crate::cli::keys::Keys;
 use crate::cli::stdio::{print_line, read_bytes};
 use crate::cli::tally::Tally;
+use crate::cli::text;
 use crate::cli::verdict::Refusal;
 use crate::cli::verify::Verifier;
 
@@ -63,11 +64,19 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             Findings { causes: vec![inside(&verifier, &text, error, now)], ruled_out: Vec::new() }
         }
         Err(refusal) => {
-            let line = String::from_utf8_lossy(&text);
-            Search::new(&keys, &args.rules, &verifier, now, &line).run(&line, refusal)
+            let decoded = text::from_utf16(&text);
+            let outside = decoded.is_some().then(|| {
+                Cause::new("utf16", "it is text in UTF-16, as PowerShell writes", "to decode it")
+            });
+            let line = String::from_utf8_lossy(decoded.as_deref().unwrap_or(&text));
+            Search::new(&keys, &args.rules, &verifier, now, &line).run(
+                &line,
+                refusal,
+                outside.as_ref(),
+            )
         }
     };
-    let report = Report::new(&verdict, shape, &findings, now);
+    let report = Report::new(&verdict, shape, &findings, &keys, now);
     match args.format {
         ReportFormat::Text => print_line(report.text(args.verbose).trim_end())?,
         ReportFormat::Json => print_line(json::line(&report))?,

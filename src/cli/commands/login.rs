@@ -53,7 +53,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let keys = Keys::read(&args.keys)?;
     let header = Header::new(args.cookie.as_deref(), Some("sessionid"))?;
-    let hash = read_file("password hash", &args.password_hash_file)?;
+    let (hash, _) = read_file("password hash", &args.password_hash_file)?;
     let hash = str::from_utf8(&hash).map_err(|_| Failure::new("the password hash is not UTF-8"))?;
     if args.user.is_empty() {
         return Err(Failure::new("the user's primary key is empty"));

@@ -7,6 +7,9 @@ use crate::cli::explain::foreign;
 use crate::cli::signature;
 use crate::cli::verdict::Refusal;
 
+/// How long a word is at least that may be what another system keeps in a cookie.
+const MIN_WORD: usize = 26;
+
 /// Says what a token that nothing verifies looks like; last of all, that it is forged.
 ///
 /// `values` are what may be the token in the line, the line itself included.
@@ -28,7 +31,10 @@ pub(crate) fn guess<'v>(
         findings.causes.push(cause);
     }
     let values: Vec<&str> = values.into_iter().collect();
-    if let Some(cause) = values.iter().find_map(|value| foreign::looks(value)) {
+    // A header of another kind, or a piece of a program, may stand around it.
+    let words = line.split(|c: char| c.is_whitespace() || "\"'=;,".contains(c));
+    let words = words.filter(|word| word.len() >= MIN_WORD);
+    if let Some(cause) = values.iter().copied().chain(words).find_map(foreign::looks) {
         findings.causes.push(cause);
         return;
     }
@@ -79,7 +85,7 @@ fn shape(text: &str) -> Option<Cause> {
     }
     if signature::kind(parts.signature()).is_none() {
         let says = format!("its signature has {len} characters, which is no known length");
-        return Some(Cause::new("trailing", says, "the length of its signature"));
+        return Some(Cause::guess("trailing", says, "the length of its signature"));
     }
     None
 }

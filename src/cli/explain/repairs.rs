@@ -1,16 +1,20 @@
 //! Undoes the accidents that happen to a token on its way: quotes, encodings, line breaks.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::cli::form;
 
 /// A repair: its name, what it finds, and the repair itself.
 pub(crate) type Repair = (&'static str, &'static str, fn(&str) -> String);
 
 /// In the order in which accidents are undone, the outermost first.
-pub(crate) const REPAIRS: [Repair; 15] = [
+pub(crate) const REPAIRS: [Repair; 16] = [
     ("white_space", "white space around it", |text| text.trim().to_owned()),
     ("quotes", "quotes around it", unquote),
     ("percent_encoding", "percent-encoding", percent_decode),
     ("percent_encoding", "percent-encoding a second time", percent_decode),
+    ("base64", "base64 around all of it", from_base64),
     ("html", "the entities of HTML", without_entities),
     ("json", "the escapes of JSON", without_escapes),
     ("quotes", "quotes inside the encoding", unquote),
@@ -56,6 +60,16 @@ fn unquote(text: &str) -> String {
     text.trim_end_matches(|c| QUOTES.contains(&c) || matches!(c, '>' | ')' | ']')).to_owned()
 }
 
+/// Decodes what is a token in base64; the payload of a token has no colon in it.
+fn from_base64(text: &str) -> String {
+    let joined: String = text.split_whitespace().collect();
+    let bytes = STANDARD.decode(joined).unwrap_or_default();
+    match String::from_utf8(bytes) {
+        Ok(decoded) if decoded.is_ascii() && decoded.contains(':') => decoded,
+        _ => text.to_owned(),
+    }
+}
+
 fn percent_decode(text: &str) -> String {
     form::percent_decode(text).unwrap_or_else(|| text.to_owned())
 }
@@ -86,7 +100,7 @@ pub(crate) fn without_entities(text: &str) -> String {
     ] {
         text = text.replace(entity, character);
     }
-    unquote(text.trim())
+    text
 }
 
 /// Undoes `\u003a` and `\x3a`, and the backslash before a quote.

@@ -53,13 +53,18 @@ impl<'a> Search<'a> {
     }
 
     /// Returns what happened to a line that was refused, if it is found, and else a guess.
-    pub(crate) fn run(&self, line: &str, refusal: &Refusal) -> Findings {
+    ///
+    /// `outside` is what is odd about all of the line.
+    pub(crate) fn run(&self, line: &str, refusal: &Refusal, outside: Option<&Cause>) -> Findings {
         let mut findings = Findings::default();
         if refusal.status() == Status::TooLong {
             findings.causes.push(self.too_long(line, refusal));
             return findings;
         }
-        let places = self.places(line);
+        let mut places = self.places(line);
+        for place in places.iter_mut().filter(|place| place.cause.is_none()) {
+            place.cause = outside.cloned();
+        }
         for Place { cause, text } in &places {
             self.examine(text, cause.as_ref(), &mut findings);
             if !findings.causes.is_empty() {
@@ -88,8 +93,13 @@ impl<'a> Search<'a> {
         let mut places = vec![Place { cause: None, text: line.to_owned() }];
         let (found, shape) = form::find(line, From::Auto, &cookie);
         let place = |text: String| {
-            let cause = Cause::new("form", format_args!("it stands {shape}"), "each form of token");
-            Place { cause: Some(cause.hint("--from auto finds it there")), text }
+            // Otherwise that was found before, and is told of.
+            let is_overlooked = self.verifier.from() != From::Auto;
+            let cause = is_overlooked.then(|| {
+                Cause::new("form", format_args!("it stands {shape}"), "each form of token")
+                    .hint("--from auto finds it there")
+            });
+            Place { cause, text }
         };
         match found {
             Found::Token(token) if token != line => places.push(place(token.into_owned())),
@@ -211,11 +221,11 @@ fn repairs(repaired: &[Repair]) -> Option<Cause> {
 /// Lists the cookies of a header, or of a row whose fields are split by tabs.
 fn pairs(line: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_name = |name: &str| {
-        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~".contains(&b);
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$&+-.^_|~".contains(&b);
         !name.is_empty() && name.len() <= 256 && name.bytes().all(is_token)
     };
     let in_header = line.split(';').filter_map(|pair| pair.split_once('=')).map(|(name, value)| {
-        let name = name.rsplit([':', ' ', '\t']).next().unwrap_or(name);
+        let name = name.rsplit([':', ' ', '\t', '`', '\'', '"']).next().unwrap_or(name);
         (name.trim(), value.trim())
     });
     let fields = line.split('\t').map(str::trim);

@@ -33,7 +33,7 @@ type Undo = (&'static str, fn(&[u8]) -> Vec<Vec<u8>>);
 const UNDO: [Undo; 14] = [
     ("without the white space around it", |key| vec![key.trim_ascii().to_vec()]),
     ("without the quotes around it", unquoted),
-    ("alone, without the name of the setting before it", settings),
+    ("as the value of its line NAME = value", settings),
     ("as the text in quotes in it", in_quotes),
     ("with $ for each $$", |key| vec![replace(key, &[("$$", "$")])]),
     ("with & for &amp; and the like", |key| {
@@ -72,7 +72,7 @@ const UNDO: [Undo; 14] = [
 /// A change that the site's copy has suffered, and the key given has not.
 type Redo = (&'static str, fn(&[u8]) -> Vec<u8>);
 
-const REDO: [Redo; 14] = [
+const REDO: [Redo; 15] = [
     ("with a newline at its end", |key| [key, b"\n"].concat()),
     ("with CR and LF at its end", |key| [key, b"\r\n"].concat()),
     ("with CR at its end", |key| [key, b"\r"].concat()),
@@ -88,6 +88,7 @@ const REDO: [Redo; 14] = [
     ("in single quotes", |key| [b"'", key, b"'"].concat()),
     ("with $$ for each $", |key| replace(key, &[("$", "$$")])),
     ("without each $NAME, which a shell or Docker Compose replaces", without_variables),
+    ("with &amp; for each &", |key| replace(key, &[("&", "&amp;")])),
     ("with &amp; for each &, and the like", |key| {
         let pairs =
             [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#x27;")];
@@ -204,11 +205,24 @@ fn settings(key: &[u8]) -> Vec<Vec<u8>> {
 /// Returns what stands in quotes in a longer text, such as a line of Python.
 fn in_quotes(key: &[u8]) -> Vec<Vec<u8>> {
     let Ok(text) = str::from_utf8(key) else { return Vec::new() };
-    let quoted = ['"', '\''].into_iter().flat_map(|quote| {
-        let inside = text.split(quote).skip(1).step_by(2);
-        inside.filter(|inner| inner.len() >= 8).take(MAX_PARTS)
-    });
-    quoted.map(|inner| inner.as_bytes().to_vec()).collect()
+    let mut quoted = Vec::new();
+    let mut open: Option<(char, usize)> = None;
+    let mut is_escaped = false;
+    for (at, character) in text.char_indices() {
+        match open {
+            None if matches!(character, '"' | '\'') => {
+                open = Some((character, at.saturating_add(1)));
+            }
+            Some((quote, start)) if character == quote && !is_escaped => {
+                quoted.extend(text.get(start..at));
+                open = None;
+            }
+            _ => {}
+        }
+        is_escaped = character == '\\' && !is_escaped;
+    }
+    let long = quoted.into_iter().filter(|inner| inner.len() >= 8);
+    long.take(MAX_PARTS).map(|inner| inner.as_bytes().to_vec()).collect()
 }
 
 /// Undoes the backslashes of JSON, Python and shells.

@@ -234,10 +234,7 @@ impl Suspect {
             let (name, hint) = if self.is_readable() {
                 ("hash", "the library's Signer::algorithm reads it")
             } else {
-                (
-                    "sha1",
-                    "Django 3.1 and 3.2 read it, and sign anew with SHA-256; later releases do not",
-                )
+                ("sha1", "Django 3.0 and older made it, 3.1 and 3.2 read it, later ones refuse it")
             };
             causes.push(Cause::new(name, says, tried).hint(hint));
         }

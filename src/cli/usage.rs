@@ -151,7 +151,7 @@ pub(crate) fn answer(
         Some(command) => format!("signed-session {} --help", command.get_name()),
         None => "signed-session --help".to_owned(),
     };
-    let hint = match suggestion(error, command) {
+    let hint = match suggestion(error, command, words) {
         Some(suggestion) => format!("perhaps {suggestion}; {help} says more"),
         None => format!("try {help}"),
     };
@@ -159,7 +159,11 @@ pub(crate) fn answer(
 }
 
 /// Returns what may have been meant.
-fn suggestion(error: &clap::Error, command: Option<&clap::Command>) -> Option<String> {
+fn suggestion(
+    error: &clap::Error,
+    command: Option<&clap::Command>,
+    words: &[OsString],
+) -> Option<String> {
     let text = |kind| match error.get(kind)? {
         ContextValue::String(text) => Some(text.as_str()),
         // The most similar comes last.
@@ -189,8 +193,12 @@ fn suggestion(error: &clap::Error, command: Option<&clap::Command>) -> Option<St
             let meant = meant.or(text(ContextKind::SuggestedArg)).map(str::to_owned);
             // What begins with a dash may be meant as the token.
             meant.or_else(|| {
-                let is_token = word.len() > 40 && command.is_some_and(has_positional);
-                is_token.then(|| "-- before the token".to_owned())
+                let is_token = |other: &&str| {
+                    other.len() > 40 && other.contains(':') && other.starts_with(word)
+                };
+                let token = words.iter().filter_map(|word| word.to_str()).find(is_token);
+                token.filter(|_| command.is_some_and(has_positional))?;
+                Some("-- before the token".to_owned())
             })
         }
         ErrorKind::InvalidValue => {

@@ -166,7 +166,7 @@ impl Encoder {
     /// Encodes a text that is one value, and prints what comes of it.
     fn encode_text(&self, text: &str) -> Result<ExitCode, Failure> {
         let now = self.clock.now();
-        let token = self.encode(text, now)?;
+        let token = self.encode(text, false, now)?;
         self.header.warn(&token);
         print_line(self.line(token, now)?)
     }
@@ -179,11 +179,15 @@ impl Encoder {
         self.header.line(token, reader, now)
     }
 
-    /// Returns the token of a JSON text.
-    fn encode(&self, text: &str, now: OffsetDateTime) -> Result<String, Failure> {
+    /// Returns the token of a JSON text, which is all of the input or a line of it.
+    fn encode(&self, text: &str, is_line: bool, now: OffsetDateTime) -> Result<String, Failure> {
         let json: &RawValue = serde_json::from_str(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            Failure::new(format_args!("the input is not JSON, from line {line}, column {column}"))
+            Failure::new(if is_line {
+                format!("the line is not JSON, from column {column}")
+            } else {
+                format!("the input is not JSON, from line {line}, column {column}")
+            })
         })?;
         let json =
             RawValue::from_string(json::compact(json.get()).into_owned()).map_err(Failure::new)?;
@@ -222,7 +226,7 @@ impl Task for Encoder {
         } else {
             let text = str::from_utf8(line).map_err(|_| Failure::new("the line is not UTF-8"));
             text.and_then(|text| {
-                let token = self.encode(text, now)?;
+                let token = self.encode(text, true, now)?;
                 if let Some(warning) = self.header.warning(&token) {
                     answers
                         .err

@@ -68,7 +68,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             let outside = decoded.is_some().then(|| {
                 Cause::new("utf16", "it is text in UTF-16, as PowerShell writes", "to decode it")
             });
-            let line = String::from_utf8_lossy(decoded.as_deref().unwrap_or(&text));
+            let decoded = decoded.as_deref().map(|text| text::without_line_end(text));
+            let line = String::from_utf8_lossy(decoded.unwrap_or(&text));
             Search::new(&keys, &args.rules, &verifier, now, &line).run(
                 &line,
                 refusal,

@@ -63,6 +63,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             ReportFormat::Json => print_line(json::line(&Report::of_old(&old, token.len()))),
         };
     }
+    if token.is_empty() {
+        return Ok(refuse(Refusal::Empty));
+    }
     let parts = match Unverified::new(&token) {
         Ok(parts) => parts,
         Err(error) => {

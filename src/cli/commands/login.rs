@@ -30,7 +30,8 @@ Whoever has the cookie is logged in as that user.
 
 Examples:
   signed-session login --key-file site.key --user 42 --password-hash-file hash.txt
-  signed-session login --key-file site.key --user 42 --password-hash-file hash.txt --cookie sessionid")]
+  signed-session login --key-file site.key --user 42 \\
+      --password-hash-file hash.txt --cookie sessionid")]
 pub(crate) struct Args {
     /// The user's primary key, as Django prints it
     #[arg(long, value_name = "ID")]

@@ -79,6 +79,17 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     for (number, before, after) in [(1, begin, accept), (2, accept, sign), (3, sign, end)] {
         try_step(number, before, after, now)?;
     }
+    // The retired keys' tokens as well.
+    for key in &begin.0 {
+        let alone = Setting(vec![*key]);
+        for (number, setting) in [(1, accept), (2, sign)] {
+            if setting.reads(&alone, now)?.is_none() {
+                let path = key.path.display();
+                let message = format!("step {number} does not hold: a token of {path} is refused");
+                return Err(Failure::new(message));
+            }
+        }
+    }
     if accept.reads(end, now)?.is_none() || end.reads(accept, now)?.is_some() {
         return Err(Failure::new("step 3 does not hold: it does not end the old keys"));
     }

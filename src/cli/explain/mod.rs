@@ -3,8 +3,8 @@
 pub(crate) mod causes;
 mod repairs;
 mod spellings;
+pub(crate) mod report;
 mod suspects;
 mod foreign;
 mod guess;
-pub(crate) mod report;
 pub(crate) mod search;

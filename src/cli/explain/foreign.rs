@@ -90,6 +90,9 @@ fn known(text: &str) -> Option<Cause> {
         return Some(Cause::new("old_session_data", says, "to decode it").hint(OLD_HINT));
     }
     if let Some(algorithm) = algorithm(text) {
+        // A name that is not known may be any text.
+        let algorithm = ALGORITHMS.into_iter().find(|known| *known == algorithm);
+        let algorithm = algorithm.unwrap_or("that signed it");
         let says = format!(
             "it has the form of a JSON Web Token, whose first part names the algorithm {algorithm}"
         );
@@ -98,6 +101,30 @@ fn known(text: &str) -> Option<Cause> {
     None
 }
 
+/// Algorithms of RFC 7518 and RFC 8037.
+const ALGORITHMS: [&str; 20] = [
+    "HS256",
+    "HS384",
+    "HS512",
+    "RS256",
+    "RS384",
+    "RS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "EdDSA",
+    "none",
+    "dir",
+    "RSA-OAEP",
+    "RSA-OAEP-256",
+    "A128KW",
+    "A256KW",
+    "ECDH-ES",
+];
+
 /// Returns what the header of a JSON Web Token names as its algorithm.
 fn algorithm(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split('.').collect();
@@ -105,10 +132,7 @@ fn algorithm(text: &str) -> Option<String> {
         return None;
     }
     let header: Value = serde_json::from_slice(&URL_SAFE.decode(parts.first()?).ok()?).ok()?;
-    let algorithm = header.get("alg")?.as_str()?;
-    let is_plain =
-        algorithm.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-+".contains(&byte));
-    (is_plain && algorithm.len() <= 24).then(|| algorithm.to_owned())
+    Some(header.get("alg")?.as_str()?.to_owned())
 }
 
 /// What a text looks like: a guess.

@@ -18,8 +18,9 @@ use crate::cli::verify::Verifier;
 /// How many cookies of other names are tried.
 const MAX_OTHER_COOKIES: usize = 16;
 
-/// How many pieces of a longer text are tried.
-const MAX_PIECES: usize = 64;
+/// How many pieces of a longer text are tried with the keys as they stand, and with every spelling.
+const MAX_PIECES: usize = 4096;
+const MAX_SPELLED_PIECES: usize = 64;
 
 /// A search for the way in which a token was signed, and for what happened to it since.
 pub(crate) struct Search<'a> {
@@ -58,6 +59,12 @@ impl<'a> Search<'a> {
     pub(crate) fn run(&self, line: &str, refusal: &Refusal, outside: Option<&Cause>) -> Findings {
         let mut findings = Findings::default();
         if refusal.status() == Status::TooLong {
+            if line.len() <= self.verifier.max_line_len() {
+                self.examine_pieces(line, &mut findings);
+            }
+            if !findings.causes.is_empty() {
+                return findings;
+            }
             findings.causes.push(self.too_long(line, refusal));
             return findings;
         }
@@ -168,8 +175,11 @@ impl<'a> Search<'a> {
         let decoded = form::percent_decode(&plain);
         let texts = [Some(text), Some(&escaped), Some(&plain), decoded.as_deref()];
         for text in texts.into_iter().flatten() {
-            for piece in pieces(text).take(MAX_PIECES).filter(|piece| *piece != text) {
-                let matched = self.suspects.list.iter().find(|suspect| suspect.signed(piece));
+            for (place, piece) in pieces(text).take(MAX_PIECES).enumerate() {
+                let is_tried =
+                    |suspect: &&Suspect| place < MAX_SPELLED_PIECES || suspect.is_of_key_as_given();
+                let mut suspects = self.suspects.list.iter().filter(is_tried);
+                let matched = suspects.find(|suspect| piece != text && suspect.signed(piece));
                 if let Some(suspect) = matched {
                     let says = "it stands inside other text, and is genuine alone";
                     let cause = Cause::new("inside", says, "each part that could be a token")

@@ -90,9 +90,8 @@ pub(crate) fn list(keys: &Keys, asked: &Salt, cookies: &[String]) -> Suspects {
     }
     let count = keys.secrets.len();
     let tried = format!(
-        "{count} {} in {} spellings, {} salts, 4 hashes",
+        "{count} {}, as given and as it may be stored elsewhere, {} salts, 4 hashes",
         if count == 1 { "key" } else { "keys" },
-        spelled.len(),
         salts.len()
     );
     Suspects { list: suspects, keys: spelled, tried }
@@ -211,6 +210,11 @@ impl Suspect {
             ));
         }
         None
+    }
+
+    /// Returns `true` if the key is the one given, and no other spelling of it.
+    pub(crate) fn is_of_key_as_given(&self) -> bool {
+        self.key.is_none()
     }
 
     /// Returns `true` if the library reads what is signed in this way.

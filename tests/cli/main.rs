@@ -173,6 +173,20 @@ fn the_secret_is_in_no_output_no_error_and_no_help() {
             runs.push([&[command], rest].concat());
         }
     }
+    let old = scratch.0.join("old.key");
+    fs::write(&old, format!("SECRET_KEY = \"{SECRET}\"\n")).unwrap();
+    let old = old.to_str().unwrap();
+    runs.extend([
+        vec!["explain", "--key-file", old, &good],
+        vec!["explain", "--verbose", "--key-file", old, cut],
+        vec!["decode", "--key-file", SECRET, &good],
+        vec!["decode", "--key", SECRET, &good],
+        vec!["rotate", "--old", old, "--new", old],
+        vec!["rotate", "--old", old, "--new", long],
+        vec!["rotate", "--old", old, "--new", "nothing"],
+        vec!["login", "--user", "1", "--password-hash-file", old],
+        vec!["encode", "--cookie", "sessionid", "{}"],
+    ]);
     runs.extend([vec!["keygen"], vec!["completions", "zsh"], vec!["man"], vec!["man", "decode"]]);
     for arguments in runs {
         let output = program(&arguments).output().unwrap();

@@ -9,7 +9,7 @@ use crate::cli::explain::search::Search;
 use crate::cli::failure::Failure;
 use crate::cli::json;
 use crate::cli::keys::Keys;
-use crate::cli::stdio::{print_line, read_bytes};
+use crate::cli::stdio::{self, print_line, read_bytes};
 use crate::cli::tally::Tally;
 use crate::cli::text;
 use crate::cli::verdict::Refusal;
@@ -55,6 +55,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let keys = Keys::read(&args.rules.keys)?;
     let verifier = Verifier::new(&args.rules, &keys.ring)?;
+    let file = args.token.as_deref().and_then(stdio::file_hint);
     let text = read_bytes(args.token, verifier.max_line_len())?;
     let now = verifier.clock.now();
     let (verdict, shape) = verifier.check_line(&text, now);
@@ -62,6 +63,11 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         Ok(_) => Findings::default(),
         Err(Refusal::Token(error)) if error.is_authentic() => {
             Findings { causes: vec![inside(&verifier, &text, error, now)], ruled_out: Vec::new() }
+        }
+        Err(_) if file.is_some() => {
+            let says = "it is the name of a file, and not what is in the file";
+            let cause = Cause { hint: file, ..Cause::new("file", says, "to find such a file") };
+            Findings { causes: vec![cause], ruled_out: Vec::new() }
         }
         Err(refusal) => {
             let decoded = text::from_utf16(&text);

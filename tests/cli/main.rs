@@ -775,3 +775,69 @@ fn every_example_in_the_help_runs() {
     }
     assert!(count > 20, "{count} examples were run");
 }
+
+const ENCODE: [&str; 3] = ["encode", "--at", "1700000000"];
+
+#[test]
+fn many_cores_encode_as_one_in_order_and_as_the_library_does() {
+    let mut input = String::new();
+    let mut expected = String::new();
+    for index in 0..5_000 {
+        let mut session = Session::new();
+        session.insert("user_id", index).unwrap();
+        // Some are compressed, some have what JSON may hold, some are empty lines.
+        session.insert("cart", "apples ".repeat(index % 20)).unwrap();
+        session.insert("name", ["Ada", "Zoë", "\u{1F600}", "\"\\"][index % 4]).unwrap();
+        input += &session.to_json();
+        input += ["\n", "\r\n", "\n\n"][index % 3];
+        expected += &codec().encode_at(&session, noon()).unwrap();
+        expected += "\n";
+    }
+    for threads in ["1", "2", "3", "16"] {
+        let arguments = [&ENCODE[..], &["--threads", threads, "--summary"]].concat();
+        let output = run(&arguments, input.as_bytes());
+        assert!(output.stdout == expected.as_bytes(), "{threads} threads encode otherwise");
+        let summary = String::from_utf8(output.stderr).unwrap();
+        assert!(summary.starts_with("note: 5000 tokens: 5000 ok; "), "{summary}");
+        assert!(output.status.success());
+    }
+    let back = run(&["decode", "--at", "1700000010"], expected.as_bytes());
+    let lines = input.replace('\r', "").replace("\n\n", "\n");
+    assert!(back.stdout == lines.as_bytes(), "what was encoded is decoded");
+}
+
+#[test]
+fn tokens_come_as_soon_as_their_lines() {
+    let mut child = program(ENCODE).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    for index in 0..20 {
+        writeln!(stdin, "{{\"user_id\": {index}}}").unwrap();
+        assert_eq!(answers.next().unwrap().unwrap(), token(index));
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_line_of_a_gibibyte_is_not_encoded_and_takes_no_memory() {
+    let mut child = program(ENCODE).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(stdin, "{{\"user_id\": 1}}").unwrap();
+    let part = [b' '; 1 << 20];
+    for _ in 0..1024 {
+        stdin.write_all(&part).unwrap();
+    }
+    writeln!(stdin, "{{}}\n{{\"user_id\": 3}}").unwrap();
+    for index in [1, 3] {
+        assert_eq!(answers.next().unwrap().unwrap(), token(index));
+    }
+    let peak = peak(&child);
+    assert!(peak < 48 * 1024, "{peak} KiB");
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = "error: line 2: the line is longer than any JSON within the limit\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), error);
+}

@@ -218,11 +218,11 @@ impl Task for Encoder {
     }
 
     fn answer(&self, number: u64, line: &[u8], now: OffsetDateTime, answers: &mut Answers) {
-        if line.trim_ascii().is_empty() {
-            return;
-        }
+        // First of all, as the rest of a longer line is not here.
         let encoded = if line.len() > self.max_line_len() {
             Err(Failure::new("the line is longer than any JSON within the limit"))
+        } else if line.trim_ascii().is_empty() {
+            return;
         } else {
             let text = str::from_utf8(line).map_err(|_| Failure::new("the line is not UTF-8"));
             text.and_then(|text| {

@@ -111,7 +111,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
 
 /// Reads as much of standard input as says whether it is one text, or a value on each line.
 ///
-/// A line that is a whole value says that they are. So do values that only together are no text.
+/// A first line that is a whole value says that they are.
 fn begin() -> Result<(Vec<u8>, bool), Failure> {
     let limit = u64::try_from(MAX_TEXT_LEN).unwrap_or(u64::MAX);
     let mut input = io::stdin().lock().take(limit);
@@ -129,9 +129,11 @@ fn begin() -> Result<(Vec<u8>, bool), Failure> {
     }
     input.read_to_end(&mut begun).map_err(|error| Failure::of_input(&error))?;
     let lines = || begun.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    // A text in error is told of as one, unless some of its lines are whole values.
-    let is_one_text = begun.len() < MAX_TEXT_LEN
-        && (is_json(&begun) || !lines().any(|line| line.starts_with(b"{") && is_json(line)));
+    // A text in error is told of as one, unless most of its lines are objects: a line within an
+    // object that is broken is never signed as a session of its own.
+    let objects = lines().filter(|line| line.starts_with(b"{") && is_json(line)).count();
+    let has_lines = objects.saturating_mul(2) >= lines().count();
+    let is_one_text = begun.len() < MAX_TEXT_LEN && (is_json(&begun) || !has_lines);
     Ok((begun, is_one_text))
 }
 

@@ -17,9 +17,9 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::process::ExitCode;
 use std::sync::LazyLock;
 
+use laws::command_line::{Call, Ran, law};
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::stdio::{dup2_stderr, dup2_stdin, dup2_stdout};
-use laws::command_line::{Call, Ran, law};
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| law(data, &KEY_FILE, run));
 

@@ -24,12 +24,12 @@ pub(crate) struct Rules {
     /// How old a token may be: seconds, 30m, 12h, 1d, 2w, or none
     ///
     /// Unless told otherwise 2w for session and salts of your own, none for the others.
-    #[arg(long, value_name = "AGE")]
+    #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     pub(crate) max_age: Option<MaxAge>,
     /// Refuse what was signed before this time
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     pub(crate) refuse_signed_before: Option<OffsetDateTime>,
-    /// Whose word counts: the session's own expiry before --max-age, the shorter, or --max-age alone
+    /// What ends a session: its own expiry or else --max-age, the shorter, or --max-age alone
     #[arg(long, value_enum, value_name = "RULE")]
     pub(crate) expiry_rule: Option<Rule>,
     #[command(flatten)]
@@ -48,10 +48,10 @@ pub(crate) struct TextRules {
     #[command(flatten)]
     pub(crate) purpose: TextPurpose,
     /// How old a token may be: seconds, 30m, 12h, 1d, 2w, or none
-    #[arg(long, value_name = "AGE", default_value = "none")]
+    #[arg(long, value_name = "AGE", default_value = "none", allow_hyphen_values = true)]
     pub(crate) max_age: MaxAge,
     /// Refuse what was signed before this time
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     pub(crate) refuse_signed_before: Option<OffsetDateTime>,
     #[command(flatten)]
     pub(crate) clock: ClockArg,
@@ -61,15 +61,15 @@ pub(crate) struct TextRules {
     #[command(flatten)]
     pub(crate) cookie: CookieArg,
     /// The longest token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN)]
+    #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_token_len: usize,
 }
 
 #[derive(Args)]
 pub(crate) struct KeyFiles {
-    /// A file that holds a secret; the first signs, the others are fallbacks
+    /// A file with a secret; the first signs, the others are fallbacks
     ///
-    /// One newline at its end is dropped. Without this option the environment is read.
+    /// A byte order mark and one line end are dropped. Without this option the environment is read.
     #[arg(long = "key-file", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 }
@@ -79,7 +79,9 @@ pub(crate) struct Purpose {
     /// What the tokens are for: session, db-session, dumps, messages, or any text
     #[arg(long, default_value = "session")]
     pub(crate) salt: Salt,
-    /// Under a salt of your own: any JSON, as signing.dumps(obj, salt=...), and no session
+    /// Under a salt of your own: any JSON, and no session
+    ///
+    /// As signing.dumps(obj, salt=...).
     #[arg(long)]
     pub(crate) object: bool,
 }
@@ -98,8 +100,8 @@ pub(crate) struct TextPurpose {
 
 #[derive(Args)]
 pub(crate) struct ClockArg {
-    /// What time it is: Unix seconds or RFC 3339
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    /// What time it is: Unix seconds, RFC 3339 or a date
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     at: Option<OffsetDateTime>,
 }
 
@@ -111,9 +113,11 @@ impl ClockArg {
 
 #[derive(Args)]
 pub(crate) struct Form {
-    /// In what the tokens come: a bare token, or a Cookie or Set-Cookie header or name=value
+    /// In what the tokens come
     ///
-    /// auto knows them apart, takes off quotes and percent-encoding, and says so.
+    /// A bare token; or a Cookie or Set-Cookie header, also as curl -v shows it, name=value, or a row
+    /// of a browser's tools or of a cookies.txt. auto knows them apart, takes off quotes and
+    /// percent-encoding, and says so.
     #[arg(long, value_enum, default_value_t = From::Auto)]
     pub(crate) from: From,
     #[command(flatten)]
@@ -122,7 +126,7 @@ pub(crate) struct Form {
 
 #[derive(Args)]
 pub(crate) struct CookieArg {
-    /// The name of the cookie that holds the token
+    /// The cookie that holds the token
     #[arg(long, value_name = "NAME", default_value = "sessionid")]
     cookie_name: String,
 }
@@ -138,24 +142,48 @@ impl CookieArg {
     }
 }
 
-#[derive(Args)]
+#[derive(Args, Clone, Copy)]
 pub(crate) struct Limits {
     /// The longest token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN)]
+    #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_token_len: usize,
     /// The most JSON in a token, in bytes
-    #[arg(long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_LEN)]
+    #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_payload_len: usize,
 }
 
 #[derive(Args)]
 pub(crate) struct Bulk {
-    /// Count the tokens by status on standard error at the end
+    /// Count the tokens by status at the end, on standard error
     #[arg(long)]
     pub(crate) summary: bool,
-    /// How many threads read standard input; unless told otherwise one a core
-    #[arg(long, value_name = "N")]
+    /// How many threads read standard input
+    ///
+    /// Defaults to one per core.
+    #[arg(hide_short_help = true, long, value_name = "N", value_parser = threads, allow_hyphen_values = true)]
     pub(crate) threads: Option<NonZeroUsize>,
+}
+
+/// Reads a number of bytes.
+fn bytes(text: &str) -> Result<usize, &'static str> {
+    text.parse().map_err(|_| match text.strip_prefix('-').is_some_and(is_number) {
+        true => "negative: it is 0 or more",
+        false if is_number(text) => "more bytes than can be counted",
+        false => "not a whole number of bytes",
+    })
+}
+
+/// Reads a number of threads.
+fn threads(text: &str) -> Result<NonZeroUsize, &'static str> {
+    text.parse().map_err(|_| match text.strip_prefix('-').is_some_and(is_number) {
+        true => "negative: it is 1 or more",
+        false if is_number(text) => "it is 1 or more, and no more than can be counted",
+        false => "not a whole number",
+    })
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -31,6 +31,14 @@ impl Failure {
         }
     }
 
+    /// Returns the message, without the hint.
+    pub(crate) fn message(&self) -> &str {
+        match self {
+            Self::Wrong { message, .. } => message,
+            Self::BrokenPipe => "nobody reads the output",
+        }
+    }
+
     /// Explains a fault of standard output.
     pub(crate) fn of_output(error: &io::Error) -> Self {
         match error.kind() {

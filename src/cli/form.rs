@@ -23,6 +23,7 @@ pub(crate) enum Holder {
     Pair,
     Cookie,
     SetCookie,
+    Row,
 }
 
 impl Shape {
@@ -38,6 +39,7 @@ impl fmt::Display for Shape {
             (self.holder == Holder::Pair, "in name=value"),
             (self.holder == Holder::Cookie, "in a Cookie header"),
             (self.holder == Holder::SetCookie, "in a Set-Cookie header"),
+            (self.holder == Holder::Row, "in a row of a list of cookies"),
             (self.spaced, "between spaces"),
             (self.quoted, "in quotes"),
             (self.encoded, "percent-encoded"),
@@ -73,6 +75,12 @@ pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Fo
     let trimmed = line.trim_matches([' ', '\t']);
     let (holder, cookies) = split_header(trimmed);
     shape.holder = holder;
+    if holder == Holder::None && line.contains('\t') {
+        let found = collect(in_row(trimmed, cookie.name()).map(|value| undo(value, &mut shape)));
+        if !matches!(found, Found::NoCookie) {
+            return (found, Shape { holder: Holder::Row, ..shape });
+        }
+    }
     if holder == Holder::None && from == From::Auto && !is_pair(trimmed) {
         shape.spaced = trimmed.len() < line.len();
         return (Found::Token(undo(trimmed, &mut shape)), shape);
@@ -80,16 +88,32 @@ pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Fo
     if holder == Holder::None {
         shape.holder = Holder::Pair;
     }
-    let mut tokens = cookie.find(cookies).map(|value| undo(value, &mut shape));
-    let Some(first) = tokens.next() else { return (Found::NoCookie, Shape::default()) };
-    let found = match tokens.next() {
+    match collect(cookie.find(cookies).map(|value| undo(value, &mut shape))) {
+        Found::NoCookie => (Found::NoCookie, Shape::default()),
+        found => (found, shape),
+    }
+}
+
+fn collect<'t>(mut tokens: impl Iterator<Item = Cow<'t, str>>) -> Found<'t> {
+    let Some(first) = tokens.next() else { return Found::NoCookie };
+    match tokens.next() {
         None => Found::Token(first),
         Some(second) => {
             let tokens = [first, second].into_iter().chain(tokens);
             Found::Tokens(tokens.map(Cow::into_owned).collect())
         }
-    };
-    (found, shape)
+    }
+}
+
+/// Finds a cookie's values in a row of a browser's tools or of a `cookies.txt`, split by tabs.
+///
+/// Wherever the columns stand, the value follows the name.
+fn in_row<'t>(row: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
+    let fields = row.split('\t').map(|field| field.trim_matches(' '));
+    fields.clone().zip(fields.skip(1)).filter_map(move |(field, value)| {
+        let unquoted = field.trim_matches('"');
+        (unquoted == name && !value.is_empty()).then_some(value)
+    })
 }
 
 /// Tells whether a line holds none of what stands around tokens.
@@ -105,7 +129,10 @@ fn is_bare(line: &str) -> bool {
 }
 
 /// Splits off the header's name; of a `Set-Cookie` only the cookie itself is left.
+///
+/// curl puts `>` before what it sent and `<` before what it received.
 fn split_header(line: &str) -> (Holder, &str) {
+    let line = line.strip_prefix(['>', '<']).map_or(line, str::trim_start);
     let Some((name, cookies)) = line.split_once(':') else { return (Holder::None, line) };
     if name.eq_ignore_ascii_case("cookie") {
         (Holder::Cookie, cookies)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use signed_session::{ConfigError, Keyring};
@@ -11,6 +11,8 @@ use zeroize::Zeroizing;
 use crate::cli::args::KeyFiles;
 use crate::cli::failure::Failure;
 use crate::cli::say;
+use crate::cli::shell;
+use crate::cli::text::{from_utf16, without_line_end, without_mark};
 
 const KEY: &str = "SIGNED_SESSION_KEY";
 const FALLBACK_KEYS: &str = "SIGNED_SESSION_FALLBACK_KEYS";
@@ -28,6 +30,8 @@ pub(crate) struct Keys {
 
 pub(crate) struct Secret {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
+    /// What was taken off the file, other than a line end.
+    pub(crate) taken_off: Option<&'static str>,
     source: Source,
 }
 
@@ -51,10 +55,18 @@ impl fmt::Display for Secret {
 impl Keys {
     /// Reads the files or, if none is named, the environment; warns of what is weak.
     pub(crate) fn read(files: &KeyFiles) -> Result<Self, Failure> {
-        let secrets = match files.paths.as_slice() {
-            [] => from_environment()?,
-            paths => paths.iter().map(|path| from_file(path)).collect::<Result<_, _>>()?,
-        };
+        match files.paths.as_slice() {
+            [] => Self::new(from_environment()?),
+            paths => Self::from_files(paths),
+        }
+    }
+
+    /// Reads the files; warns of what is weak.
+    pub(crate) fn from_files(paths: &[PathBuf]) -> Result<Self, Failure> {
+        Self::new(paths.iter().map(|path| from_file(path)).collect::<Result<_, _>>()?)
+    }
+
+    fn new(secrets: Vec<Secret>) -> Result<Self, Failure> {
         let mut ring = None;
         for secret in &secrets {
             let added = match ring.take() {
@@ -74,70 +86,125 @@ impl Keys {
                 say::warning(format_args!("{secret} {weakness}"));
             }
         }
+        for secret in &secrets {
+            if let Some(oddity) = oddity(&secret.bytes) {
+                say::warning(format_args!("{secret} {oddity}"));
+            }
+        }
         Ok(Self { ring, secrets })
     }
 }
 
 fn missing() -> Failure {
     Failure::new("there is no key").hint(format_args!(
-        "(umask 077 && signed-session keygen > site.key) makes one: give --key-file site.key, \
-         or set {KEY}"
+        "signed-session keygen --out site.key makes one: give --key-file site.key, or set {KEY}"
     ))
+}
+
+/// Says of a secret that it looks like more than the secret; it is used as it stands.
+fn oddity(secret: &[u8]) -> Option<&'static str> {
+    let quoted = |quote| secret.len() > 1 && secret.starts_with(quote) && secret.ends_with(quote);
+    if quoted(b"\"") || quoted(b"'") {
+        return Some("stands in quotes, which are part of it");
+    }
+    let equals = secret.iter().position(|byte| *byte == b'=')?;
+    let (name, _) = secret.split_at_checked(equals)?;
+    let name = name.trim_ascii();
+    let name = name.strip_prefix(b"export ").unwrap_or(name).trim_ascii();
+    let is_name = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'_';
+    let is_setting = name.iter().all(is_name)
+        && (name.ends_with(b"KEY") || name.ends_with(b"SECRET") || name.ends_with(b"KEYS"));
+    is_setting.then_some("looks like a line of settings, NAME = value, all of which is the key")
 }
 
 fn from_environment() -> Result<Vec<Secret>, Failure> {
     let variable = |name| Some(Zeroizing::new(std::env::var_os(name)?.into_encoded_bytes()));
+    let secret = |bytes: &[u8], source| Secret {
+        bytes: Zeroizing::new(bytes.to_vec()),
+        taken_off: None,
+        source,
+    };
     let bytes = variable(KEY).ok_or_else(missing)?;
-    let mut secrets = vec![Secret { bytes, source: Source::Variable }];
+    let mut secrets = vec![secret(without_line_end(without_mark(&bytes)), Source::Variable)];
     let retired = variable(FALLBACK_KEYS).unwrap_or_default();
-    for (line, number) in retired.split(|byte| *byte == b'\n').zip(1..) {
+    for (line, number) in without_mark(&retired).split(|byte| *byte == b'\n').zip(1..) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
         if !line.is_empty() {
-            let bytes = Zeroizing::new(line.to_vec());
-            secrets.push(Secret { bytes, source: Source::Line(number) });
+            secrets.push(secret(line, Source::Line(number)));
         }
     }
     Ok(secrets)
 }
 
 fn from_file(path: &Path) -> Result<Secret, Failure> {
-    let unreadable = |error| {
-        Failure::new(format_args!("the key file {} cannot be read: {error}", path.display()))
+    let (bytes, taken_off) = read_file("key", path)?;
+    Ok(Secret { bytes, taken_off, source: Source::File(path.to_owned()) })
+}
+
+/// Reads the secret in a file, without a byte order mark and one line end, and says what else of
+/// the file is not the secret.
+///
+/// `what` says what it is, for messages: `key`.
+pub(crate) fn read_file(
+    what: &str,
+    path: &Path,
+) -> Result<(Zeroizing<Vec<u8>>, Option<&'static str>), Failure> {
+    let file_name = path.display();
+    let unreadable = |error: io::Error| {
+        // A secret that was given in the place of its path would be shown to everyone.
+        let could_be_secret = path.as_os_str().len() >= 32
+            && path.extension().is_none()
+            && path.components().count() == 1;
+        if error.kind() == io::ErrorKind::NotFound && could_be_secret {
+            return Failure::new(format_args!("there is no {what} file of the name given"))
+                .hint(format_args!("the option takes the path of a file, and not the {what}"));
+        }
+        Failure::new(format_args!("the {what} file {file_name} cannot be read: {error}"))
     };
     let file = File::open(path).map_err(unreadable)?;
-    warn_if_open_to_all(path, &file);
+    warn_if_open_to_others(what, path, &file);
     // Capacity for all of it: a vector that grew would leave a copy of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LEN + 64));
     let limit = u64::try_from(MAX_LEN).unwrap_or(u64::MAX).saturating_add(1);
     file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() > MAX_LEN {
-        let path = path.display();
         return Err(Failure::new(format_args!(
-            "the key file {path} has more than {MAX_LEN} bytes"
+            "the {what} file {file_name} has more than {MAX_LEN} bytes"
         )));
     }
-    if bytes.ends_with(b"\n") {
-        bytes.pop();
-        if bytes.ends_with(b"\r") {
-            bytes.pop();
-        }
+    let taken_off = if let Some(text) = from_utf16(&bytes) {
+        bytes = text;
+        Some("is UTF-16, as PowerShell writes: its text in UTF-8 is taken")
+    } else if without_mark(&bytes).len() < bytes.len() {
+        Some("begins with a byte order mark, which is dropped")
+    } else {
+        None
+    };
+    if let Some(taken_off) = taken_off {
+        say::warning(format_args!("the {what} file {file_name} {taken_off}"));
     }
-    Ok(Secret { bytes, source: Source::File(path.to_owned()) })
+    let secret = without_line_end(without_mark(&bytes));
+    Ok((Zeroizing::new(secret.to_vec()), taken_off))
 }
 
-/// Warns of a file that any user of the machine may read or change.
+/// Warns of a file that others than its owner may read or change.
 #[cfg(unix)]
-fn warn_if_open_to_all(path: &Path, file: &File) {
+fn warn_if_open_to_others(what: &str, path: &Path, file: &File) {
     use std::os::unix::fs::PermissionsExt as _;
 
-    let open = file
-        .metadata()
-        .is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o006 != 0);
-    if open {
-        let path = path.display();
-        say::warning(format_args!("the key file {path} is open to every user of this machine"));
-        say::hint(format_args!("chmod 600 {path}"));
-    }
+    let Ok(metadata) = file.metadata() else { return };
+    let mode = metadata.permissions().mode();
+    let open = match (mode & 0o006, mode & 0o060) {
+        _ if !metadata.is_file() => return,
+        (0, 0) => return,
+        (0, 0o040) => "can be read by its group",
+        (0, 0o020) => "can be changed by its group",
+        (0, _) => "can be read and changed by its group",
+        _ => "is open to every user of this machine",
+    };
+    say::warning(format_args!("the {what} file {} {open}", path.display()));
+    say::hint(format_args!("chmod 600 {}", shell::quote_path(path)));
 }
 
 #[cfg(not(unix))]
-fn warn_if_open_to_all(_: &Path, _: &File) {}
+fn warn_if_open_to_others(_: &str, _: &Path, _: &File) {}

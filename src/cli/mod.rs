@@ -2,19 +2,25 @@
 
 // From the lowest layer to the highest: a module imports those of lower layers only.
 mod json;
+mod mac;
 mod moment;
 mod say;
+mod shell;
 mod signature;
+mod text;
 mod failure;
+mod old_session;
 mod salt;
 mod stdio;
 mod args;
 mod usage;
 mod form;
+mod header;
 mod keys;
 mod verdict;
 mod tally;
 mod verify;
+mod bulk;
 mod check;
 mod explain;
 mod commands;
@@ -32,7 +38,7 @@ use failure::Failure;
 /// signing.dumps, messages, signed text. This program makes them, tells whether they are genuine,
 /// when and by which key they were signed and what is in them, and why they are refused.
 #[derive(Parser)]
-#[command(name = "signed-session", version, disable_help_subcommand = true, after_help = usage::PAGE)]
+#[command(name = "signed-session", version, after_help = usage::SHORT_PAGE, after_long_help = usage::PAGE)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -42,20 +48,23 @@ struct Cli {
 enum Command {
     Encode(commands::encode::Args),
     Decode(commands::decode::Args),
+    Login(commands::login::Args),
     Sign(commands::sign::Args),
     Unsign(commands::unsign::Args),
     Inspect(commands::inspect::Args),
     Explain(commands::explain::Args),
     Keygen(commands::keygen::Args),
+    Rotate(commands::rotate::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),
 }
 
 /// Runs the program with these words, the first of which is its name.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let ran = match Cli::try_parse_from(words) {
+    let words: Vec<OsString> = words.into_iter().collect();
+    let ran = match Cli::try_parse_from(&words) {
         Ok(cli) => cli.command.run(),
-        Err(error) => usage::answer(&error),
+        Err(error) => usage::answer(&error, &Cli::command(), &words),
     };
     ran.unwrap_or_else(Failure::report)
 }
@@ -64,12 +73,14 @@ impl Command {
     fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Encode(args) => commands::encode::run(args),
+            Self::Login(args) => commands::login::run(&args),
             Self::Decode(args) => commands::decode::run(&args),
             Self::Sign(args) => commands::sign::run(args),
             Self::Unsign(args) => commands::unsign::run(&args),
             Self::Inspect(args) => commands::inspect::run(args),
             Self::Explain(args) => commands::explain::run(args),
-            Self::Keygen(_) => commands::keygen::run(),
+            Self::Keygen(args) => commands::keygen::run(&args),
+            Self::Rotate(args) => commands::rotate::run(&args),
             Self::Completions(args) => commands::completions::run(&args, Cli::command()),
             Self::Man(args) => commands::man::run(&args, Cli::command()),
         }

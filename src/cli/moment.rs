@@ -17,15 +17,31 @@ impl Clock {
     }
 }
 
-/// Reads Unix seconds or RFC 3339.
-pub(crate) fn parse(text: &str) -> Result<OffsetDateTime, &'static str> {
-    let moment = match text.parse() {
-        Ok(seconds) => OffsetDateTime::from_unix_timestamp(seconds).ok(),
-        Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok(),
+/// Reads Unix seconds, RFC 3339 or a date, which begins at midnight in UTC.
+pub(crate) fn parse(text: &str) -> Result<OffsetDateTime, String> {
+    const FORMS: &str = "1700000000, 2023-11-14T22:13:20Z or 2023-11-14";
+    if text.starts_with("--") {
+        return Err(format!("an option where a time belongs, such as {FORMS}"));
+    }
+    let moment = if let Ok(seconds) = text.parse::<i64>() {
+        OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| {
+            let thousandth = seconds.div_euclid(1000);
+            match OffsetDateTime::from_unix_timestamp(thousandth) {
+                Ok(_) => format!("past the year 9999; perhaps milliseconds of {thousandth}"),
+                Err(_) => "past the year 9999".to_owned(),
+            }
+        })?
+    } else {
+        let has_time = text.contains([':', 'T']);
+        let full = if has_time { text.replacen(' ', "T", 1) } else { format!("{text}T00:00:00Z") };
+        OffsetDateTime::parse(&full, &Rfc3339).map_err(|_| {
+            match OffsetDateTime::parse(&format!("{full}Z"), &Rfc3339) {
+                Ok(_) => format!("a time without its zone: {full}Z is UTC"),
+                Err(_) => format!("neither Unix seconds nor RFC 3339 nor a date, as {FORMS}"),
+            }
+        })?
     };
-    moment
-        .and_then(|moment| moment.checked_to_offset(UtcOffset::UTC))
-        .ok_or("neither Unix seconds nor RFC 3339, as 1700000000 or 2023-11-14T22:13:20Z")
+    moment.checked_to_offset(UtcOffset::UTC).ok_or_else(|| "past the year 9999".to_owned())
 }
 
 /// How old a token may be.
@@ -58,21 +74,29 @@ impl FromStr for MaxAge {
         if text == "none" {
             return Ok(Self::Unlimited);
         }
-        let digits = text.trim_end_matches(['s', 'm', 'h', 'd', 'w']);
-        let unit: u64 = match text.strip_prefix(digits).unwrap_or_default() {
-            "" | "s" => 1,
-            "m" => 60,
-            "h" => 60 * 60,
-            "d" => 24 * 60 * 60,
-            "w" => 7 * 24 * 60 * 60,
+        if text.starts_with("--") {
+            return Err("an option where an age belongs, such as 3600, 12h or none");
+        }
+        let digits_len = text.bytes().take_while(u8::is_ascii_digit).count();
+        let (digits, unit) = text.split_at_checked(digits_len).unwrap_or((text, ""));
+        if digits.is_empty() {
+            let number = text.strip_prefix('-').unwrap_or_default();
+            let is_negative = number.starts_with(|first: char| first.is_ascii_digit());
+            return Err(if is_negative { "negative: an age is 0 or more" } else { FAULT });
+        }
+        let unit: u64 = match unit.trim_start() {
+            "" | "s" | "sec" | "secs" | "second" | "seconds" => 1,
+            "m" | "min" | "mins" | "minute" | "minutes" => 60,
+            "h" | "hr" | "hrs" | "hour" | "hours" => 60 * 60,
+            "d" | "day" | "days" => 24 * 60 * 60,
+            "w" | "week" | "weeks" => 7 * 24 * 60 * 60,
+            "mo" | "month" | "months" | "M" | "y" | "year" | "years" => {
+                return Err("months and years differ in length: give days, such as 30d or 365d");
+            }
             _ => return Err(FAULT),
         };
-        // A sign would be read as well.
-        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(FAULT);
-        }
         let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-        Ok(Self::Limit(Duration::from_secs(seconds.ok_or(FAULT)?)))
+        Ok(Self::Limit(Duration::from_secs(seconds.ok_or("more seconds than can be counted")?)))
     }
 }
 

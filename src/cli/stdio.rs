@@ -1,14 +1,16 @@
 //! Reads the one text that a command is given, and prints the one that it returns.
 
 use std::io::{self, Read as _, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 use crate::cli::failure::Failure;
+use crate::cli::shell;
 
-/// The longest text that is signed or encoded, in bytes.
-const MAX_TEXT_LEN: usize = 64 * 1024 * 1024;
+/// Returns the longest text that is signed or encoded, in bytes.
+pub(crate) const MAX_TEXT_LEN: usize = 64 * 1024 * 1024;
 
-/// Reads a text to sign or to encode: the argument or, for `-` or none, standard input.
+/// Reads a text to sign: the argument or, for `-` or none, standard input.
 pub(crate) fn read_text(argument: Option<String>) -> Result<String, Failure> {
     let bytes = read_bytes(argument, MAX_TEXT_LEN)?;
     if bytes.len() > MAX_TEXT_LEN {
@@ -17,9 +19,29 @@ pub(crate) fn read_text(argument: Option<String>) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| Failure::new("the input is not UTF-8"))
 }
 
+/// Says that there was nothing on standard input.
+pub(crate) fn empty_input() -> Failure {
+    Failure::new("standard input is empty")
+}
+
+/// Returns a hint if what was given as a token or as JSON is the name of a file.
+pub(crate) fn file_hint(argument: &str) -> Option<String> {
+    // No token that could be good is looked for in the file system.
+    let path = Path::new(argument);
+    let is_name = argument.len() < 4096 && !argument.contains([':', '{']);
+    (is_name && path.is_file()).then(|| {
+        let file = shell::quote_path(path);
+        format!("{argument} is a file: have its content read with < {file}")
+    })
+}
+
 /// Reads the argument or, for `-` or none, standard input without its last newline.
 ///
 /// Of standard input not much more than `max_len` bytes are read: enough to show that it is longer.
+///
+/// # Errors
+///
+/// If it cannot be read, or nothing comes: then a command before this one has failed.
 pub(crate) fn read_bytes(argument: Option<String>, max_len: usize) -> Result<Vec<u8>, Failure> {
     if let Some(text) = argument.filter(|text| text != "-") {
         return Ok(text.into_bytes());
@@ -28,6 +50,9 @@ pub(crate) fn read_bytes(argument: Option<String>, max_len: usize) -> Result<Vec
     let mut text = Vec::new();
     let mut input = io::stdin().take(limit.saturating_add(2));
     input.read_to_end(&mut text).map_err(|error| Failure::of_input(&error))?;
+    if text.is_empty() {
+        return Err(empty_input());
+    }
     if text.ends_with(b"\n") {
         text.pop();
         if text.ends_with(b"\r") {

@@ -53,6 +53,11 @@ impl Tally {
         self.statuses.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
+    /// Returns `true` if any token was judged to be that.
+    pub(crate) fn has_any(&self, status: Status) -> bool {
+        self.count(status) > 0
+    }
+
     fn count(&self, status: Status) -> u64 {
         let counted = self.statuses.iter().zip(Status::ALL).find(|(_, other)| *other == status);
         counted.map_or(0, |(count, _)| *count)

@@ -43,6 +43,8 @@ pub(crate) enum Refusal {
     NotText,
     /// There is no cookie of the name.
     NoCookie,
+    /// It is empty.
+    Empty,
 }
 
 /// The statuses of a token, in the order in which they are counted.
@@ -103,7 +105,7 @@ impl Refusal {
                 _ => Status::BadPayload,
             },
             Self::LongLine => Status::TooLong,
-            Self::NotText | Self::NoCookie => Status::Malformed,
+            Self::NotText | Self::NoCookie | Self::Empty => Status::Malformed,
         }
     }
 }
@@ -126,6 +128,7 @@ impl fmt::Display for Refusal {
             Self::Token(error) => error.fmt(f),
             Self::LongLine => f.write_str("the line is longer than any token within the limit"),
             Self::NotText => f.write_str("the token is not text"),
+            Self::Empty => f.write_str("the token is empty"),
             Self::NoCookie => {
                 f.write_str("there is no cookie of the name asked for with --cookie-name")
             }

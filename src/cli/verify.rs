@@ -121,6 +121,9 @@ impl Verifier {
         let Ok(line) = str::from_utf8(line) else {
             return (Verdict::refused(Refusal::NotText), Shape::default());
         };
+        if line.is_empty() {
+            return (Verdict::refused(Refusal::Empty), Shape::default());
+        }
         let (found, shape) = form::find(line, self.from, &self.cookie);
         let verdict = match found {
             Found::Token(token) => self.check(&token, now),
@@ -244,6 +247,10 @@ impl Verifier {
 
     pub(crate) fn max_age(&self) -> MaxAge {
         self.max_age
+    }
+
+    pub(crate) fn from(&self) -> From {
+        self.from
     }
 
     pub(crate) fn cookie_name(&self) -> &str {

@@ -1,6 +1,7 @@
 //! Holds the command line to its transcripts, and to what it promises scripts.
 #![cfg(all(feature = "cli", unix))]
 
+mod pasted;
 mod transcript;
 
 use std::ffi::OsStr;
@@ -172,6 +173,20 @@ fn the_secret_is_in_no_output_no_error_and_no_help() {
             runs.push([&[command], rest].concat());
         }
     }
+    let old = scratch.0.join("old.key");
+    fs::write(&old, format!("SECRET_KEY = \"{SECRET}\"\n")).unwrap();
+    let old = old.to_str().unwrap();
+    runs.extend([
+        vec!["explain", "--key-file", old, &good],
+        vec!["explain", "--verbose", "--key-file", old, cut],
+        vec!["decode", "--key-file", SECRET, &good],
+        vec!["decode", "--key", SECRET, &good],
+        vec!["rotate", "--old", old, "--new", old],
+        vec!["rotate", "--old", old, "--new", long],
+        vec!["rotate", "--old", old, "--new", "nothing"],
+        vec!["login", "--user", "1", "--password-hash-file", old],
+        vec!["encode", "--cookie", "sessionid", "{}"],
+    ]);
     runs.extend([vec!["keygen"], vec!["completions", "zsh"], vec!["man"], vec!["man", "decode"]]);
     for arguments in runs {
         let output = program(&arguments).output().unwrap();
@@ -644,4 +659,188 @@ fn arguments_that_are_no_text_are_refused() {
     let output = program(["decode"]).arg(OsStr::from_bytes(b"\xff:1:x")).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty() && output.stderr.starts_with(b"error: "));
+}
+
+/// The short help of a command, as a terminal of this width shows it.
+fn short_help(command: Option<&str>, columns: &str) -> String {
+    let output = program(command.into_iter().chain(["-h"])).env("COLUMNS", columns).output();
+    String::from_utf8(output.unwrap().stdout).unwrap()
+}
+
+/// The commands, as the help lists them.
+fn commands() -> Vec<String> {
+    let help = short_help(None, "100");
+    let (_, list) = help.split_once("Commands:\n").unwrap();
+    let (list, _) = list.split_once("\n\n").unwrap();
+    let names = list.lines().map(|line| line.split_whitespace().next().unwrap().to_owned());
+    names.filter(|name| name != "help").collect()
+}
+
+#[test]
+fn the_short_help_fits_a_screen_and_every_command_has_a_page() {
+    let commands = commands();
+    assert!(commands.len() >= 11, "{commands:?}");
+    let shown = fs::read_to_string(root().join("tests/cli/help.md")).unwrap();
+    for columns in ["80", "100", "200"] {
+        for command in std::iter::once(None).chain(commands.iter().map(|name| Some(&**name))) {
+            let help = short_help(command, columns);
+            assert!(help.lines().count() <= 40, "{command:?} at {columns}: {help}");
+            assert!(
+                help.lines().all(|line| line.len() <= columns.parse::<usize>().unwrap()),
+                "{help}"
+            );
+        }
+    }
+    for command in &commands {
+        assert!(shown.contains(&format!("$ signed-session {command} --help\n")), "{command}");
+        let page = program([command, "--help"]).output().unwrap();
+        let helped = program(["help", command]).output().unwrap();
+        assert_eq!(page.stdout, helped.stdout, "{command}");
+        assert!(page.status.success() && helped.status.success());
+    }
+}
+
+/// The commands in a help text that begin with the program's name, each in one line.
+fn examples(help: &str) -> Vec<String> {
+    let mut examples: Vec<String> = Vec::new();
+    for line in help.lines().filter_map(|line| line.strip_prefix("  ")) {
+        match examples.last_mut().filter(|example| example.ends_with(['|', '\\'])) {
+            Some(example) => {
+                *example = format!("{} {}", example.trim_end_matches('\\'), line.trim())
+            }
+            None if line.starts_with("signed-session ") || line.starts_with("source ") => {
+                examples.push(line.to_owned());
+            }
+            None => {}
+        }
+    }
+    examples
+}
+
+#[test]
+fn every_example_in_the_help_runs() {
+    let scratch = Scratch::new("examples");
+    let write = |name: &str, content: &str| {
+        let path = scratch.0.join(name);
+        fs::write(&path, content).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    };
+    let fresh = codec().encode(&Session::new()).unwrap();
+    let session = {
+        let mut session = Session::new();
+        session.insert("user_id", 42).unwrap();
+        session
+    };
+    write("token.txt", &format!("{fresh}\n"));
+    write("tokens.txt", &format!("{fresh}\n{}\n", codec().encode(&session).unwrap()));
+    write("objects.jsonl", "{\"user_id\": 1}\n{\"user_id\": 2}\n");
+    write("text.txt", "hello\n");
+    write("hash.txt", "pbkdf2_sha256$1000$salt$hash\n");
+    let ring = Keyring::new(SECRET).unwrap();
+    let text = signed_session::TimestampSigner::new(&ring, "reset").sign("ada");
+    let mut count = 0;
+    let names = commands();
+    for command in std::iter::once(None).chain(names.iter().map(|name| Some(&**name))) {
+        let page = program(command.into_iter().chain(["--help"])).output().unwrap();
+        let page = String::from_utf8(page.stdout).unwrap();
+        for short in examples(&short_help(command, "100")) {
+            assert!(examples(&page).contains(&short), "{command:?} has no {short}");
+        }
+        for example in examples(&page) {
+            // `keygen` is to make the files.
+            let _ = fs::remove_file(scratch.0.join("new.key"));
+            if example.contains("--out site.key") {
+                let _ = fs::remove_file(scratch.0.join("site.key"));
+            } else {
+                write("site.key", SECRET);
+            }
+            if !example.contains("--out new.key") {
+                write("new.key", "of-the-tests-of-the-command-line-a-new-key-for-all");
+            }
+            write("old.key", SECRET);
+            let token = if command == Some("unsign") { &text } else { &fresh };
+            let directory = Path::new(env!("CARGO_BIN_EXE_signed-session")).parent().unwrap();
+            let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
+            let output = Command::new("bash")
+                .args(["-c", &format!("set -o pipefail; {example}")])
+                .current_dir(&scratch.0)
+                .env("PATH", path)
+                .env("TOKEN", token)
+                .env_remove("SIGNED_SESSION_KEY")
+                .stdin(Stdio::null())
+                .output()
+                .unwrap();
+            let err = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(output.status.success(), "{example}: {err}");
+            assert!(!err.contains("error: "), "{example}: {err}");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count} examples were run");
+}
+
+const ENCODE: [&str; 3] = ["encode", "--at", "1700000000"];
+
+#[test]
+fn many_cores_encode_as_one_in_order_and_as_the_library_does() {
+    let mut input = String::new();
+    let mut expected = String::new();
+    for index in 0..5_000 {
+        let mut session = Session::new();
+        session.insert("user_id", index).unwrap();
+        // Some are compressed, some have what JSON may hold, some are empty lines.
+        session.insert("cart", "apples ".repeat(index % 20)).unwrap();
+        session.insert("name", ["Ada", "Zoë", "\u{1F600}", "\"\\"][index % 4]).unwrap();
+        input += &session.to_json();
+        input += ["\n", "\r\n", "\n\n"][index % 3];
+        expected += &codec().encode_at(&session, noon()).unwrap();
+        expected += "\n";
+    }
+    for threads in ["1", "2", "3", "16"] {
+        let arguments = [&ENCODE[..], &["--threads", threads, "--summary"]].concat();
+        let output = run(&arguments, input.as_bytes());
+        assert!(output.stdout == expected.as_bytes(), "{threads} threads encode otherwise");
+        let summary = String::from_utf8(output.stderr).unwrap();
+        assert!(summary.starts_with("note: 5000 tokens: 5000 ok; "), "{summary}");
+        assert!(output.status.success());
+    }
+    let back = run(&["decode", "--at", "1700000010"], expected.as_bytes());
+    let lines = input.replace('\r', "").replace("\n\n", "\n");
+    assert!(back.stdout == lines.as_bytes(), "what was encoded is decoded");
+}
+
+#[test]
+fn tokens_come_as_soon_as_their_lines() {
+    let mut child = program(ENCODE).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    for index in 0..20 {
+        writeln!(stdin, "{{\"user_id\": {index}}}").unwrap();
+        assert_eq!(answers.next().unwrap().unwrap(), token(index));
+    }
+    drop(stdin);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_line_of_a_gibibyte_is_not_encoded_and_takes_no_memory() {
+    let mut child = program(ENCODE).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    writeln!(stdin, "{{\"user_id\": 1}}").unwrap();
+    let part = [b' '; 1 << 20];
+    for _ in 0..1024 {
+        stdin.write_all(&part).unwrap();
+    }
+    writeln!(stdin, "{{}}\n{{\"user_id\": 3}}").unwrap();
+    for index in [1, 3] {
+        assert_eq!(answers.next().unwrap().unwrap(), token(index));
+    }
+    let peak = peak(&child);
+    assert!(peak < 48 * 1024, "{peak} KiB");
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error = "error: line 2: the line is longer than any JSON within the limit\n";
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), error);
 }

@@ -46,16 +46,18 @@ const COMMAND_LINE: Tree = Tree {
     above: &[],
     prefix: "crate::cli::",
     layers: &[
-        &["json", "moment", "say", "signature", "check/lines"],
-        &["failure"],
+        &["bulk/lines", "json", "mac", "moment", "say", "shell", "signature", "text"],
+        &["failure", "old_session"],
         &["salt", "stdio"],
         &["args", "usage"],
-        &["form", "keys", "verdict"],
+        &["form", "header", "keys", "verdict"],
         &["tally", "verify"],
-        &["check/answers", "explain/causes", "explain/repairs"],
-        &["check/output", "explain/guess", "explain/report", "explain/suspects"],
-        &["check/workers", "explain/search"],
-        &["check", "explain"],
+        &["bulk/answers", "explain/causes", "explain/repairs", "explain/spellings"],
+        &["bulk/output", "explain/report", "explain/suspects"],
+        &["bulk/workers", "explain/foreign"],
+        &["bulk", "explain/guess"],
+        &["check", "explain/search"],
+        &["explain"],
         &["commands"],
     ],
 };
@@ -202,7 +204,7 @@ fn every_other_import_is_found() {
         (COMMAND_LINE, "keys", "use crate::cli::{failure::{self, Failure}, form::Found};"),
         (COMMAND_LINE, "explain/suspects", "use crate::cli::explain::search::Search;"),
         (COMMAND_LINE, "explain/suspects", "use crate::cli::explain::{causes, guess::guess};"),
-        (COMMAND_LINE, "check/answers", "use crate::cli::check::run;"),
+        (COMMAND_LINE, "bulk/answers", "use crate::cli::bulk::Run;"),
         (COMMAND_LINE, "commands/decode", "use crate::cli::commands::unsign::Args;"),
         (COMMAND_LINE, "commands/decode", "use crate::cli::Cli;"),
         (COMMAND_LINE, "salt", "use crate::codec::SESSION_SALT;"),
@@ -218,7 +220,7 @@ fn every_other_import_is_found() {
         (LIBRARY, "django/messages", "use crate::django::signed_cookie::cookie_signer;"),
         (COMMAND_LINE, "keys", "use crate::cli::{failure::{self, Failure}, say};"),
         (COMMAND_LINE, "explain/search", "use crate::cli::explain::causes::{Cause, Findings};"),
-        (COMMAND_LINE, "commands/decode", "use crate::cli::check::{self, answers::Layout};"),
+        (COMMAND_LINE, "commands/decode", "use crate::cli::bulk::{self, answers::Layout};"),
     ] {
         let faults = tree.faults(module, code, &tree.modules());
         assert!(faults.is_empty(), "{module}: {code}: {faults:?}");

@@ -73,7 +73,7 @@ static FOREIGN: LazyLock<[String; 4]> = LazyLock::new(|| {
 const COMMANDS: [&str; 7] = ["decode", "decode", "unsign", "explain", "inspect", "encode", "sign"];
 
 /// The options with some of their values; of most, any other is tried as well.
-const OPTIONS: [(&str, &[&str]); 15] = [
+const OPTIONS: [(&str, &[&str]); 17] = [
     ("--from", &["auto", "token", "cookie"]),
     ("--format", &["json", "jsonl", "pretty", "text"]),
     ("--salt", &["session", "dumps", "db-session", "messages", "text:session", "purpose"]),
@@ -89,6 +89,8 @@ const OPTIONS: [(&str, &[&str]); 15] = [
     ("--no-timestamp", &[]),
     ("--no-compress", &[]),
     ("--summary", &[]),
+    ("--cookie", &["sessionid", "__Host-id"]),
+    ("--verbose", &[]),
 ];
 
 /// Runs the program, which finds the secret in this file, and judges it.
@@ -96,9 +98,13 @@ pub fn law(data: &[u8], key_file: &str, run: impl Fn(&Call) -> Ran) {
     let mut input = Input::new(data);
     let kind = usize::from(input.byte() % 8);
     let Some(command) = COMMANDS.get(kind) else {
-        // Words of any kind, save those that name another file to read.
+        // Words of any kind, save those that name another file to read or to write.
         let words = input.rest().split(|byte| *byte == b'\n').map(without_nul);
-        let arguments = words.filter(|word| !word.starts_with(b"--key")).collect();
+        let names_a_file = |word: &Vec<u8>| {
+            let options: [&[u8]; 5] = [b"--key", b"--o", b"-o", b"--new", b"--password"];
+            options.iter().any(|option| word.starts_with(option))
+        };
+        let arguments = words.filter(|word| !names_a_file(word)).collect();
         let call = Call { arguments, input: Vec::new() };
         return says_no_harm(&run(&call), true);
     };
@@ -150,12 +156,16 @@ pub fn law(data: &[u8], key_file: &str, run: impl Fn(&Call) -> Ran) {
         }
         "encode" if ran.status == 0 => {
             let is_about_writing = |option: &&String| !option.starts_with("--no-compress");
-            let options: Vec<String> = options.iter().filter(is_about_writing).cloned().collect();
-            let read = call("decode", &options, ran.out.trim_ascii_end(), true);
+            let options = options.iter().filter(is_about_writing);
+            let options: Vec<String> =
+                options.map(|option| option.replacen("--cookie=", "--cookie-name=", 1)).collect();
+            let read = call("decode", &options, &ran.out, false);
             // Its own expiry may have ended it at once.
             assert!(matches!(read.status, 0 | 3), "{}", read.err.escape_ascii());
-            if let (0, Ok(value)) = (read.status, serde_json::from_slice::<Value>(&fed)) {
-                assert_eq!(serde_json::from_slice::<Value>(&read.out).unwrap(), value);
+            let fed = if is_argument { without_nul(&fed) } else { fed };
+            // A number may be beyond what is read here.
+            if let (0, Some(fed)) = (read.status, values(&fed)) {
+                assert_eq!(values(&read.out), Some(fed));
             }
         }
         // Before 1970 text can be signed, too, and is refused from then on.
@@ -166,6 +176,15 @@ pub fn law(data: &[u8], key_file: &str, run: impl Fn(&Call) -> Ran) {
         }
         _ => {}
     }
+}
+
+/// The values in a text that is one, or of which each line is one.
+fn values(text: &[u8]) -> Option<Vec<Value>> {
+    if let Ok(value) = serde_json::from_slice(text) {
+        return Some(vec![value]);
+    }
+    let lines = text.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    lines.map(|line| serde_json::from_slice(line).ok()).collect()
 }
 
 fn without_nul(bytes: &[u8]) -> Vec<u8> {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use crate::cli::args::{Bulk, Rules};
+use crate::cli::bulk::answers::Layout;
 use crate::cli::check;
-use crate::cli::check::answers::Layout;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::verify::Verifier;
@@ -16,7 +16,7 @@ use crate::cli::verify::Verifier;
 /// Only a payload that was verified is printed. Standard input holds one token a line; empty lines
 /// are passed over.
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 With --format jsonl there is an object for each token, in order, good or not,
 with line, status, signed_at (RFC 3339), signed_at_unix, age (in seconds),
 key_index (0 is the key that signs) and payload; what is not known is null.
@@ -40,7 +40,7 @@ pub(crate) struct Args {
     tokens: Vec<String>,
     #[command(flatten)]
     rules: Rules,
-    /// How to print: a line of JSON, an object a token, or JSON over several lines
+    /// How to print: the JSON, a record for each token, or indented JSON
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
     #[command(flatten)]

@@ -1,25 +1,55 @@
-//! The command `encode`: creates a token from JSON.
+//! The command `encode`: creates tokens from JSON.
 
+use std::io::{self, BufRead as _, Cursor, Read};
 use std::process::ExitCode;
 
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use signed_session::{Compress, EncodeError, SessionCodec};
+use signed_session::{Compress, EncodeError, SessionCodec, TimestampSigner};
+use time::OffsetDateTime;
 
-use crate::cli::args::{ClockArg, KeyFiles, Limits, Purpose};
+use crate::cli::args::{Bulk, ClockArg, KeyFiles, Limits, Purpose};
+use crate::cli::bulk::answers::Answers;
+use crate::cli::bulk::{self, Run, Task};
 use crate::cli::failure::Failure;
+use crate::cli::form::Shape;
+use crate::cli::header::Header;
 use crate::cli::json;
 use crate::cli::keys::Keys;
-use crate::cli::stdio::{print_line, read_text};
+use crate::cli::moment::Clock;
+use crate::cli::salt::Salt;
+use crate::cli::say;
+use crate::cli::stdio::{self, MAX_TEXT_LEN, empty_input, print_line};
+use crate::cli::verdict::Status;
 
-/// Make a token of JSON
+/// Make tokens of JSON
 ///
 /// A session unless the salt says otherwise. The JSON is written as Python writes it, without white
 /// space and in ASCII; numbers keep every digit.
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
+Standard input holds one JSON value, or one a line: then a token is printed
+for each line, in order. A line that cannot be encoded is named on standard
+error. So a table of tokens is signed again under a new secret:
+
+  signed-session decode --key-file old.key --max-age none < tokens.txt |
+      signed-session encode --key-file new.key
+
+The new tokens begin a new life: their time is that of encoding. Nearly all of
+the time goes into compression, as Django's does: --no-compress is many times
+faster, and makes longer tokens. Browsers drop a cookie whose name and value
+have more than 4,096 bytes, so that a longer one is warned of.
+
+Exit status:
+  0  all encoded
+  1  some lines could not be encoded
+  2  usage, files or keys, or nothing could be encoded
+
 Examples:
   signed-session encode --key-file site.key '{\"user_id\": 42}'
-  signed-session encode --key-file site.key --salt dumps '[1, 2]'")]
+  signed-session encode --key-file site.key --cookie sessionid '{\"user_id\": 42}'
+  signed-session encode --key-file site.key --salt dumps '[1, 2]'
+  signed-session encode --key-file site.key < objects.jsonl")]
 pub(crate) struct Args {
     /// The JSON; for - or none, standard input
     json: Option<String>,
@@ -27,6 +57,9 @@ pub(crate) struct Args {
     keys: KeyFiles,
     #[command(flatten)]
     purpose: Purpose,
+    /// Print the header that sets the cookie of this name
+    #[arg(long, value_name = "NAME")]
+    cookie: Option<String>,
     /// Do not compress, even if that would be shorter
     #[arg(long)]
     no_compress: bool,
@@ -34,37 +67,189 @@ pub(crate) struct Args {
     clock: ClockArg,
     #[command(flatten)]
     limits: Limits,
+    #[command(flatten)]
+    bulk: Bulk,
+}
+
+/// How JSON becomes tokens.
+struct Encoder {
+    content: Content,
+    compress: Compress,
+    header: Header,
+    clock: Clock,
+    limits: Limits,
+}
+
+/// What the tokens hold.
+enum Content {
+    Session(Box<SessionCodec>),
+    Object(Box<TimestampSigner>),
 }
 
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let keys = Keys::read(&args.keys)?;
-    let salt = args.purpose.salt;
-    let is_object = salt.is_of_objects(args.purpose.object)?;
-    let text = read_text(args.json)?;
-    let json: &RawValue = serde_json::from_str(&text).map_err(|error| {
-        let (line, column) = (error.line(), error.column());
-        Failure::new(format_args!("the input is not JSON, from line {line}, column {column}"))
-    })?;
-    let json =
-        RawValue::from_string(json::compact(json.get()).into_owned()).map_err(Failure::new)?;
-    let compress = if args.no_compress { Compress::Never } else { Compress::IfShorter };
-    let now = args.clock.clock().now();
-    let token = if is_object {
-        let signer = salt.signer(&keys.ring).max_payload_len(args.limits.max_payload_len);
-        signer.sign_object_at(&json, compress, now).and_then(|token| {
-            let (len, limit) = (token.len(), args.limits.max_token_len);
-            if len > limit {
-                return Err(EncodeError::TooLarge { len, limit, entries: Vec::new() });
+    let encoder = Encoder::new(&args, &keys)?;
+    if let Some(text) = args.json.filter(|text| text != "-") {
+        return encoder.encode_text(&text).map_err(|failure| match stdio::file_hint(&text) {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        });
+    }
+    bulk::announce("JSON");
+    let len = bulk::input_len();
+    let (begun, is_one_text) = begin()?;
+    if is_one_text {
+        let text = String::from_utf8(begun).map_err(|_| Failure::new("the input is not UTF-8"))?;
+        return encoder.encode_text(&text);
+    }
+    let run = Run::new(&args.bulk, true);
+    run.input(encoder, Cursor::new(begun).chain(io::stdin()), len)?;
+    let tally = run.finish()?;
+    // Without any token the work is not done in part.
+    Ok(if tally.has_any(Status::Ok) { bulk::status(&tally) } else { ExitCode::from(2) })
+}
+
+/// Reads as much of standard input as says whether it is one text, or a value on each line.
+///
+/// A first line that is a whole value says that they are.
+fn begin() -> Result<(Vec<u8>, bool), Failure> {
+    let limit = u64::try_from(MAX_TEXT_LEN).unwrap_or(u64::MAX);
+    let mut input = io::stdin().lock().take(limit);
+    let mut begun = Vec::new();
+    while begun.trim_ascii().is_empty() {
+        let read =
+            input.read_until(b'\n', &mut begun).map_err(|error| Failure::of_input(&error))?;
+        if read == 0 {
+            let is_all = begun.len() < MAX_TEXT_LEN;
+            return if is_all { Err(empty_input()) } else { Ok((begun, false)) };
+        }
+    }
+    if is_json(&begun) {
+        return Ok((begun, false));
+    }
+    input.read_to_end(&mut begun).map_err(|error| Failure::of_input(&error))?;
+    let lines = || begun.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
+    // A text in error is told of as one, unless most of its lines are objects: a line within an
+    // object that is broken is never signed as a session of its own.
+    let objects = lines().filter(|line| line.starts_with(b"{") && is_json(line)).count();
+    let has_lines = objects.saturating_mul(2) >= lines().count();
+    let is_one_text = begun.len() < MAX_TEXT_LEN && (is_json(&begun) || !has_lines);
+    Ok((begun, is_one_text))
+}
+
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(text).is_ok()
+}
+
+impl Encoder {
+    fn new(args: &Args, keys: &Keys) -> Result<Self, Failure> {
+        let salt = &args.purpose.salt;
+        let compress = if args.no_compress { Compress::Never } else { Compress::IfShorter };
+        let limits = args.limits;
+        let content = if salt.is_of_objects(args.purpose.object)? {
+            let signer = salt.signer(&keys.ring).max_payload_len(limits.max_payload_len);
+            Content::Object(Box::new(signer))
+        } else {
+            let codec = SessionCodec::new(&keys.ring)
+                .salt(salt.as_str())
+                .compress(compress)
+                .max_token_len(limits.max_token_len)
+                .max_payload_len(limits.max_payload_len);
+            Content::Session(Box::new(codec))
+        };
+        let usual = match (salt, &content) {
+            (Salt::DbSession | Salt::Dumps, _) => None,
+            (Salt::Messages, _) => Some("messages"),
+            (_, Content::Session(_)) => Some("sessionid"),
+            (_, Content::Object(_)) => None,
+        };
+        let header = Header::new(args.cookie.as_deref(), usual)?;
+        Ok(Self { content, compress, header, clock: args.clock.clock(), limits })
+    }
+
+    /// Encodes a text that is one value, and prints what comes of it.
+    fn encode_text(&self, text: &str) -> Result<ExitCode, Failure> {
+        let now = self.clock.now();
+        let token = self.encode(text, false, now)?;
+        self.header.warn(&token);
+        print_line(self.line(token, now)?)
+    }
+
+    fn line(&self, token: String, now: OffsetDateTime) -> Result<String, Failure> {
+        let reader = match &self.content {
+            Content::Session(codec) => Some(&**codec),
+            Content::Object(_) => None,
+        };
+        self.header.line(token, reader, now)
+    }
+
+    /// Returns the token of a JSON text, which is all of the input or a line of it.
+    fn encode(&self, text: &str, is_line: bool, now: OffsetDateTime) -> Result<String, Failure> {
+        let json: &RawValue = serde_json::from_str(text).map_err(|error| {
+            let (line, column) = (error.line(), error.column());
+            Failure::new(if is_line {
+                format!("the line is not JSON, from column {column}")
+            } else {
+                format!("the input is not JSON, from line {line}, column {column}")
+            })
+        })?;
+        let json =
+            RawValue::from_string(json::compact(json.get()).into_owned()).map_err(Failure::new)?;
+        let token = match &self.content {
+            Content::Session(codec) => codec.encode_as_at(&json, now),
+            Content::Object(signer) => {
+                signer.sign_object_at(&json, self.compress, now).and_then(|token| {
+                    let (len, limit) = (token.len(), self.limits.max_token_len);
+                    if len > limit {
+                        return Err(EncodeError::TooLarge { len, limit, entries: Vec::new() });
+                    }
+                    Ok(token)
+                })
             }
-            Ok(token)
-        })
-    } else {
-        SessionCodec::new(&keys.ring)
-            .salt(salt.as_str())
-            .compress(compress)
-            .max_token_len(args.limits.max_token_len)
-            .max_payload_len(args.limits.max_payload_len)
-            .encode_as_at(&json, now)
-    };
-    print_line(&token.map_err(Failure::new)?)
+        };
+        token.map_err(Failure::new)
+    }
+}
+
+impl Task for Encoder {
+    /// White space and characters beyond ASCII may make a line longer than its payload.
+    fn max_line_len(&self) -> usize {
+        self.limits.max_payload_len.saturating_mul(2).saturating_add(64 * 1024)
+    }
+
+    fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn answer(&self, number: u64, line: &[u8], now: OffsetDateTime, answers: &mut Answers) {
+        // First of all, as the rest of a longer line is not here.
+        let encoded = if line.len() > self.max_line_len() {
+            Err(Failure::new("the line is longer than any JSON within the limit"))
+        } else if line.trim_ascii().is_empty() {
+            return;
+        } else {
+            let text = str::from_utf8(line).map_err(|_| Failure::new("the line is not UTF-8"));
+            text.and_then(|text| {
+                let token = self.encode(text, true, now)?;
+                if let Some(warning) = self.header.warning(&token) {
+                    answers
+                        .err
+                        .push_str(&say::line("warning", format!("line {number}: {warning}")));
+                }
+                self.line(token, now)
+            })
+        };
+        match encoded {
+            Ok(line) => {
+                answers.out.extend_from_slice(line.as_bytes());
+                answers.out.push(b'\n');
+                answers.tally.add(Status::Ok, Shape::default());
+            }
+            Err(failure) => {
+                let message = format!("line {number}: {}", failure.message());
+                answers.err.push_str(&say::line("error", message));
+                answers.tally.add(Status::BadPayload, Shape::default());
+            }
+        }
+    }
 }

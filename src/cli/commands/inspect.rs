@@ -13,9 +13,10 @@ use crate::cli::failure::Failure;
 use crate::cli::form::{self, Found};
 use crate::cli::json;
 use crate::cli::moment;
+use crate::cli::old_session::OldSession;
 use crate::cli::say;
 use crate::cli::signature;
-use crate::cli::stdio::{print_line, read_bytes};
+use crate::cli::stdio::{self, print_line, read_bytes};
 use crate::cli::verdict::Refusal;
 
 /// Show what is in a token without a key, unverified
@@ -56,9 +57,24 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     if token.len() > max_len {
         return Ok(refuse(DecodeError::TooLong { len: token.len(), limit: max_len }));
     }
+    if let Some(old) = OldSession::new(&token) {
+        return match args.format {
+            ReportFormat::Text => print_line(old_for_people(&old, token.len()).trim_end()),
+            ReportFormat::Json => print_line(json::line(&Report::of_old(&old, token.len()))),
+        };
+    }
+    if token.is_empty() {
+        return Ok(refuse(Refusal::Empty));
+    }
     let parts = match Unverified::new(&token) {
         Ok(parts) => parts,
-        Err(error) => return Ok(refuse(error)),
+        Err(error) => {
+            let status = refuse(error);
+            if let Some(hint) = stdio::file_hint(&line) {
+                say::hint(hint);
+            }
+            return Ok(status);
+        }
     };
     let payload = parts.json(args.limits.max_payload_len).and_then(|text| {
         let json: &RawValue = serde_json::from_str(&text).map_err(|_| DecodeError::Json)?;
@@ -114,10 +130,32 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
     out
 }
 
+/// Shows `session_data` of Django 3.0 and older.
+fn old_for_people(old: &OldSession, len: usize) -> String {
+    let mut out = format!(
+        "unverified: anybody may have written this\n\
+         token      {len} bytes, session_data of Django 3.0 and older\n\
+         signed at  it does not say\n\
+         signature  {}, SHA-1 in hexadecimal\n",
+        old.signature
+    );
+    match old.json() {
+        Some(json) => {
+            // Writing to a String cannot fail.
+            let _ = writeln!(out, "JSON       {} bytes, unverified:", json.len());
+            out.push_str(&json::pretty(json));
+        }
+        None => out.push_str("JSON       none: perhaps a pickle"),
+    }
+    out
+}
+
 /// What `inspect` prints as JSON.
 #[derive(Serialize)]
 struct Report<'t> {
     verified: bool,
+    /// `token`, or `old_session_data` of Django 3.0 and older.
+    form: &'static str,
     token_len: usize,
     payload_len: usize,
     compressed: bool,
@@ -137,6 +175,7 @@ impl<'t> Report<'t> {
         let moment = parts.signed_at().ok();
         Self {
             verified: false,
+            form: "token",
             token_len: len,
             payload_len: parts.payload().len(),
             compressed: parts.is_compressed(),
@@ -148,6 +187,25 @@ impl<'t> Report<'t> {
             signature_kind: signature::kind(parts.signature()).map(|(name, _)| name),
             payload: json.as_ref().ok().map(|json| json::Embedded(json)),
             payload_error: json.as_ref().err().map(ToString::to_string),
+        }
+    }
+
+    fn of_old(old: &'t OldSession, len: usize) -> Self {
+        let json = old.json();
+        Self {
+            verified: false,
+            form: "old_session_data",
+            token_len: len,
+            payload_len: old.payload.len(),
+            compressed: false,
+            stamp: None,
+            signed_at: None,
+            signed_at_unix: None,
+            age: None,
+            signature_len: old.signature.len(),
+            signature_kind: Some("sha1"),
+            payload: json.map(json::Embedded),
+            payload_error: json.is_none().then(|| DecodeError::Json.to_string()),
         }
     }
 }

@@ -47,7 +47,11 @@ fn page(command: &clap::Command, out: &mut Vec<u8>) -> io::Result<()> {
     if command.has_subcommands() {
         man.render_subcommands_section(out)?;
     }
-    let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let below = command
+        .get_after_long_help()
+        .or(command.get_after_help())
+        .map(ToString::to_string)
+        .unwrap_or_default();
     if !below.lines().next().is_none_or(|line| line.ends_with(':')) {
         writeln!(out, ".SH NOTES\n.nf")?;
     }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 
 use crate::cli::args::{Bulk, TextRules};
+use crate::cli::bulk::answers::Layout;
 use crate::cli::check;
-use crate::cli::check::answers::Layout;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::verify::Verifier;
@@ -16,7 +16,7 @@ use crate::cli::verify::Verifier;
 ///
 /// Text may look like a cookie or hold quotes: it is taken as it stands, unless --from says otherwise.
 #[derive(clap::Args)]
-#[command(after_help = "\
+#[command(after_long_help = "\
 On a terminal, characters that could steer it are shown as escapes; elsewhere
 the text is printed as it was signed. --format json and jsonl are as for
 decode, the payload a JSON string.

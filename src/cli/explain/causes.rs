@@ -10,11 +10,13 @@ use crate::cli::moment::{self, Span};
 use crate::cli::verify::Verifier;
 
 /// Something that explains the refusal.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub(crate) struct Cause {
     /// A word for programs.
     #[serde(rename = "cause")]
     pub(crate) name: String,
+    /// Whether it only looks like that: nothing that was tried proves it.
+    pub(crate) guess: bool,
     pub(crate) says: String,
     /// What was tried to find it.
     pub(crate) tried: String,
@@ -24,7 +26,12 @@ pub(crate) struct Cause {
 impl Cause {
     pub(crate) fn new(name: &str, says: impl Display, tried: impl Display) -> Self {
         let (says, tried) = (says.to_string(), tried.to_string());
-        Self { name: name.to_owned(), says, tried, hint: None }
+        Self { name: name.to_owned(), guess: false, says, tried, hint: None }
+    }
+
+    /// Creates a cause that is not proved.
+    pub(crate) fn guess(name: &str, says: impl Display, tried: impl Display) -> Self {
+        Self { guess: true, ..Self::new(name, says, tried) }
     }
 
     pub(crate) fn hint(self, hint: impl Display) -> Self {
@@ -73,7 +80,7 @@ pub(crate) fn inside(
         DecodeError::NotYetValid { signed_at } => {
             let ahead = Span(moment::seconds(now, *signed_at).unsigned_abs());
             let says = format!(
-                "a clock is wrong: it was signed at {}, {ahead} from now; here it is {}",
+                "it was signed at {}, {ahead} from now; here it is {}: perhaps a clock is wrong",
                 moment::both(*signed_at),
                 moment::both(now)
             );
@@ -85,10 +92,12 @@ pub(crate) fn inside(
             let option = "--refuse-signed-before";
             Cause::new("signed_too_early", format!("{says}, before {option}"), "its time")
         }
-        DecodeError::BadTimestamp => {
-            Cause::new("no_timestamp", "it is genuine and has no time: Signer made it", key)
-                .hint("signed-session unsign --no-timestamp, with its salt")
-        }
+        DecodeError::BadTimestamp => Cause::new(
+            "no_timestamp",
+            "it is genuine and has no time that can be read, as the tokens of Signer",
+            key,
+        )
+        .hint("signed-session unsign --no-timestamp, with its salt"),
         DecodeError::Base64 => {
             let says = "it is genuine, but no object: its payload is not base64";
             Cause::new("base64", says, key).hint("signed-session unsign reads signed text")
@@ -102,7 +111,8 @@ pub(crate) fn inside(
             Cause::new("too_large", says, "to read as much").hint("--max-payload-len BYTES")
         }
         DecodeError::Json => {
-            let says = "it is genuine, but its payload is not JSON in ASCII: pickle, or NaN";
+            let says =
+                "it is genuine, but its payload is not JSON in ASCII: perhaps pickle, or NaN";
             Cause::new("json", says, "to read it as JSON")
         }
         DecodeError::NotAnObject => {

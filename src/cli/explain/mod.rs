@@ -2,7 +2,9 @@
 
 pub(crate) mod causes;
 mod repairs;
-mod suspects;
-mod guess;
+mod spellings;
 pub(crate) mod report;
+mod suspects;
+mod foreign;
+mod guess;
 pub(crate) mod search;

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use crate::cli::explain::causes::{Cause, Findings};
 use crate::cli::form::Shape;
+use crate::cli::keys::Keys;
 use crate::cli::moment;
 use crate::cli::say;
 use crate::cli::verdict::{Status, Verdict};
@@ -19,6 +20,8 @@ pub(crate) struct Report<'f> {
     says: String,
     /// In what form the token came, unless it was bare.
     found: Option<String>,
+    /// How the key that signed it is read, if its file holds more than the key.
+    key: Option<String>,
     causes: &'f [Cause],
     ruled_out: &'f [String],
 }
@@ -28,6 +31,7 @@ impl<'f> Report<'f> {
         verdict: &Verdict,
         shape: Shape,
         findings: &'f Findings,
+        keys: &Keys,
         now: OffsetDateTime,
     ) -> Self {
         Self {
@@ -37,13 +41,19 @@ impl<'f> Report<'f> {
                 Err(refusal) => refusal.to_string(),
             },
             found: (!shape.is_bare()).then(|| shape.to_string()),
+            key: verdict
+                .key_index
+                .and_then(|index| keys.secrets.get(index))
+                .and_then(|secret| Some(format!("{secret} {}", secret.taken_off?))),
             causes: &findings.causes,
             ruled_out: &findings.ruled_out,
         }
     }
 
     /// Returns the report as lines for people.
-    pub(crate) fn text(&self) -> String {
+    ///
+    /// `verbose` also lists what was tried and explains nothing.
+    pub(crate) fn text(&self, verbose: bool) -> String {
         let mut out = String::new();
         let mut line = |name: &str, text: &str| {
             // Writing to a String cannot fail.
@@ -59,14 +69,18 @@ impl<'f> Report<'f> {
             let only = if is_good { "; as it stands it is refused" } else { "" };
             line("found", &format!("{found}{only}"));
         }
+        if let Some(key) = &self.key {
+            line("key", key);
+        }
         for cause in self.causes {
-            line("cause", &format!("{}: {}", cause.name, cause.says));
+            let kind = if cause.guess { "perhaps" } else { "cause" };
+            line(kind, &format!("{}: {}", cause.name, cause.says));
             line("  tried", &cause.tried);
             if let Some(hint) = &cause.hint {
                 line("  hint", hint);
             }
         }
-        for tried in self.ruled_out {
+        for tried in self.ruled_out.iter().filter(|_| verbose) {
             line("not", tried);
         }
         out

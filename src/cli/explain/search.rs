@@ -5,24 +5,34 @@ use time::OffsetDateTime;
 
 use crate::cli::args::{From, Rules};
 use crate::cli::explain::causes::{Cause, Findings, inside};
+use crate::cli::explain::foreign;
 use crate::cli::explain::guess::guess;
-use crate::cli::explain::repairs::{REPAIRS, Repair};
-use crate::cli::explain::suspects::{self, Suspect};
+use crate::cli::explain::repairs::{REPAIRS, Repair, without_entities, without_escapes};
+use crate::cli::explain::suspects::{self, Suspect, Suspects};
 use crate::cli::form::{self, Found};
 use crate::cli::keys::Keys;
+use crate::cli::shell;
 use crate::cli::verdict::{Refusal, Status};
 use crate::cli::verify::Verifier;
 
 /// How many cookies of other names are tried.
 const MAX_OTHER_COOKIES: usize = 16;
 
+/// How many pieces of a longer text are tried with the keys as they stand, and with every spelling.
+const MAX_PIECES: usize = 4096;
+const MAX_SPELLED_PIECES: usize = 64;
+
 /// A search for the way in which a token was signed, and for what happened to it since.
 pub(crate) struct Search<'a> {
-    suspects: Vec<Suspect>,
+    suspects: Suspects,
     verifier: &'a Verifier,
     now: OffsetDateTime,
-    /// What all was tried on each text.
-    tried: String,
+}
+
+/// What in a line may be a token, and what is odd about its place.
+struct Place {
+    cause: Option<Cause>,
+    text: String,
 }
 
 impl<'a> Search<'a> {
@@ -31,65 +41,93 @@ impl<'a> Search<'a> {
         rules: &Rules,
         verifier: &'a Verifier,
         now: OffsetDateTime,
+        line: &str,
     ) -> Self {
-        let (suspects, tried) = suspects::list(keys, &rules.purpose.salt, verifier.cookie_name());
-        Self { suspects, verifier, now, tried }
+        let mut names = vec![verifier.cookie_name().to_owned()];
+        for (name, _) in pairs(line) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        let suspects = suspects::list(keys, &rules.purpose.salt, &names);
+        Self { suspects, verifier, now }
     }
 
     /// Returns what happened to a line that was refused, if it is found, and else a guess.
-    pub(crate) fn run(&self, line: &str, refusal: &Refusal) -> Findings {
+    ///
+    /// `outside` is what is odd about all of the line.
+    pub(crate) fn run(&self, line: &str, refusal: &Refusal, outside: Option<&Cause>) -> Findings {
         let mut findings = Findings::default();
         if refusal.status() == Status::TooLong {
+            if line.len() <= self.verifier.max_line_len() {
+                self.examine_pieces(line, &mut findings);
+            }
+            if !findings.causes.is_empty() {
+                return findings;
+            }
             findings.causes.push(self.too_long(line, refusal));
             return findings;
         }
-        for (place, token) in self.tokens(line) {
-            self.examine(&token, place, &mut findings);
+        let mut places = self.places(line);
+        for place in places.iter_mut().filter(|place| place.cause.is_none()) {
+            place.cause = outside.cloned();
+        }
+        for Place { cause, text } in &places {
+            self.examine(text, cause.as_ref(), &mut findings);
             if !findings.causes.is_empty() {
                 return findings;
             }
         }
-        findings.ruled_out.push(format!("another salt, hash or spelling of a key: {}", self.tried));
+        self.examine_pieces(line, &mut findings);
+        if !findings.causes.is_empty() {
+            return findings;
+        }
+        let tried = &self.suspects.tried;
+        findings.ruled_out.push(format!("another salt, hash or spelling of a key: {tried}"));
         let accidents = REPAIRS.map(|(_, says, _)| says).join(", ");
         findings.ruled_out.push(format!("{accidents}: without them no key matches either"));
         findings
             .ruled_out
             .push("cut off in its signature: it is not the beginning of one".to_owned());
-        guess(line, refusal, &mut findings);
+        findings.ruled_out.push("a token inside other text: none is genuine".to_owned());
+        guess(line, places.iter().map(|place| place.text.as_str()), refusal, &mut findings);
         findings
     }
 
-    /// Lists what in a line may be a token, and what is odd about its place.
-    fn tokens(&self, line: &str) -> Vec<(Option<Cause>, String)> {
+    /// Lists what in a line may be a token: the line itself first.
+    fn places(&self, line: &str) -> Vec<Place> {
         let Ok(cookie) = CookieOptions::new(self.verifier.cookie_name()) else { return Vec::new() };
-        let mut tokens = vec![(None, line.to_owned())];
+        let mut places = vec![Place { cause: None, text: line.to_owned() }];
         let (found, shape) = form::find(line, From::Auto, &cookie);
-        let place = || {
-            let cause = Cause::new("form", format_args!("it stands {shape}"), "each form of token");
-            Some(cause.hint("--from auto finds it there"))
+        let place = |text: String| {
+            // Otherwise that was found before, and is told of.
+            let is_overlooked = self.verifier.from() != From::Auto;
+            let cause = is_overlooked.then(|| {
+                Cause::new("form", format_args!("it stands {shape}"), "each form of token")
+                    .hint("--from auto finds it there")
+            });
+            Place { cause, text }
         };
         match found {
-            Found::Token(token) => tokens.push((place(), token.into_owned())),
-            Found::Tokens(found) => {
-                tokens.extend(found.values().iter().map(|token| (place(), token.clone())));
-            }
+            Found::Token(token) if token != line => places.push(place(token.into_owned())),
+            Found::Token(_) => {}
+            Found::Tokens(found) => places.extend(found.values().iter().cloned().map(place)),
             Found::NoCookie => {
-                let pairs = line.split(';').filter_map(|pair| pair.split_once('='));
-                let named = pairs.map(|(name, value)| {
-                    let name = name.rsplit(':').next().unwrap_or(name).trim();
+                let named = pairs(line).map(|(name, value)| {
                     let says = format!("it stands in the cookie {name}");
                     let cause = Cause::new("cookie_name", says, "each cookie of the header");
-                    (Some(cause.hint(format_args!("--cookie-name {name}"))), value.to_owned())
+                    let hint = format!("--cookie-name {}", shell::quote(name));
+                    Place { cause: Some(cause.hint(hint)), text: value.to_owned() }
                 });
-                tokens.extend(named.take(MAX_OTHER_COOKIES));
+                places.extend(named.take(MAX_OTHER_COOKIES));
             }
         }
-        tokens
+        places
     }
 
     fn too_long(&self, line: &str, refusal: &Refusal) -> Cause {
         let is_whole = line.len() <= self.verifier.max_line_len();
-        let is_genuine = is_whole && self.suspects.iter().any(|suspect| suspect.signed(line));
+        let is_genuine = is_whole && self.suspects.list.iter().any(|suspect| suspect.signed(line));
         let also =
             if is_genuine { "; apart from that it is genuine" } else { "; nor does a key match" };
         let tried = "its length against the limits, and the keys";
@@ -98,7 +136,7 @@ impl<'a> Search<'a> {
     }
 
     /// Repairs a token step by step until a key matches the whole of it, or at least a part.
-    fn examine<'s>(&'s self, token: &str, place: Option<Cause>, findings: &mut Findings) {
+    fn examine<'s>(&'s self, token: &str, place: Option<&Cause>, findings: &mut Findings) {
         let mut text = token.to_owned();
         let mut repaired: Vec<Repair> = Vec::new();
         let mut stages = vec![(text.clone(), repaired.clone())];
@@ -111,14 +149,43 @@ impl<'a> Search<'a> {
             }
         }
         for (text, repaired) in &stages {
-            if let Some(suspect) = self.suspects.iter().find(|suspect| suspect.signed(text)) {
+            if let Some(suspect) = self.suspects.list.iter().find(|suspect| suspect.signed(text)) {
                 return self.conclude(text, place, repaired, suspect, None, findings);
+            }
+            let foreign = foreign::signed(text, &self.suspects.keys, &self.suspects.tried);
+            if !foreign.is_empty() {
+                findings.causes.extend(place.cloned());
+                findings.causes.extend(repairs(repaired));
+                findings.causes.extend(foreign);
+                return;
             }
         }
         for (text, repaired) in &stages {
             let part = |suspect: &'s Suspect| Some((suspect, suspect.signed_part_of(text)?));
-            if let Some((suspect, damage)) = self.suspects.iter().find_map(part) {
+            if let Some((suspect, damage)) = self.suspects.list.iter().find_map(part) {
                 return self.conclude(text, place, repaired, suspect, Some(damage), findings);
+            }
+        }
+    }
+
+    /// Looks for a genuine token anywhere in a text, such as a command line or a piece of JSON.
+    fn examine_pieces(&self, text: &str, findings: &mut Findings) {
+        let escaped = without_escapes(text);
+        let plain = without_entities(&escaped);
+        let decoded = form::percent_decode(&plain);
+        let texts = [Some(text), Some(&escaped), Some(&plain), decoded.as_deref()];
+        for text in texts.into_iter().flatten() {
+            for (place, piece) in pieces(text).take(MAX_PIECES).enumerate() {
+                let is_tried =
+                    |suspect: &&Suspect| place < MAX_SPELLED_PIECES || suspect.is_of_key_as_given();
+                let mut suspects = self.suspects.list.iter().filter(is_tried);
+                let matched = suspects.find(|suspect| piece != text && suspect.signed(piece));
+                if let Some(suspect) = matched {
+                    let says = "it stands inside other text, and is genuine alone";
+                    let cause = Cause::new("inside", says, "each part that could be a token")
+                        .hint("give the token alone, or the whole header line");
+                    return self.conclude(piece, Some(&cause), &[], suspect, None, findings);
+                }
             }
         }
     }
@@ -127,29 +194,19 @@ impl<'a> Search<'a> {
     fn conclude(
         &self,
         text: &str,
-        place: Option<Cause>,
+        place: Option<&Cause>,
         repaired: &[Repair],
         suspect: &Suspect,
         damage: Option<(&str, String)>,
         findings: &mut Findings,
     ) {
-        findings.causes.extend(place);
-        if !repaired.is_empty() {
-            let mut names: Vec<&str> = repaired.iter().map(|repair| repair.0).collect();
-            names.dedup();
-            let says: Vec<&str> = repaired.iter().map(|repair| repair.1).collect();
-            let says = format!("it is genuine without {}", says.join(", and "));
-            findings.causes.push(Cause::new(
-                &names.join(","),
-                says,
-                "to take these off, one by one",
-            ));
-        }
+        findings.causes.extend(place.cloned());
+        findings.causes.extend(repairs(repaired));
         if let Some((name, says)) = damage {
             let tried = "to make the signature anew and to compare";
             findings.causes.push(Cause::new(name, says, tried));
         }
-        findings.causes.extend(suspect.causes(&self.tried));
+        findings.causes.extend(suspect.causes(&self.suspects.tried));
         // A repaired token may have come too late as well.
         if let Err(Refusal::Token(error)) = &self.verifier.check(text, self.now).result
             && error.is_authentic()
@@ -157,4 +214,47 @@ impl<'a> Search<'a> {
             findings.causes.push(inside(self.verifier, text.as_bytes(), error, self.now));
         }
     }
+}
+
+/// The cause that lies in what had to be taken off, if anything had.
+fn repairs(repaired: &[Repair]) -> Option<Cause> {
+    if repaired.is_empty() {
+        return None;
+    }
+    let mut names: Vec<&str> = repaired.iter().map(|repair| repair.0).collect();
+    names.dedup();
+    let says: Vec<&str> = repaired.iter().map(|repair| repair.1).collect();
+    let says = format!("it is genuine without {}", says.join(", and "));
+    Some(Cause::new(&names.join(","), says, "to take these off, one by one"))
+}
+
+/// Lists the cookies of a header, or of a row whose fields are split by tabs.
+fn pairs(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    let is_name = |name: &str| {
+        let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$&+-.^_|~".contains(&b);
+        !name.is_empty() && name.len() <= 256 && name.bytes().all(is_token)
+    };
+    let in_header = line.split(';').filter_map(|pair| pair.split_once('=')).map(|(name, value)| {
+        let name = name.rsplit([':', ' ', '\t', '`', '\'', '"']).next().unwrap_or(name);
+        (name.trim(), value.trim())
+    });
+    let fields = line.split('\t').map(str::trim);
+    let in_row = fields.clone().zip(fields.skip(1));
+    let in_row = in_row.filter(|(_, value)| value.contains(':'));
+    in_header.chain(in_row).filter(move |(name, _)| is_name(name)).take(MAX_OTHER_COOKIES)
+}
+
+/// Lists the parts of a text that could be a token: with the characters of one, and a separator.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+    let runs = text.split(move |c| !is_part(c)).filter(|run| run.len() > 27 && run.contains(':'));
+    runs.flat_map(|run| {
+        let run = run.trim_end_matches(['.', ':', '-']).trim_start_matches([':', '-']);
+        // The last three parts, where a name and a colon stand before them, and the last two.
+        let last = |count: usize| {
+            let at = run.rmatch_indices(':').nth(count).map(|(at, _)| at.saturating_add(1))?;
+            run.get(at..)
+        };
+        [Some(run), last(2), last(1)].into_iter().flatten()
+    })
 }

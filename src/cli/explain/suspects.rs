@@ -1,62 +1,129 @@
 //! Lists the ways in which a token may have been signed, other than asked for, and tries one on it.
 
+use std::rc::Rc;
+
 use signed_session::{Algorithm, Keyring, TimestampSigner, Unverified, django};
+use zeroize::Zeroizing;
 
 use crate::cli::explain::causes::Cause;
+use crate::cli::explain::spellings::{self, Spelling};
 use crate::cli::keys::Keys;
+use crate::cli::mac;
 use crate::cli::salt::Salt;
 
 /// A way in which a token may have been signed.
 pub(crate) struct Suspect {
-    signer: TimestampSigner,
+    signer: Mac,
     key_index: usize,
     /// What is odd about each part; nothing for what was asked for.
-    key: Option<&'static str>,
-    salt: Option<(String, String)>,
+    key: Option<Rc<str>>,
+    salt: Option<Rc<Purpose>>,
     algorithm: Option<&'static str>,
+}
+
+enum Mac {
+    /// The signer, and how long its signatures are.
+    Library(Box<TimestampSigner>, usize),
+    /// The key of an HMAC-SHA1.
+    Sha1(Zeroizing<Vec<u8>>),
+}
+
+/// Something that tokens are signed for.
+struct Purpose {
+    /// `as …`
+    says: String,
+    hint: String,
 }
 
 /// As few characters of a signature as are no coincidence.
 const MIN_PREFIX: usize = 4;
 
+/// The ways in which a token may have been signed.
+pub(crate) struct Suspects {
+    pub(crate) list: Vec<Suspect>,
+    /// The keys, as they stand and in other spellings, with their places in the ring.
+    pub(crate) keys: Vec<(usize, Spelling)>,
+    /// What these are.
+    pub(crate) tried: String,
+}
+
 /// Returns every way in which a token may have been signed, and says what these are.
 ///
-/// That which was asked for comes first, for each key.
-pub(crate) fn list(keys: &Keys, asked: &Salt, cookie: &str) -> (Vec<Suspect>, String) {
-    let salts = salts(asked, cookie);
-    let mut suspects = Vec::new();
+/// That which was asked for comes first, for each key. `cookies` are the names of the cookies that
+/// the token may stand in, that which was asked for first.
+pub(crate) fn list(keys: &Keys, asked: &Salt, cookies: &[String]) -> Suspects {
+    let salts = salts(asked, cookies);
+    let mut spelled = Vec::new();
     for (key_index, secret) in keys.secrets.iter().enumerate() {
-        for (key, bytes) in spellings(&secret.bytes) {
-            let Ok(ring) = Keyring::new(&bytes) else { continue };
-            for (salt, make) in &salts {
-                for (algorithm, hash) in [
-                    (None, Algorithm::Sha256),
-                    (Some("SHA-384"), Algorithm::Sha384),
-                    (Some("SHA-512"), Algorithm::Sha512),
-                ] {
-                    let signer = make(&ring).algorithm(hash);
-                    let salt = salt.clone();
-                    suspects.push(Suspect { signer, key_index, key, salt, algorithm });
-                }
+        let all = spellings::list(&secret.bytes);
+        spelled.extend(all.into_iter().map(|spelling| (key_index, spelling)));
+    }
+    // Every key as it stands, before any other spelling.
+    spelled.sort_by_key(|(_, spelling)| spelling.says.is_some());
+    let mut suspects = Vec::new();
+    for (key_index, spelling) in &spelled {
+        let Ok(ring) = Keyring::new(&spelling.bytes) else { continue };
+        let is_own = spelling.says.is_none();
+        for salt in salts.iter().filter(|salt| is_own || !salt.is_rare) {
+            let suspect = |signer, algorithm| Suspect {
+                signer,
+                key_index: *key_index,
+                key: spelling.says.clone(),
+                salt: salt.purpose.clone(),
+                algorithm,
+            };
+            let hashes = [
+                (None, Algorithm::Sha256, 43),
+                (Some("SHA-384"), Algorithm::Sha384, 64),
+                (Some("SHA-512"), Algorithm::Sha512, 86),
+            ];
+            for (name, hash, len) in hashes {
+                let signer = Mac::Library(Box::new((salt.make)(&ring).algorithm(hash)), len);
+                suspects.push(suspect(signer, name));
+            }
+            if let Some((prefix, salt)) = &salt.old {
+                let key = [prefix.as_bytes(), &spelling.bytes].concat();
+                let key = [salt.as_bytes(), b"signer", &key].concat();
+                suspects.push(suspect(Mac::Sha1(Zeroizing::new(key)), Some("SHA-1")));
             }
         }
     }
     let count = keys.secrets.len();
     let tried = format!(
-        "{count} {}, also with and without newline, spaces and quotes, {} salts, 3 hashes",
+        "{count} {}, as given and as it may be stored elsewhere, {} salts, 4 hashes",
         if count == 1 { "key" } else { "keys" },
         salts.len()
     );
-    (suspects, tried)
+    Suspects { list: suspects, keys: spelled, tried }
 }
 
-type MakeSigner = Box<dyn Fn(&Keyring) -> TimestampSigner>;
+/// A salt, and how to read its tokens.
+struct Known {
+    purpose: Option<Rc<Purpose>>,
+    make: Box<dyn Fn(&Keyring) -> TimestampSigner>,
+    /// What stands before the secret, and the salt, where releases signed with SHA-1.
+    old: Option<(&'static str, String)>,
+    /// Whether it is tried with the keys as they stand alone.
+    is_rare: bool,
+}
+
+const COOKIE_PREFIX: &str = "django.http.cookies";
 
 /// Lists the salts: the one asked for, and the well-known ones with how to read their tokens.
-fn salts(asked: &Salt, cookie: &str) -> Vec<(Option<(String, String)>, MakeSigner)> {
-    let mut salts: Vec<(Option<(String, String)>, MakeSigner)> = Vec::new();
-    let the_one = asked.clone();
-    salts.push((None, Box::new(move |ring| the_one.signer(ring))));
+fn salts(asked: &Salt, cookies: &[String]) -> Vec<Known> {
+    let known = |salt: Salt, named: Option<(&str, &str)>| {
+        let old = (salt != Salt::Messages).then(|| ("", salt.as_str().to_owned()));
+        let purpose = |(says, hint): (&str, &str)| {
+            Rc::new(Purpose { says: says.to_owned(), hint: hint.to_owned() })
+        };
+        Known {
+            purpose: named.map(purpose),
+            make: Box::new(move |ring| salt.signer(ring)),
+            old,
+            is_rare: false,
+        }
+    };
+    let mut salts = vec![known(asked.clone(), None)];
     let text = |text: &str| Salt::Text(text.to_owned());
     for (salt, what, hint) in [
         (Salt::Session, "a session in a cookie", "--salt session"),
@@ -67,58 +134,67 @@ fn salts(asked: &Salt, cookie: &str) -> Vec<(Option<(String, String)>, MakeSigne
         (text(django::TIMESTAMP_SIGNER_SALT), "text of TimestampSigner", "signed-session unsign"),
     ] {
         if salt != *asked {
-            let named = Some((what.to_owned(), hint.to_owned()));
-            salts.push((named, Box::new(move |ring| salt.signer(ring))));
+            salts.push(known(salt, Some((what, hint))));
         }
     }
-    let hint = "the library's module django has the signers of single cookies";
-    let what = format!("the signed cookie {cookie}");
-    let name = cookie.to_owned();
-    salts.push((
-        Some((what.clone(), hint.to_owned())),
-        Box::new(move |ring| django::signed_cookie_signer(ring, &name, "")),
-    ));
-    let name = cookie.to_owned();
-    salts.push((
-        Some((what + " of older releases", hint.to_owned())),
-        Box::new(move |ring| django::legacy_signed_cookie_signer(ring, &name, "")),
-    ));
+    let own = match asked {
+        Salt::Text(text) => Some(text.as_str()),
+        _ => None,
+    };
+    for (place, cookie) in cookies.iter().enumerate() {
+        for salt in [Some(""), own].into_iter().flatten() {
+            salts.extend(signed_cookie(cookie, salt, place > 0));
+        }
+    }
     salts
 }
 
-/// Lists a secret as it stands and as it may have been stored elsewhere.
-fn spellings(secret: &[u8]) -> Vec<(Option<&'static str>, zeroize::Zeroizing<Vec<u8>>)> {
-    let mut spellings = vec![(None, secret.to_vec())];
-    let quoted = [(b"\"", b"\""), (b"'", b"'")];
-    let unquoted = quoted.iter().find_map(|(open, close)| {
-        secret.strip_prefix(open.as_slice())?.strip_suffix(close.as_slice())
-    });
-    for (says, bytes) in [
-        ("with a newline at its end", [secret, b"\n"].concat()),
-        ("with CR and LF at its end", [secret, b"\r\n"].concat()),
-        ("without the white space around it", secret.trim_ascii().to_vec()),
-        ("without the quotes around it", unquoted.unwrap_or(secret).to_vec()),
-    ] {
-        if bytes != secret {
-            spellings.push((Some(says), bytes));
-        }
-    }
-    spellings.into_iter().map(|(says, bytes)| (says, zeroize::Zeroizing::new(bytes))).collect()
+/// Lists both salts of a cookie that `set_signed_cookie` sets.
+fn signed_cookie(cookie: &str, salt: &str, is_rare: bool) -> [Known; 2] {
+    let hint = "django::SignedCookie of the library reads it";
+    let with = if salt.is_empty() { String::new() } else { format!(" with the salt {salt}") };
+    let purpose = |of: &str| {
+        let says = format!("the signed cookie {cookie}{with}{of}");
+        Some(Rc::new(Purpose { says, hint: hint.to_owned() }))
+    };
+    let names = (cookie.to_owned(), salt.to_owned());
+    let (name, own) = names.clone();
+    let new = Known {
+        purpose: purpose(""),
+        make: Box::new(move |ring| django::signed_cookie_signer(ring, &name, &own)),
+        old: None,
+        is_rare,
+    };
+    let (name, own) = names;
+    let old = Some((COOKIE_PREFIX, format!("{name}{own}")));
+    let make =
+        Box::new(move |ring: &Keyring| django::legacy_signed_cookie_signer(ring, &name, &own));
+    [new, Known { purpose: purpose(" of older releases"), make, old, is_rare }]
 }
 
 impl Suspect {
     /// Returns `true` if this is how the token was signed.
     pub(crate) fn signed(&self, token: &str) -> bool {
-        match self.signer.unsign(token, None) {
-            Ok(_) => true,
-            Err(error) => error.is_authentic(),
+        let Some((value, signature)) = token.rsplit_once(':') else { return false };
+        match &self.signer {
+            // Most are told apart by their length, and cost nothing.
+            Mac::Library(_, len) if signature.len() != *len => false,
+            Mac::Library(signer, _) => match signer.unsign(token, None) {
+                Ok(_) => true,
+                Err(error) => error.is_authentic(),
+            },
+            Mac::Sha1(key) => {
+                signature.len() == 27
+                    && mac::base64(&mac::salted_sha1(&[key], value.as_bytes())) == signature
+            }
         }
     }
 
     /// Returns what was cut off or added to a token that was signed in this way.
     pub(crate) fn signed_part_of(&self, token: &str) -> Option<(&'static str, String)> {
+        let Mac::Library(signer, _) = &self.signer else { return None };
         let parts = Unverified::new(token).ok()?;
-        let whole = self.signer.sign_at(parts.payload(), parts.signed_at().ok()?);
+        let whole = signer.sign_at(parts.payload(), parts.signed_at().ok()?);
         if parts.signature().len() >= MIN_PREFIX && whole.starts_with(token) {
             let missing = whole.len().saturating_sub(token.len());
             return Some((
@@ -136,23 +212,42 @@ impl Suspect {
         None
     }
 
+    /// Returns `true` if the key is the one given, and no other spelling of it.
+    pub(crate) fn is_of_key_as_given(&self) -> bool {
+        self.key.is_none()
+    }
+
+    /// Returns `true` if the library reads what is signed in this way.
+    pub(crate) fn is_readable(&self) -> bool {
+        matches!(self.signer, Mac::Library(..))
+    }
+
     /// Returns what is odd about this way of signing; nothing for what was asked for.
     pub(crate) fn causes(&self, tried: &str) -> Vec<Cause> {
         let mut causes = Vec::new();
         let index = self.key_index;
-        if let Some(key) = self.key {
-            let says = format!("it is signed by key {index} {key}");
-            causes.push(Cause::new("key", says, tried).hint("compare how the secret is stored"));
+        if let Some(key) = &self.key {
+            causes.push(spelled(index, key, tried));
         }
-        if let Some((salt, hint)) = &self.salt {
-            let says = format!("it is signed by key {index} as {salt}");
-            causes.push(Cause::new("salt", says, tried).hint(hint));
+        if let Some(purpose) = &self.salt {
+            let says = format!("it is signed by key {index} as {}", purpose.says);
+            causes.push(Cause::new("salt", says, tried).hint(&purpose.hint));
         }
         if let Some(algorithm) = self.algorithm {
             let says = format!("it is signed by key {index} with {algorithm}");
-            let hint = "the library's Signer::algorithm reads it";
-            causes.push(Cause::new("hash", says, tried).hint(hint));
+            let (name, hint) = if self.is_readable() {
+                ("hash", "the library's Signer::algorithm reads it")
+            } else {
+                ("sha1", "Django 3.0 and older made it, 3.1 and 3.2 read it, later ones refuse it")
+            };
+            causes.push(Cause::new(name, says, tried).hint(hint));
         }
         causes
     }
+}
+
+/// The cause of a refusal that lies in how a key is stored.
+pub(crate) fn spelled(index: usize, how: &str, tried: &str) -> Cause {
+    let says = format!("it is signed by key {index} {how}");
+    Cause::new("key", says, tried).hint("compare how the secret is stored here and at the site")
 }

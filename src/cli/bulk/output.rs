@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::cli::check::answers::Answers;
+use crate::cli::bulk::answers::Answers;
 use crate::cli::failure::Failure;
 use crate::cli::say;
 use crate::cli::tally::Tally;

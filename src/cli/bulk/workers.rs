@@ -6,19 +6,27 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use crate::cli::check::answers::{Answers, Style};
-use crate::cli::check::lines::{Block, Blocks};
-use crate::cli::check::output::Output;
+use time::OffsetDateTime;
+
+use crate::cli::bulk::answers::Answers;
+use crate::cli::bulk::lines::{Block, Blocks};
+use crate::cli::bulk::output::Output;
 use crate::cli::failure::Failure;
-use crate::cli::verify::Verifier;
+use crate::cli::moment::Clock;
 
 /// How much of a block's answers is held back: compressed tokens can have large ones.
 const MAX_HELD: usize = 1024 * 1024;
 
 /// What is to be done with each line.
-pub(crate) struct Job {
-    pub(crate) verifier: Verifier,
-    pub(crate) style: Style,
+pub(crate) trait Task: Send + Sync + 'static {
+    /// Returns the longest line that is looked at; of a longer one only the beginning is given.
+    fn max_line_len(&self) -> usize;
+
+    /// Returns the clock that decides.
+    fn clock(&self) -> Clock;
+
+    /// Answers a line.
+    fn answer(&self, number: u64, line: &[u8], now: OffsetDateTime, answers: &mut Answers);
 }
 
 /// Some of a block's answers.
@@ -28,24 +36,21 @@ struct Piece {
     end: Option<u64>,
 }
 
-impl Job {
-    /// Answers a block, piece by piece, until nobody takes them any more.
-    fn answer<E>(
-        &self,
-        block: &Block,
-        mut give: impl FnMut(Piece) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let now = self.verifier.clock.now();
-        let mut answers = Answers::default();
-        for (number, line) in block.lines() {
-            let (verdict, shape) = self.verifier.check_line(line, now);
-            answers.add(self.style, number, &verdict, shape, now);
-            if answers.out.len() > MAX_HELD {
-                give(Piece { answers: std::mem::take(&mut answers), end: None })?;
-            }
+/// Answers a block, piece by piece, until nobody takes them any more.
+fn answer<E>(
+    task: &impl Task,
+    block: &Block,
+    mut give: impl FnMut(Piece) -> Result<(), E>,
+) -> Result<(), E> {
+    let now = task.clock().now();
+    let mut answers = Answers::default();
+    for (number, line) in block.lines() {
+        task.answer(number, line, now, &mut answers);
+        if answers.out.len() > MAX_HELD {
+            give(Piece { answers: std::mem::take(&mut answers), end: None })?;
         }
-        give(Piece { answers, end: Some(block.end) })
     }
+    give(Piece { answers, end: Some(block.end) })
 }
 
 /// Answers every line of the input.
@@ -55,7 +60,7 @@ impl Job {
 /// are taken in the same turn, so that the order stays. All channels are bounded.
 pub(crate) fn run(
     input: impl Read + Send + 'static,
-    job: Job,
+    task: impl Task,
     output: &Output,
     threads: Option<NonZeroUsize>,
 ) -> Result<(), Failure> {
@@ -67,15 +72,15 @@ pub(crate) fn run(
         Ok(())
     };
     let threads = threads.or_else(|| thread::available_parallelism().ok()).map_or(1, usize::from);
-    let mut blocks = Blocks::new(input, job.verifier.max_line_len());
+    let mut blocks = Blocks::new(input, task.max_line_len());
     let alone = if threads == 1 { usize::MAX } else { 1 };
     for block in blocks.by_ref().take(alone) {
-        job.answer(&block.map_err(|error| Failure::of_input(&error))?, print)?;
+        answer(&task, &block.map_err(|error| Failure::of_input(&error))?, print)?;
     }
     if threads == 1 {
         return Ok(());
     }
-    let (workers, reader) = start(blocks, &Arc::new(job), threads)
+    let (workers, reader) = start(blocks, &Arc::new(task), threads)
         .map_err(|error| Failure::new(format_args!("a thread cannot be started: {error}")))?;
     let mut turn = 0;
     let last = loop {
@@ -108,7 +113,7 @@ struct Worker {
 /// Nothing waits for them before the end: they end with the input, or with the program.
 fn start<R: Read + Send + 'static>(
     blocks: Blocks<R>,
-    job: &Arc<Job>,
+    task: &Arc<impl Task>,
     threads: usize,
 ) -> io::Result<(Vec<Worker>, JoinHandle<()>)> {
     let mut dealt = Vec::new();
@@ -116,8 +121,9 @@ fn start<R: Read + Send + 'static>(
     for _ in 0..threads {
         let (give_block, take_block) = sync_channel(1);
         let (give_piece, answers) = sync_channel(2);
-        let job = Arc::clone(job);
-        let thread = thread::Builder::new().spawn(move || work(&job, &take_block, &give_piece))?;
+        let task = Arc::clone(task);
+        let thread =
+            thread::Builder::new().spawn(move || work(&*task, &take_block, &give_piece))?;
         dealt.push(give_block);
         workers.push(Worker { answers, thread });
     }
@@ -131,10 +137,14 @@ fn start<R: Read + Send + 'static>(
     Ok((workers, reader))
 }
 
-fn work(job: &Job, blocks: &Receiver<io::Result<Block>>, pieces: &SyncSender<io::Result<Piece>>) {
+fn work(
+    task: &impl Task,
+    blocks: &Receiver<io::Result<Block>>,
+    pieces: &SyncSender<io::Result<Piece>>,
+) {
     for block in blocks {
         let given = match block {
-            Ok(block) => job.answer(&block, |piece| pieces.send(Ok(piece)).map_err(drop)),
+            Ok(block) => answer(task, &block, |piece| pieces.send(Ok(piece)).map_err(drop)),
             Err(error) => pieces.send(Err(error)).map_err(drop),
         };
         if given.is_err() {

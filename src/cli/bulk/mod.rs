@@ -1,0 +1,108 @@
+//! Answers many inputs, from arguments or line by line, in order, on all cores, in bounded memory.
+
+mod lines;
+pub(crate) mod answers;
+mod output;
+mod workers;
+
+use std::io::{self, IsTerminal as _, Read};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use crate::cli::args::Bulk;
+use crate::cli::bulk::answers::Answers;
+use crate::cli::bulk::output::Output;
+use crate::cli::failure::Failure;
+use crate::cli::say;
+use crate::cli::stdio::empty_input;
+use crate::cli::tally::Tally;
+
+pub(crate) use crate::cli::bulk::workers::Task;
+
+/// A task at work, with what it has answered so far.
+pub(crate) struct Run {
+    output: Arc<Output>,
+    threads: Option<std::num::NonZeroUsize>,
+}
+
+impl Run {
+    /// `forms_told` says whether the task tells in what form each input came.
+    pub(crate) fn new(bulk: &Bulk, forms_told: bool) -> Self {
+        Self { output: Arc::new(Output::new(bulk.summary, forms_told)), threads: bulk.threads }
+    }
+
+    /// Answers the arguments one after the other.
+    pub(crate) fn arguments(
+        &self,
+        task: &impl Task,
+        arguments: &[String],
+        now: OffsetDateTime,
+    ) -> Result<(), Failure> {
+        for (argument, number) in arguments.iter().zip(1..) {
+            let mut answers = Answers::default();
+            task.answer(number, argument.as_bytes(), now, &mut answers);
+            self.output.print(&answers)?;
+        }
+        Ok(())
+    }
+
+    /// Answers each line of standard input, or of what was read of it and the rest.
+    pub(crate) fn input(
+        &self,
+        task: impl Task,
+        input: impl Read + Send + 'static,
+        len: Option<u64>,
+    ) -> Result<(), Failure> {
+        let on_interrupt = Arc::clone(&self.output);
+        ctrlc::set_handler(move || on_interrupt.interrupt())
+            .map_err(|error| Failure::new(format_args!("Ctrl-C cannot be watched for: {error}")))?;
+        if let Some(len) = len {
+            self.output.show_progress(len);
+        }
+        workers::run(input, task, &self.output, self.threads)
+    }
+
+    /// Says what there was to say, and returns the counts.
+    ///
+    /// # Errors
+    ///
+    /// If there was nothing to answer.
+    pub(crate) fn finish(self) -> Result<Tally, Failure> {
+        let tally = self.output.finish();
+        if tally.total() == 0 {
+            return Err(empty_input());
+        }
+        Ok(tally)
+    }
+}
+
+/// Returns the exit status for the counts.
+pub(crate) fn status(tally: &Tally) -> ExitCode {
+    ExitCode::from(tally.exit_status())
+}
+
+/// Says that input is typed, if it is.
+pub(crate) fn announce(what: &str) {
+    if io::stdin().is_terminal() {
+        say::note(format_args!("reading {what} from the terminal, one a line"));
+    }
+}
+
+/// Returns what is left of standard input, if it is a file.
+#[cfg(unix)]
+pub(crate) fn input_len() -> Option<u64> {
+    use std::fs::{File, Metadata};
+    use std::io::Seek as _;
+    use std::os::fd::AsFd as _;
+
+    let mut file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok().filter(Metadata::is_file)?;
+    Some(metadata.len().saturating_sub(file.stream_position().ok()?))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn input_len() -> Option<u64> {
+    None
+}

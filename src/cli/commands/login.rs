@@ -1,0 +1,76 @@
+//! The command `login`: creates the session of a user who is logged in to a Django site.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use signed_session::django::AuthUser;
+use signed_session::{Session, SessionCodec};
+
+use crate::cli::args::{ClockArg, KeyFiles};
+use crate::cli::failure::Failure;
+use crate::cli::header::Header;
+use crate::cli::keys::{Keys, read_file};
+use crate::cli::say;
+use crate::cli::stdio::print_line;
+
+/// Make the session of a user who is logged in to a Django site
+///
+/// For an end-to-end test that begins behind the login form, on a site that keeps its sessions in
+/// signed cookies. The session holds what django.contrib.auth.login puts there.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+The password hash is the field `password` of the user's row, such as
+pbkdf2_sha256$..., and never the password: the session is bound to it, and
+Django refuses the session once the password is changed.
+
+  python manage.py shell -v 0 -c \"from django.contrib.auth import get_user_model
+  print(get_user_model().objects.get(pk=42).password)\" > hash.txt
+
+Whoever has the cookie is logged in as that user.
+
+Examples:
+  signed-session login --key-file site.key --user 42 --password-hash-file hash.txt
+  signed-session login --key-file site.key --user 42 \\
+      --password-hash-file hash.txt --cookie sessionid")]
+pub(crate) struct Args {
+    /// The user's primary key, as Django prints it
+    #[arg(long, value_name = "ID")]
+    user: String,
+    /// Which of the site's authentication backends logs the user in
+    #[arg(long, value_name = "PATH", default_value = "django.contrib.auth.backends.ModelBackend")]
+    backend: String,
+    /// A file that holds the password hash of the user's row
+    #[arg(long, value_name = "FILE")]
+    password_hash_file: PathBuf,
+    #[command(flatten)]
+    keys: KeyFiles,
+    /// Print the header that sets the cookie of this name
+    #[arg(long, value_name = "NAME")]
+    cookie: Option<String>,
+    #[command(flatten)]
+    clock: ClockArg,
+}
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let keys = Keys::read(&args.keys)?;
+    let header = Header::new(args.cookie.as_deref(), Some("sessionid"))?;
+    let (hash, _) = read_file("password hash", &args.password_hash_file)?;
+    let hash = str::from_utf8(&hash).map_err(|_| Failure::new("the password hash is not UTF-8"))?;
+    if args.user.is_empty() {
+        return Err(Failure::new("the user's primary key is empty"));
+    }
+    if hash.is_empty() {
+        return Err(Failure::new("the password hash is empty"));
+    }
+    // As `django.contrib.auth.hashers.identify_hasher`: the algorithm stands before a `$`.
+    if !hash.contains('$') && !hash.starts_with('!') {
+        say::warning("the password hash is in no form that Django stores: is it the password?");
+    }
+    let now = args.clock.clock().now();
+    let mut session = Session::new();
+    AuthUser::new(&keys.ring, &args.user, &args.backend, hash).login(&mut session, |_| false);
+    let codec = SessionCodec::new(&keys.ring);
+    let token = codec.encode_at(&session, now).map_err(Failure::new)?;
+    header.warn(&token);
+    print_line(header.line(token, Some(&codec), now)?)
+}

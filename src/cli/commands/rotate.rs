@@ -1,0 +1,191 @@
+//! The command `rotate`: says in which order a new secret is deployed, and tries each step.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use signed_session::{ConfigError, Keyring, Session, SessionCodec};
+use time::OffsetDateTime;
+
+use crate::cli::args::ClockArg;
+use crate::cli::failure::Failure;
+use crate::cli::keys::{Keys, Secret};
+use crate::cli::moment::{MaxAge, Span};
+use crate::cli::say;
+use crate::cli::stdio::print_lines;
+
+/// Say how to deploy a new secret, and try each step
+///
+/// Prints what each server is to be given in which order, so that nobody is logged out while some
+/// servers have the next step and some do not. Each step is tried with tokens that are signed under
+/// one of the two settings and read under the other. No secret is printed.
+#[derive(clap::Args)]
+#[command(after_long_help = "\
+A step begins once the one before it has reached every server. Where one
+process serves all requests, or all are restarted at once, step 1 can be left
+out. Django has SECRET_KEY_FALLBACKS since 4.1.
+
+Exit status:
+  0  the plan was printed, and every step was tried
+  2  usage, a file or a key is wrong, or a step does not hold
+
+Example:
+  signed-session keygen --out new.key
+  signed-session rotate --old site.key --new new.key")]
+pub(crate) struct Args {
+    /// A file that holds a secret in use; the first signs, the others are fallbacks
+    #[arg(long, value_name = "PATH", required = true)]
+    old: Vec<PathBuf>,
+    /// The file that holds the new secret
+    #[arg(long, value_name = "PATH")]
+    new: PathBuf,
+    /// How old a session may be: seconds, 30m, 12h, 1d, 2w, or none
+    #[arg(long, value_name = "AGE", default_value = "2w", allow_hyphen_values = true)]
+    max_age: MaxAge,
+    #[command(flatten)]
+    clock: ClockArg,
+}
+
+/// A secret, by the file that holds it.
+#[derive(Clone, Copy)]
+struct Key<'k> {
+    path: &'k Path,
+    secret: &'k Secret,
+}
+
+/// What all servers are given in a step: the first key signs.
+struct Setting<'k>(Vec<Key<'k>>);
+
+pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
+    let paths: Vec<PathBuf> = args.old.iter().chain([&args.new]).cloned().collect();
+    let keys = Keys::from_files(&paths)?;
+    let mut named = paths.iter().zip(&keys.secrets).map(|(path, secret)| Key { path, secret });
+    let new = named.next_back().ok_or_else(|| Failure::new("there is no new key"))?;
+    let old: Vec<Key<'_>> = named.collect();
+    if let Some(same) = old.iter().find(|key| key.secret.bytes == new.secret.bytes) {
+        let (new, same) = (new.path.display(), same.path.display());
+        let failure = Failure::new(format_args!("the new key in {new} is the one in {same}"));
+        return Err(failure.hint("signed-session keygen --out new.key makes another"));
+    }
+    let (first, retired) = old.split_first().ok_or_else(|| Failure::new("there is no old key"))?;
+    let settings = [
+        Setting([&[*first], retired].concat()),
+        Setting([&[*first, new], retired].concat()),
+        Setting([&[new, *first], retired].concat()),
+        Setting(vec![new]),
+    ];
+    let now = args.clock.clock().now();
+    let [begin, accept, sign, end] = &settings;
+    for (number, before, after) in [(1, begin, accept), (2, accept, sign), (3, sign, end)] {
+        try_step(number, before, after, now)?;
+    }
+    // The retired keys' tokens as well.
+    for key in &begin.0 {
+        let alone = Setting(vec![*key]);
+        for (number, setting) in [(1, accept), (2, sign)] {
+            if setting.reads(&alone, now)?.is_none() {
+                let path = key.path.display();
+                let message = format!("step {number} does not hold: a token of {path} is refused");
+                return Err(Failure::new(message));
+            }
+        }
+    }
+    if accept.reads(end, now)?.is_none() || end.reads(accept, now)?.is_some() {
+        return Err(Failure::new("step 3 does not hold: it does not end the old keys"));
+    }
+    print_lines(plan(&settings, args.max_age).as_bytes())
+}
+
+/// Tries a step while some servers have taken it: each reads what the others sign.
+fn try_step(
+    number: u8,
+    before: &Setting<'_>,
+    after: &Setting<'_>,
+    now: OffsetDateTime,
+) -> Result<(), Failure> {
+    for (reader, signer) in [(before, after), (after, before)] {
+        if reader.reads(signer, now)?.is_none() {
+            let message = format_args!("step {number} does not hold: a token is refused");
+            return Err(Failure::new(message));
+        }
+    }
+    Ok(())
+}
+
+impl Setting<'_> {
+    fn codec(&self) -> Result<SessionCodec, Failure> {
+        let mut ring: Option<Result<Keyring, ConfigError>> = None;
+        for key in &self.0 {
+            ring = Some(match ring {
+                None => Keyring::new(&key.secret.bytes),
+                Some(ring) => ring.and_then(|ring| ring.fallback(&key.secret.bytes)),
+            });
+        }
+        let ring = ring.ok_or_else(|| Failure::new("there is no key"))?.map_err(Failure::new)?;
+        Ok(SessionCodec::new(&ring))
+    }
+
+    /// Returns which key reads a token that is signed under the other setting.
+    fn reads(&self, signer: &Self, now: OffsetDateTime) -> Result<Option<usize>, Failure> {
+        let mut session = Session::new();
+        session.insert("rotation", "a token that only tries the keys").map_err(Failure::new)?;
+        let token = signer.codec()?.encode_at(&session, now).map_err(Failure::new)?;
+        let read = self.codec()?.decode_at(&token, now).ok();
+        Ok(read.filter(|read| read.to_json() == session.to_json()).and_then(|r| r.key_index()))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.iter().map(|key| format!("<{}>", say::escape(&key.path.to_string_lossy()))).collect()
+    }
+}
+
+fn plan(settings: &[Setting<'_>], max_age: MaxAge) -> String {
+    let wait = match max_age.limit() {
+        None => {
+            "sessions of any age are valid: wait until those of the old key are given up".to_owned()
+        }
+        Some(limit) => format!(
+            "no earlier than {} after step 2 has reached every server",
+            Span(limit.as_secs())
+        ),
+    };
+    let mut out = String::from("<PATH> stands for the secret in that file.\n");
+    for ((setting, title), (when, tried)) in settings
+        .iter()
+        .zip([
+            "now",
+            "step 1: accept the new key everywhere, before anyone signs with it",
+            "step 2: sign with the new key",
+            "step 3: give up the old keys",
+        ])
+        .zip([
+            ("", ""),
+            ("at any time", "tokens signed before the step are valid after it, and the reverse"),
+            (
+                "once step 1 has reached every server",
+                "tokens signed before the step are valid after it, and the reverse",
+            ),
+            (&wait, "tokens signed since step 2 are valid, those signed before it are refused"),
+        ])
+    {
+        let names = setting.names();
+        let (signs, fallbacks) =
+            names.split_first().map_or(("", &[][..]), |(f, r)| (f.as_str(), r));
+        let rust = fallbacks.iter().fold(format!("Keyring::new({signs})?"), |rust, name| {
+            rust + &format!(".fallback({name})?")
+        });
+        // Writing to a String cannot fail.
+        let _ = writeln!(out, "\n{title}");
+        let mut line = |name: &str, text: &str| {
+            if !text.is_empty() {
+                let _ = writeln!(out, "  {name:<8}{text}");
+            }
+        };
+        line("when", when);
+        line("Rust", &rust);
+        line("Django", &format!("SECRET_KEY = {signs}"));
+        line("", &format!("SECRET_KEY_FALLBACKS = [{}]", fallbacks.join(", ")));
+        line("tried", tried);
+    }
+    out
+}

@@ -1,0 +1,39 @@
+//! Computes the signatures that the library does not: of old Django, of Flask, of JSON Web Tokens.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::digest::KeyInit as _;
+use hmac::{Hmac, Mac as _};
+use sha1::{Digest as _, Sha1};
+use sha2::Sha256;
+
+/// Returns the HMAC-SHA1 of a text under the SHA-1 of what the parts of a key run together to.
+///
+/// As `django.utils.crypto.salted_hmac` with its default algorithm.
+pub(crate) fn salted_sha1(key: &[&[u8]], text: &[u8]) -> Vec<u8> {
+    let mut hash = Sha1::new();
+    for part in key {
+        hash.update(part);
+    }
+    sha1(&hash.finalize(), text)
+}
+
+/// Returns the HMAC-SHA1 of a text.
+pub(crate) fn sha1(key: &[u8], text: &[u8]) -> Vec<u8> {
+    // An HMAC takes a key of any length.
+    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key) else { return Vec::new() };
+    mac.update(text);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// Returns the HMAC-SHA256 of a text.
+pub(crate) fn sha256(key: &[u8], text: &[u8]) -> Vec<u8> {
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return Vec::new() };
+    mac.update(text);
+    mac.finalize().into_bytes().to_vec()
+}
+
+/// Returns the base64url of a signature, without padding.
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,0 +1,30 @@
+//! Reads text as other systems write it: with a byte order mark, with CR, in UTF-16.
+
+use zeroize::Zeroizing;
+
+/// Returns text in UTF-16 as UTF-8, if a byte order mark says that it is UTF-16.
+pub(crate) fn from_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let (rest, unit): (_, fn([u8; 2]) -> u16) = match bytes {
+        [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),
+        [0xFE, 0xFF, rest @ ..] => (rest, u16::from_be_bytes),
+        _ => return None,
+    };
+    // Of a last line end in big-endian order the second byte may have been taken off.
+    let (pairs, [] | [0]) = rest.as_chunks() else { return None };
+    let mut text = Zeroizing::new(Vec::with_capacity(bytes.len().saturating_mul(2)));
+    for character in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {
+        text.extend_from_slice(character.ok()?.encode_utf8(&mut [0; 4]).as_bytes());
+    }
+    Some(text)
+}
+
+/// Drops the byte order mark of UTF-8, which Windows writes.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
+}
+
+/// Drops one LF, CR LF or CR.
+pub(crate) fn without_line_end(bytes: &[u8]) -> &[u8] {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    bytes.strip_suffix(b"\r").unwrap_or(bytes)
+}

@@ -133,7 +133,7 @@ impl fmt::Display for DecodeError {
             ),
             Self::SignedTooEarly { signed_at } => write!(
                 f,
-                "the token or its session is from too early: it was signed at {} (Unix seconds)",
+                "the token or the beginning of its session is too early: it was signed at {} (Unix seconds)",
                 signed_at.unix_timestamp()
             ),
             Self::Expired { signed_at, age } => write!(

@@ -123,7 +123,11 @@ impl fmt::Display for Refusal {
                 write!(f, "the token was signed in the future, at {}", moment::both(*signed_at))
             }
             Self::Token(DecodeError::SignedTooEarly { signed_at }) => {
-                write!(f, "the token was signed too early, at {}", moment::both(*signed_at))
+                write!(
+                    f,
+                    "the token or the beginning of its session is too early: it was signed at {}",
+                    moment::both(*signed_at)
+                )
             }
             Self::Token(error) => error.fmt(f),
             Self::LongLine => f.write_str("the line is longer than any token within the limit"),

@@ -45,7 +45,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 17] {
         (
             DecodeError::SignedTooEarly { signed_at },
             true,
-            "the token or its session is from too early: it was signed at 1700000000 (Unix seconds)",
+            "the token or the beginning of its session is too early: it was signed at 1700000000 (Unix seconds)",
         ),
         (
             DecodeError::Expired { signed_at, age },

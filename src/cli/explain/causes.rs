@@ -88,9 +88,12 @@ pub(crate) fn inside(
                 .hint("compare the clocks; --at TIME sets this one")
         }
         DecodeError::SignedTooEarly { signed_at } => {
-            let says = format!("it was signed at {}", moment::both(*signed_at));
-            let option = "--refuse-signed-before";
-            Cause::new("signed_too_early", format!("{says}, before {option}"), "its time")
+            let signed_at = moment::both(*signed_at);
+            let says = format!(
+                "it was signed at {signed_at}, and that or the beginning of its session is before \
+                 --refuse-signed-before"
+            );
+            Cause::new("signed_too_early", says, "its time")
         }
         DecodeError::BadTimestamp => Cause::new(
             "no_timestamp",

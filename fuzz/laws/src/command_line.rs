@@ -95,6 +95,10 @@ const OPTIONS: [(&str, &[&str]); 17] = [
 
 /// Runs the program, which finds the secret in this file, and judges it.
 pub fn law(data: &[u8], key_file: &str, run: impl Fn(&Call) -> Ran) {
+    // A fuzzer sees the secret in comparisons; what it then feeds may be shown to it.
+    if holds(data, SECRET) {
+        return;
+    }
     let mut input = Input::new(data);
     let kind = usize::from(input.byte() % 8);
     let Some(command) = COMMANDS.get(kind) else {

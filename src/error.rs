@@ -246,6 +246,8 @@ pub enum ValueError {
     NotFinite,
     /// The value's `Serialize` refused, or a map's key is not text.
     Unserializable,
+    /// The text is not one JSON value.
+    NotJson,
 }
 
 impl fmt::Display for ValueError {
@@ -254,6 +256,7 @@ impl fmt::Display for ValueError {
             Self::WrongType => "the entry is not of the type asked for",
             Self::NotFinite => "a number is NaN or infinite, which JSON cannot say",
             Self::Unserializable => "the value cannot be written as JSON",
+            Self::NotJson => "the text is not JSON",
         })
     }
 }

@@ -134,9 +134,9 @@ impl Session {
 
     /// Returns the entry's value, if there is one.
     ///
-    /// `T` may borrow from the session: a `&serde_json::value::RawValue` is the JSON as it stands,
-    /// for what no Rust type holds. `serde_json::Value` rounds integers past 64 bits. Text is a
-    /// `String`: as `&str` it does not fit once it has an escape, as all beyond ASCII has.
+    /// `T` may borrow from the session. For text ask for a `String`: as `&str` it does not fit
+    /// once it has an escape, as all beyond ASCII has. `serde_json::Value` rounds integers past
+    /// 64 bits; [`get_json`](Self::get_json) returns what no Rust type holds.
     ///
     /// # Errors
     ///
@@ -145,6 +145,27 @@ impl Session {
         self.touch();
         let Some(text) = self.text(key) else { return Ok(None) };
         json::read(text).map(Some).map_err(|_| ValueError::WrongType)
+    }
+
+    /// Returns an entry's JSON text, unchanged, if there is one.
+    ///
+    /// It is ASCII. Every digit of a number is there, and every space that came with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    ///
+    /// let mut session = Session::new();
+    /// session.insert_json("serial", "123456789012345678901234567890")?;
+    /// assert_eq!(session.get_json("serial"), Some("123456789012345678901234567890"));
+    /// assert_eq!(session.get_json("none"), None);
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
+    #[must_use]
+    pub fn get_json(&self, key: &str) -> Option<&str> {
+        self.touch();
+        self.text(key)
     }
 
     /// Sets an entry; a new key comes last, a known one keeps its place.
@@ -158,6 +179,20 @@ impl Session {
     /// JSON. The session is then unchanged.
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), ValueError> {
         let text = json::write(&value)?;
+        self.set(key, text);
+        Ok(())
+    }
+
+    /// Sets an entry to what is JSON already, as [`insert`](Self::insert) does to a value.
+    ///
+    /// For what no Rust type holds, such as an integer past 64 bits. Numbers and spaces stay as
+    /// they are; characters beyond ASCII become escapes.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::NotJson`] if the text is not one JSON value. The session is then unchanged.
+    pub fn insert_json(&mut self, key: &str, json: &str) -> Result<(), ValueError> {
+        let text = json::adopt(json)?;
         self.set(key, text);
         Ok(())
     }

@@ -5,7 +5,6 @@
 
 use std::fmt::{self, Display, Write as _};
 
-use serde_json::value::RawValue;
 use subtle::{Choice, ConstantTimeEq as _};
 
 use crate::error::{ValueError, sure};
@@ -108,8 +107,8 @@ impl AuthUser {
     /// [`ValueError::WrongType`] if an entry is there and of no type that Django
     /// writes. Nobody should then be taken for logged in.
     pub fn from_session(session: &Session) -> Result<Option<Self>, ValueError> {
-        let Some(id) = session.get::<&RawValue>(ID_KEY)? else { return Ok(None) };
-        let id = read_id(id.get())?;
+        let Some(id) = session.get_json(ID_KEY) else { return Ok(None) };
+        let id = read_id(id)?;
         let Some(backend) = session.get(BACKEND_KEY)? else { return Ok(None) };
         // Null and an empty text are there where a user model has no password.
         let hash = session.get::<Option<String>>(HASH_KEY)?.flatten().unwrap_or_default();
@@ -222,8 +221,8 @@ impl AuthUser {
 
     /// Tells whether a session is this user's, with this hash if there is one.
     fn is_of(&self, session: &Session) -> bool {
-        let id = session.get::<&RawValue>(ID_KEY).ok().flatten();
-        let is_same_id = id.and_then(|id| read_id(id.get()).ok()).is_some_and(|id| id == self.id);
+        let id = session.get_json(ID_KEY).and_then(|id| read_id(id).ok());
+        let is_same_id = id.is_some_and(|id| id == self.id);
         let hash = session.get::<String>(HASH_KEY).ok().flatten().unwrap_or_default();
         let is_same_hash = bool::from(hash.as_bytes().ct_eq(self.hash.as_bytes()));
         is_same_id && (self.hash.is_empty() || is_same_hash)

@@ -8,7 +8,6 @@ use std::error::Error;
 use std::fmt;
 
 use cookie::Cookie;
-use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use crate::candidates::{Candidates, is_worth_keeping};
@@ -120,21 +119,21 @@ impl Message {
 enum Row {
     Message(Message),
     /// What is no message: carried as it came.
-    Other(Box<RawValue>),
+    Other(Box<str>),
 }
 
 impl Row {
-    fn read(raw: Box<RawValue>) -> Self {
-        match read_message(raw.get()) {
+    fn read(json: &str) -> Self {
+        match read_message(json) {
             Some(message) => Self::Message(message),
-            None => Self::Other(raw),
+            None => Self::Other(json.into()),
         }
     }
 
     fn to_json(&self, comma: &str) -> String {
         match self {
             Self::Message(message) => message.to_json(comma),
-            Self::Other(raw) => raw.get().to_owned(),
+            Self::Other(json) => String::from(&**json),
         }
     }
 
@@ -148,22 +147,21 @@ impl Row {
 
 /// Reads a message, if that is what a row is and nothing in it would be lost.
 fn read_message(row: &str) -> Option<Message> {
-    let items: Vec<&RawValue> = json::read(row).ok()?;
-    let (mark, safe, level, text, tags) = match *items {
+    let (mark, safe, level, text, tags) = match *json::items(row).ok()? {
         [mark, safe, level, text] => (mark, safe, level, text, None),
         [mark, safe, level, text, tags] => (mark, safe, level, text, Some(tags)),
         _ => return None,
     };
-    let is_safe = match safe.get() {
+    let is_safe = match safe {
         "0" | "false" => false,
         "1" | "true" => true,
         _ => return None,
     };
-    (mark.get() == MARK).then_some(())?;
+    (mark == MARK).then_some(())?;
     Some(Message {
-        level: Level(json::read(level.get()).ok()?),
-        text: json::read(text.get()).ok()?,
-        extra_tags: tags.map_or(Some(None), |tags| json::read(tags.get()).ok())?,
+        level: Level(json::read(level).ok()?),
+        text: json::read(text).ok()?,
+        extra_tags: tags.map_or(Some(None), |tags| json::read(tags).ok())?,
         is_safe,
     })
 }
@@ -438,13 +436,15 @@ impl Messages {
     /// Reads the rows of the cookie, and whether they are all that there are.
     fn read_cookie(&mut self) -> (Vec<Row>, bool) {
         let Some(cookie) = &self.storage.cookie else { return (Vec::new(), true) };
-        let read = |value: &str| cookie.signer.unsign_object::<Vec<Box<RawValue>>>(value, None);
+        let read = |value: &str| {
+            let json = cookie.signer.unsign_json(value, None)?;
+            let mut rows = json::items(&json)?;
+            let is_whole = rows.pop_if(|row| *row == NOT_FINISHED).is_none();
+            Ok((rows.into_iter().map(Row::read).collect(), is_whole))
+        };
         match self.values.choose(read) {
             Ok(None) => (Vec::new(), true),
-            Ok(Some(mut rows)) => {
-                let is_whole = rows.pop_if(|row| row.get() == NOT_FINISHED).is_none();
-                (rows.into_iter().map(Row::read).collect(), is_whole)
-            }
+            Ok(Some(read)) => read,
             Err(reason) => {
                 self.refusal = Some(reason);
                 (Vec::new(), true)
@@ -460,7 +460,7 @@ fn read_session(session: &Session) -> Result<Vec<Row>, ValueError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<Box<RawValue>> = json::read(&text).map_err(|_| ValueError::WrongType)?;
+    let rows = json::items(&text).map_err(|_| ValueError::WrongType)?;
     Ok(rows.into_iter().map(Row::read).collect())
 }
 

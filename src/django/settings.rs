@@ -1,22 +1,21 @@
 //! Turns a Django project's settings, under Django's names, into what reads its sessions.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use cookie::SameSite;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
 use crate::django::messages::{Level, MessageStorage};
-use crate::error::ConfigError;
+use crate::error::{ConfigError, sure};
 use crate::expiry::DEFAULT_MAX_AGE;
-use crate::json;
+use crate::json::{self, Fault};
 use crate::key::Keyring;
 use crate::manager::SessionManager;
 
@@ -162,14 +161,13 @@ impl DjangoSettings {
     /// # Ok::<(), signed_session::django::SettingsError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, SettingsError> {
-        let entries: BTreeMap<Cow<'_, str>, &RawValue> =
-            json::read(text).map_err(|_| SettingsError::NotAnObject)?;
+        let entries = entries(text).map_err(|_| SettingsError::NotAnObject)?;
         let secret = entries.get(SECRET_KEY).ok_or(SettingsError::Value { name: SECRET_KEY })?;
-        let secret = Setting { name: SECRET_KEY, json: secret.get() }.secret()?;
+        let secret = Setting { name: SECRET_KEY, json: secret }.secret()?;
         let mut settings = Self::new(secret)?;
         settings.has_cookie_engine = false;
         for (name, value) in entries {
-            match settings.take(&name, value.get()) {
+            match settings.take(&name, value) {
                 Ok(()) | Err(SettingsError::Unknown) => {}
                 Err(error) => return Err(error),
             }
@@ -186,8 +184,8 @@ impl DjangoSettings {
     /// [`from_json`](Self::from_json).
     pub fn set(mut self, name: &str, value: impl Serialize) -> Result<Self, SettingsError> {
         // What cannot be written as JSON is no value of any of them.
-        let text = Zeroizing::new(json::write(&value).unwrap_or_default());
-        self.take(name, &text)?;
+        let json = json::write_secret(&value).unwrap_or_default();
+        self.take(name, str::from_utf8(&json).unwrap_or_default())?;
         Ok(self)
     }
 
@@ -273,8 +271,8 @@ const SETTINGS: [(&str, Take); 16] = [
     }),
     ("SECRET_KEY_FALLBACKS", |site, setting| {
         let mut ring = site.ring.without_fallbacks();
-        for json in setting.read::<Vec<&RawValue>>()? {
-            ring = ring.fallback(Setting { json: json.get(), ..setting }.secret()?)?;
+        for json in json::items(setting.json).map_err(|_| setting.fault())? {
+            ring = ring.fallback(Setting { json, ..setting }.secret()?)?;
         }
         site.ring = ring;
         Ok(())
@@ -347,17 +345,14 @@ impl<'a> Setting<'a> {
 
     /// Reads a secret: a text, or bytes in hexadecimal, as the line in the documentation prints them.
     fn secret(self) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
+        let text = |json| json::read_secret(json).map_err(|_| self.fault());
         if self.json.starts_with('"') {
-            return Ok(Zeroizing::new(self.read::<String>()?.into_bytes()));
+            return text(self.json);
         }
-        let mut spelled: BTreeMap<String, Zeroizing<String>> = self
-            .read::<BTreeMap<String, String>>()?
-            .into_iter()
-            .map(|(key, value)| (key, Zeroizing::new(value)))
-            .collect();
+        let mut spelled = entries(self.json).map_err(|_| self.fault())?;
         let hex = spelled.remove("hex").filter(|_| spelled.is_empty());
-        let hex = hex.ok_or_else(|| self.fault())?;
-        let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+        let hex = text(hex.ok_or_else(|| self.fault())?)?;
+        let (pairs, rest) = hex.as_chunks::<2>();
         if !rest.is_empty() {
             return Err(self.fault());
         }
@@ -385,6 +380,16 @@ impl<'a> Setting<'a> {
             _ => Err(self.fault()),
         }
     }
+}
+
+/// Returns the entries of an object, each value as its JSON text: no secret is copied.
+fn entries(text: &str) -> Result<BTreeMap<String, &str>, Fault> {
+    let mut places = Vec::new();
+    json::entries(text, |key, value| places.push((key, value)))?;
+    let entry = |(key, value): (Range<usize>, Range<usize>)| {
+        Ok((json::read(sure(text.get(key)))?, sure(text.get(value))))
+    };
+    places.into_iter().map(entry).collect()
 }
 
 /// Why the settings of a Django project cannot be used here.

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use signed_session::{Compress, EncodeError, SessionCodec};
 
 use crate::cli::args::{ClockArg, KeyFiles, Limits, Purpose};
@@ -41,17 +41,16 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let salt = args.purpose.salt;
     let is_object = salt.is_of_objects(args.purpose.object)?;
     let text = read_text(args.json)?;
-    let json: &RawValue = serde_json::from_str(&text).map_err(|error| {
+    serde_json::from_str::<IgnoredAny>(&text).map_err(|error| {
         let (line, column) = (error.line(), error.column());
         Failure::new(format_args!("the input is not JSON, from line {line}, column {column}"))
     })?;
-    let json =
-        RawValue::from_string(json::compact(json.get()).into_owned()).map_err(Failure::new)?;
+    let json = json::compact(&text);
     let compress = if args.no_compress { Compress::Never } else { Compress::IfShorter };
     let now = args.clock.clock().now();
     let token = if is_object {
         let signer = salt.signer(&keys.ring).max_payload_len(args.limits.max_payload_len);
-        signer.sign_object_at(&json, compress, now).and_then(|token| {
+        signer.sign_json_at(&json, compress, now).and_then(|token| {
             let (len, limit) = (token.len(), args.limits.max_token_len);
             if len > limit {
                 return Err(EncodeError::TooLarge { len, limit, entries: Vec::new() });
@@ -64,7 +63,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             .compress(compress)
             .max_token_len(args.limits.max_token_len)
             .max_payload_len(args.limits.max_payload_len)
-            .encode_as_at(&json, now)
+            .encode_json_at(&json, now)
     };
     print_line(&token.map_err(Failure::new)?)
 }

@@ -184,13 +184,12 @@ impl Entries {
     /// Sets an entry to a JSON text in ASCII; a new key comes last.
     pub(crate) fn set(&mut self, key: &str, json: String) {
         let value = Text::Written(json.into_boxed_str());
-        match self.position(key) {
-            Some(position) => self.replace(position, value),
-            None => {
-                let key = json::quote(key);
-                let unescaped = unescaped(&key);
-                self.put(Entry { key: Text::Written(key.into_boxed_str()), unescaped, value });
-            }
+        if let Some(position) = self.position(key) {
+            self.replace(position, value);
+        } else {
+            let key = json::quote(key);
+            let unescaped = unescaped(&key);
+            self.put(Entry { key: Text::Written(key.into_boxed_str()), unescaped, value });
         }
     }
 
@@ -232,7 +231,7 @@ impl Entries {
 
     /// Returns the keys that are Unicode, in order, and each value's JSON text.
     pub(crate) fn iter(&self) -> Iter<'_> {
-        Iter { arrived: &self.arrived, slots: self.from_first().iter() }
+        Iter { arrived: &self.arrived, slots: self.used_slots().iter() }
     }
 
     /// Returns the number of entries, with those whose keys are not Unicode.
@@ -335,13 +334,13 @@ impl Entries {
     }
 
     /// Returns the slots, without the holes that come first.
-    fn from_first(&self) -> &[Option<Entry>] {
+    fn used_slots(&self) -> &[Option<Entry>] {
         let first = self.index.as_ref().map_or(0, |index| index.first);
         self.slots.get(first..).unwrap_or_default()
     }
 
     fn live(&self) -> impl Iterator<Item = &Entry> {
-        self.from_first().iter().flatten()
+        self.used_slots().iter().flatten()
     }
 }
 

@@ -167,8 +167,9 @@ pub enum EncodeError {
     BadExpiry,
     /// The JSON, the token, or the cookie's name and value exceed their limit.
     ///
-    /// The message names the eight largest entries of a session. A key that is not a plain
-    /// identifier may contain user input, so its index is reported instead.
+    /// The message names the eight largest entries of a session, and logs repeat it. A key that is
+    /// not a plain identifier may contain user input, so its index is reported instead; one that
+    /// looks like an identifier is shown. So a key must never be what a visitor typed.
     TooLarge {
         /// The length that it would have, in bytes.
         len: usize,

@@ -243,103 +243,110 @@ pub(crate) fn entries(
     text: &str,
     mut found: impl FnMut(Range<usize>, Range<usize>),
 ) -> Result<(), Fault> {
-    let mut parts = Parts::of(text, b'{')?;
-    while let Some(key) = parts.next() {
-        parts.skip(b':');
-        found(key, sure(parts.next()));
-        parts.skip(b',');
-    }
-    Ok(())
+    let entry = |parts: &mut Parts<'_>| {
+        let key = parts.string()?;
+        parts.skip(b':')?;
+        found(key, parts.value()?);
+        Some(())
+    };
+    Parts { text, at: 0 }.walk(b'{', b'}', entry).ok_or_else(|| Fault::of(text))
 }
 
-/// Returns the JSON text of each item of an array.
-///
-/// As [`entries`], for a text that is to be an array.
+/// Returns the JSON text of each item of an array; otherwise as [`entries`].
 pub(crate) fn items(text: &str) -> Result<Vec<&str>, Fault> {
-    let mut parts = Parts::of(text, b'[')?;
     let mut items = Vec::new();
-    while let Some(item) = parts.next() {
-        items.push(sure(text.get(item)));
-        parts.skip(b',');
-    }
-    Ok(items)
+    let item = |parts: &mut Parts<'_>| {
+        items.push(text.get(parts.value()?)?);
+        Some(())
+    };
+    let walked = Parts { text, at: 0 }.walk(b'[', b']', item);
+    walked.map(|()| items).ok_or_else(|| Fault::of(text))
 }
 
-/// The keys and values between the brackets of a text, one after the other.
+/// A text that is taken apart: what ends at `at` is done. Whatever is not JSON is `None`.
 ///
-/// `serde_json` has found the text to be JSON: here only the ends are looked for.
+/// Where a value ends is `serde_json`'s answer, but for the most common one, a string without
+/// escapes. The fuzzing law `json` compares them.
 struct Parts<'a> {
-    text: &'a [u8],
+    text: &'a str,
     at: usize,
 }
 
-impl<'a> Parts<'a> {
-    /// Begins after the bracket that opens the text, which must be this one.
-    fn of(text: &'a str, bracket: u8) -> Result<Self, Fault> {
-        check(text)?;
-        let mut parts = Self { text: text.as_bytes(), at: 0 };
-        if parts.skip(bracket) { Ok(parts) } else { Err(Fault::Type) }
+impl Parts<'_> {
+    /// Has `part` take each part between two brackets, around which is nothing else.
+    fn walk(
+        mut self,
+        open: u8,
+        close: u8,
+        mut part: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        self.skip(open)?;
+        if self.skip(close).is_none() {
+            part(&mut self)?;
+            while self.skip(b',').is_some() {
+                part(&mut self)?;
+            }
+            self.skip(close)?;
+        }
+        self.skip_space();
+        (self.at == self.text.len()).then_some(())
     }
 
-    /// Returns where the next key or value is; `None` at the end.
-    fn next(&mut self) -> Option<Range<usize>> {
+    /// Returns where the next value is.
+    fn value(&mut self) -> Option<Range<usize>> {
+        self.skip_space();
+        if self.peek() == Some(b'"') { self.string() } else { self.any() }
+    }
+
+    /// Returns where the next string is, in its quotes.
+    fn string(&mut self) -> Option<Range<usize>> {
         self.skip_space();
         let start = self.at;
-        let mut depth: usize = 0;
-        while let Some(byte) = self.peek() {
-            match byte {
-                b'"' => self.skip_text(),
-                b'[' | b'{' => depth = depth.saturating_add(1),
-                b',' | b':' | b']' | b'}' | b' ' | b'\n' | b'\r' | b'\t' if depth == 0 => break,
-                b']' | b'}' => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            self.step(1);
+        let inside = self.text.as_bytes().get(start..)?.strip_prefix(b"\"")?;
+        let end = start.saturating_add(1).saturating_add(plain_len(inside));
+        if self.text.as_bytes().get(end) != Some(&b'"') {
+            return self.any();
         }
-        (self.at > start).then_some(start..self.at)
+        self.at = end.saturating_add(1);
+        Some(start..self.at)
     }
 
-    /// Moves past white space and this byte; returns `false` if another follows.
-    fn skip(&mut self, byte: u8) -> bool {
+    fn any(&mut self) -> Option<Range<usize>> {
+        let rest = self.text.get(self.at..)?;
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        values.next()?.ok()?;
+        let start = self.at;
+        self.at = start.saturating_add(values.byte_offset());
+        Some(start..self.at)
+    }
+
+    /// Moves past white space and this byte, if it is next.
+    fn skip(&mut self, byte: u8) -> Option<()> {
         self.skip_space();
         let is_next = self.peek() == Some(byte);
-        self.step(usize::from(is_next));
-        is_next
+        self.at = self.at.saturating_add(usize::from(is_next));
+        is_next.then_some(())
     }
 
     fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.step(1);
-        }
-    }
-
-    /// Moves from a quote to the one that closes the text.
-    fn skip_text(&mut self) {
-        self.step(1);
-        loop {
-            self.step(plain_len(self.text.get(self.at..).unwrap_or_default()));
-            if self.peek() != Some(b'\\') {
-                return;
-            }
-            self.step(2);
+            self.at = self.at.saturating_add(1);
         }
     }
 
     fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    fn step(&mut self, bytes: usize) {
-        self.at = self.at.saturating_add(bytes);
+        self.text.as_bytes().get(self.at).copied()
     }
 }
 
-/// Counts the bytes before the first quote or backslash, eight at a time.
+/// Counts the bytes before the first quote, backslash or control character, eight at a time.
 fn plain_len(text: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Sets the high bit of the first byte that is equal; of later ones it may err.
-    let equal = |word: u64, byte: u8| {
+    // Set the high bit of the first byte of which it is true; of later ones they may err.
+    let is_below =
+        |word: u64, bound: u8| word.wrapping_sub(u64::from_ne_bytes([bound; 8])) & !word & HIGH;
+    let is = |word: u64, byte: u8| {
         let zeros = word ^ u64::from_ne_bytes([byte; 8]);
         zeros.wrapping_sub(ONES) & !zeros & HIGH
     };
@@ -347,13 +354,13 @@ fn plain_len(text: &[u8]) -> usize {
     let mut len: usize = 0;
     for word in words {
         let word = u64::from_le_bytes(*word);
-        let found = equal(word, b'"') | equal(word, b'\\');
+        let found = is_below(word, b' ') | is(word, b'"') | is(word, b'\\');
         if found != 0 {
             return len.saturating_add(sure(usize::try_from(found.trailing_zeros() / 8).ok()));
         }
         len = len.saturating_add(8);
     }
-    let is_plain = |byte: &&u8| !matches!(byte, b'"' | b'\\');
+    let is_plain = |byte: &&u8| !matches!(byte, ..b' ' | b'"' | b'\\');
     len.saturating_add(rest.iter().take_while(is_plain).count())
 }
 

@@ -67,7 +67,7 @@ pub struct SessionManager {
 }
 
 /// What the response must carry.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[must_use = "the response has to carry it, or the session is lost"]
 #[non_exhaustive]
 pub struct Reply {
@@ -363,5 +363,15 @@ fn is_written_already(session: &Session, now: OffsetDateTime) -> bool {
 impl fmt::Debug for SessionManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionManager").finish_non_exhaustive()
+    }
+}
+
+/// Shows whether there is a cookie, and nothing of it: it is the visitor's key to the session.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("sets_cookie", &self.set_cookie.is_some())
+            .field("vary_on_cookie", &self.vary_on_cookie)
+            .finish_non_exhaustive()
     }
 }

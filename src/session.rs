@@ -172,6 +172,10 @@ impl Session {
     ///
     /// A value that was read, changed and not inserted again is not saved.
     ///
+    /// A key is a name that your program chooses, never what a visitor typed: keys appear in
+    /// errors and logs, such as [`EncodeError::TooLarge`](crate::EncodeError::TooLarge) of a session
+    /// that is too large. A map under one key holds what visitors name.
+    ///
     /// # Errors
     ///
     /// [`ValueError::NotFinite`] for NaN and the infinities, which JSON cannot
@@ -244,7 +248,7 @@ impl Session {
     /// Lists the keys in order.
     ///
     /// A key that is not Unicode (Python allows lone surrogates) is carried
-    /// and counted, but not listed.
+    /// and counted, but not listed. Keys appear in errors and logs: see [`insert`](Self::insert).
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(key, _)| key)
     }

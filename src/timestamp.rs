@@ -3,6 +3,7 @@
 //! As `django.core.signing.TimestampSigner`. The stamp is the Unix time in
 //! whole seconds, in base 62.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ pub struct TimestampSigner {
 }
 
 /// A value that was signed, when, and by which key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stamped<'t> {
     /// The value.
@@ -58,6 +59,16 @@ pub struct Stamped<'t> {
     pub signed_at: OffsetDateTime,
     /// Which secret of the ring signed it: 0 for the first, 1 for its first fallback.
     pub key_index: usize,
+}
+
+/// Does not show the value, which may be a token or the visitor's.
+impl fmt::Debug for Stamped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stamped")
+            .field("signed_at", &self.signed_at)
+            .field("key_index", &self.key_index)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TimestampSigner {

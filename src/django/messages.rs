@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
-use cookie::Cookie;
+use ::cookie::Cookie;
 use time::OffsetDateTime;
 
 use crate::candidates::{Candidates, is_worth_keeping};
-use crate::cookie::CookieOptions;
+use crate::cookie::{self, CookieOptions};
 use crate::django::signed_cookie::cookie_signer;
 use crate::error::{DecodeError, EncodeError, ValueError, sure};
 use crate::json;
@@ -66,7 +66,7 @@ impl Level {
 }
 
 /// A text for a visitor to see once, on the next page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
     /// How much it matters.
@@ -111,6 +111,16 @@ impl Message {
             row.push_str(&json::quote(text));
         }
         format!("[{row}]")
+    }
+}
+
+/// Does not show the text and the tags: they are the visitor's.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("level", &self.level)
+            .field("is_safe", &self.is_safe)
+            .finish_non_exhaustive()
     }
 }
 
@@ -272,15 +282,23 @@ impl MessageStorage {
         H: AsRef<[u8]> + ?Sized + 'h,
     {
         let options = self.cookie.as_ref().map(|cookie| &cookie.options);
+        let mut too_long = 0;
         let values = cookie_headers
             .into_iter()
             .flat_map(|header| options.into_iter().flat_map(|o| o.find_bytes(header.as_ref())))
             .filter(|value| !value.is_empty())
-            .map(<[u8]>::to_vec)
+            .map(|value| {
+                if value.len() <= cookie::MAX_LEN {
+                    return value.to_vec();
+                }
+                too_long = value.len();
+                Vec::new()
+            })
             .collect();
         Messages {
             storage: self.clone(),
             values,
+            too_long,
             loaded: None,
             refusal: None,
             queued: Vec::new(),
@@ -298,8 +316,10 @@ impl fmt::Debug for MessageStorage {
 /// The messages of one request: those left before, and those that it leaves.
 pub struct Messages {
     storage: MessageStorage,
-    /// Those of the cookie, as they came.
+    /// Those of the cookie, as they came; nothing stands for one that no browser would keep.
     values: Candidates<Vec<u8>>,
+    /// The length of the last such value.
+    too_long: usize,
     /// Nothing, as long as nobody has asked.
     loaded: Option<Loaded>,
     refusal: Option<DecodeError>,
@@ -435,9 +455,13 @@ impl Messages {
 
     /// Reads the rows of the cookie, and whether they are all that there are.
     fn read_cookie(&mut self) -> (Vec<Row>, bool) {
-        let Some(cookie) = &self.storage.cookie else { return (Vec::new(), true) };
+        let Some(place) = &self.storage.cookie else { return (Vec::new(), true) };
+        let (len, limit) = (self.too_long, cookie::MAX_LEN);
         let read = |value: &str| {
-            let json = cookie.signer.unsign_json(value, None)?;
+            if value.is_empty() {
+                return Err(DecodeError::TooLong { len, limit });
+            }
+            let json = place.signer.unsign_json(value, None)?;
             let mut rows = json::items(&json)?;
             let is_whole = rows.pop_if(|row| *row == NOT_FINISHED).is_none();
             Ok((rows.into_iter().map(Row::read).collect(), is_whole))
@@ -587,7 +611,6 @@ impl actix_web::ResponseError for MessagesError {
 }
 
 /// What came of the messages of a request.
-#[derive(Debug)]
 #[must_use = "the response has to carry the reply"]
 #[non_exhaustive]
 pub struct StoredMessages {
@@ -595,4 +618,14 @@ pub struct StoredMessages {
     pub reply: Reply,
     /// The messages that found no room, the oldest; none but with [`MessageStorage::cookie`].
     pub unstored: Vec<Message>,
+}
+
+/// Shows how many messages found no room, and none of them.
+impl fmt::Debug for StoredMessages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredMessages")
+            .field("reply", &self.reply)
+            .field("unstored", &self.unstored.len())
+            .finish()
+    }
 }

@@ -94,18 +94,26 @@ impl Index {
     }
 
     /// Returns the position of the entry with this name, or else the cell to note it in.
-    fn find(&self, name: &[u8], is_named: impl Fn(usize) -> bool) -> Result<usize, usize> {
+    ///
+    /// `is_named` returns whether the entry at a position has the name; `None` where a hole is.
+    fn find(&self, name: &[u8], is_named: impl Fn(usize) -> Option<bool>) -> Result<usize, usize> {
         // The lower bits of a hash are as random as all; there are fewer cells than those.
         let last = self.cells.len().wrapping_sub(1);
         #[expect(clippy::cast_possible_truncation, reason = "only the lower bits count")]
         let mut cell = self.hasher.hash_one(name) as usize & last;
-        loop {
-            match self.cells.get(cell) {
-                Some(Some(position)) if is_named(*position) => return Ok(*position),
-                Some(Some(_)) => cell = cell.wrapping_add(1) & last,
-                Some(None) | None => return Err(cell),
+        // The cell of an entry that is gone is used again, or a key that comes and goes fills many.
+        let mut unused = None;
+        while let Some(Some(position)) = self.cells.get(cell) {
+            match is_named(*position) {
+                Some(true) => return Ok(*position),
+                Some(false) => {}
+                None => {
+                    unused.get_or_insert(cell);
+                }
             }
+            cell = cell.wrapping_add(1) & last;
         }
+        Err(unused.unwrap_or(cell))
     }
 
     fn note(&mut self, position: usize, cell: usize) {
@@ -311,7 +319,7 @@ impl Entries {
             let mut index = Box::new(Index::with_room_for(slots.len().saturating_mul(2)));
             for (position, entry) in slots.iter().flatten().enumerate() {
                 // No two have the same name.
-                if let Err(cell) = index.find(entry.name(arrived), |_| false) {
+                if let Err(cell) = index.find(entry.name(arrived), |_| Some(false)) {
                     index.note(position, cell);
                 }
             }
@@ -325,11 +333,12 @@ impl Entries {
 
     /// Returns where the entry with this name is, or else where the index is to note it.
     fn find(&self, name: &[u8]) -> Result<usize, usize> {
-        let is_named =
-            |slot: &Option<Entry>| slot.as_ref().is_some_and(|e| e.name(&self.arrived) == name);
+        let is_named = |entry: &Entry| entry.name(&self.arrived) == name;
         match &self.index {
-            Some(index) => index.find(name, |at| self.slots.get(at).is_some_and(is_named)),
-            None => self.slots.iter().position(is_named).ok_or(0),
+            Some(index) => {
+                index.find(name, |position| self.slots.get(position)?.as_ref().map(is_named))
+            }
+            None => self.live().position(is_named).ok_or(0),
         }
     }
 

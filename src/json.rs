@@ -169,9 +169,47 @@ impl Fault {
     }
 }
 
-/// Reads a value.
+/// How deep arrays and objects are nested at most in a value that is read.
+///
+/// `serde_json` recurses, up to 127 deep, for which a debug build takes all of the 256 KiB of stack
+/// that are promised to do. This takes half of them.
+const MAX_DEPTH: usize = 64;
+
+/// Reads a value. One that is nested too deep is of no type.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+    if is_too_deep(text) {
+        return Err(Fault::of(text));
+    }
     serde_json::from_str(text).map_err(|_| Fault::of(text))
+}
+
+/// Returns `true` if a text is nested deeper than may be read; of what is not JSON it may err.
+fn is_too_deep(text: &str) -> bool {
+    let is_open = |byte: u8| matches!(byte, b'[' | b'{');
+    // Few texts have as many brackets, and they are counted by vector instructions.
+    if text.bytes().filter(|byte| is_open(*byte)).count() <= MAX_DEPTH {
+        return false;
+    }
+    let (mut depth, mut deepest): (usize, usize) = (0, 0);
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => loop {
+                match bytes.next() {
+                    Some(b'\\') => drop(bytes.next()),
+                    Some(b'"') | None => break,
+                    Some(_) => {}
+                }
+            },
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            byte if is_open(byte) => {
+                depth = depth.saturating_add(1);
+                deepest = deepest.max(depth);
+            }
+            _ => {}
+        }
+    }
+    deepest > MAX_DEPTH
 }
 
 /// Reads a text, with nothing of it in memory that is not wiped.

@@ -136,7 +136,8 @@ impl Session {
     ///
     /// `T` may borrow from the session. For text ask for a `String`: as `&str` it does not fit
     /// once it has an escape, as all beyond ASCII has. `serde_json::Value` rounds integers past
-    /// 64 bits; [`get_json`](Self::get_json) returns what no Rust type holds.
+    /// 64 bits; [`get_json`](Self::get_json) returns what no Rust type holds. So it does what is
+    /// nested more than 64 deep, which fits no type here: reading it could exhaust the stack.
     ///
     /// # Errors
     ///

@@ -147,7 +147,7 @@ fn use_ring(ring: &Keyring) {
     let manager = SessionManager::new(SessionCodec::new(ring).salt("wiping"), options());
     let mut session = Session::new();
     session.insert("x", 1).unwrap();
-    black_box(manager.clone().commit(&session, 200).unwrap());
+    let _ = black_box(manager.clone().commit(&session, 200).unwrap());
 }
 
 /// Every way in which a program hands over a secret, and a fallback.
@@ -199,7 +199,7 @@ fn ways_in(secret: Secret, old: Secret) -> Vec<(String, Box<dyn Fn() + Send + Sy
             let text = secret.text();
             let settings = DjangoSettings::new("another-secret").unwrap();
             assert!(settings.clone().set("SECRET_KEY", [&text.0]).is_err());
-            assert!(settings.set("SESSION_COOKIE_AGE", &text.0).is_err());
+            assert!(settings.set("SECRET_KEY_FALLBACKS", &text.0).is_err());
         }),
     ));
     for spelling in SPELLINGS {

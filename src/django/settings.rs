@@ -18,6 +18,7 @@ use crate::expiry::DEFAULT_MAX_AGE;
 use crate::json::{self, Fault};
 use crate::key::Keyring;
 use crate::manager::SessionManager;
+use crate::wiped::wiping_stack;
 
 const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
 
@@ -161,6 +162,11 @@ impl DjangoSettings {
     /// # Ok::<(), signed_session::django::SettingsError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, SettingsError> {
+        // Looking for where a text is no JSON leaves pieces of it on the stack.
+        wiping_stack(|| Self::read(text))
+    }
+
+    fn read(text: &str) -> Result<Self, SettingsError> {
         let entries = entries(text).map_err(|_| SettingsError::NotAnObject)?;
         let secret = entries.get(SECRET_KEY).ok_or(SettingsError::Value { name: SECRET_KEY })?;
         let secret = Setting { name: SECRET_KEY, json: secret }.secret()?;
@@ -184,8 +190,10 @@ impl DjangoSettings {
     /// [`from_json`](Self::from_json).
     pub fn set(mut self, name: &str, value: impl Serialize) -> Result<Self, SettingsError> {
         // What cannot be written as JSON is no value of any of them.
-        let json = json::write_secret(&value).unwrap_or_default();
-        self.take(name, str::from_utf8(&json).unwrap_or_default())?;
+        wiping_stack(|| {
+            let json = json::write_secret(&value).unwrap_or_default();
+            self.take(name, str::from_utf8(&json).unwrap_or_default())
+        })?;
         Ok(self)
     }
 

@@ -134,6 +134,8 @@ impl DjangoSettings {
     /// (umask 077 && python manage.py shell -v 0 -c 'import json; from django.conf import settings as s; print(json.dumps({n: getattr(s, n) for n in "SECRET_KEY SECRET_KEY_FALLBACKS SESSION_COOKIE_AGE SESSION_COOKIE_NAME SESSION_COOKIE_DOMAIN SESSION_COOKIE_PATH SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE SESSION_SAVE_EVERY_REQUEST SESSION_EXPIRE_AT_BROWSER_CLOSE SESSION_ENGINE SESSION_SERIALIZER MESSAGE_STORAGE MESSAGE_LEVEL MESSAGE_TAGS".split() if hasattr(s, n)}, default=lambda key: {"hex": key.hex()}))' > django-settings.json)
     /// ```
     ///
+    /// Nothing of a secret remains in memory but in the ring: `text` itself is yours to wipe.
+    ///
     /// A secret that is bytes in Python is `{"hex": "…"}`. Settings that are not
     /// in the table above are ignored, as Django ignores what it does not know.
     /// Where `SESSION_ENGINE` is missing, sessions are in the database, as in Django.

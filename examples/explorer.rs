@@ -26,7 +26,6 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Form, Router};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use signed_session::{CookieOptions, Expiry, Keyring, Session, SessionCodec, SessionManager};
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -299,11 +298,8 @@ fn apply(change: Change, mut session: Session, manager: &SessionManager) -> Resu
 /// Changes the session, and says what was done.
 fn perform(change: Change, session: &mut Session) -> Result<String, Failure> {
     Ok(match change {
-        Change::Set { key, value } => match serde_json::from_str::<&RawValue>(&value) {
-            Ok(json) => {
-                session.insert(&key, json)?;
-                format!("“{key}” is set, as the JSON that you typed.")
-            }
+        Change::Set { key, value } => match session.insert_json(&key, &value) {
+            Ok(()) => format!("“{key}” is set, as the JSON that you typed."),
             Err(_) => {
                 session.insert(&key, &value)?;
                 format!("“{key}” is set, as text: what you typed is not JSON.")

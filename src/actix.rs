@@ -111,7 +111,6 @@ where
 /// A service whose requests have a session.
 ///
 /// Created by [`SessionMiddleware`].
-#[derive(Debug)]
 pub struct SessionService<S, M> {
     inner: S,
     middleware: SessionMiddleware<M>,
@@ -142,14 +141,26 @@ where
     }
 }
 
+impl<S, M> fmt::Debug for SessionService<S, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionService").finish_non_exhaustive()
+    }
+}
+
 pin_project! {
     /// The future response of a [`SessionService`].
-    #[derive(Debug)]
     pub struct SessionFuture<F> {
         #[pin]
         inner: F,
         // None if the response is committed by the same middleware further out.
         handle: Option<SessionHandle>,
+    }
+}
+
+/// Shows nothing: the response may be in it already.
+impl<F> fmt::Debug for SessionFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionFuture").finish_non_exhaustive()
     }
 }
 

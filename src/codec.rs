@@ -371,12 +371,28 @@ impl SessionCodec {
     ) -> Result<String, EncodeError> {
         kept::with_text(|json| {
             json::append(json, value)?;
-            if !is_object(json) {
-                return Err(EncodeError::NotAnObject);
-            }
-            let limits = self.limits_of_text(json).map_err(|_| EncodeError::BadExpiry)?;
-            self.token(json, &limits, now, now)
+            self.encode_text(json, now)
         })
+    }
+
+    /// Creates a token of what is JSON already, signed now.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_as`](Self::encode_as); [`EncodeError::Value`] if it is not JSON.
+    pub fn encode_json(&self, json: &str) -> Result<String, EncodeError> {
+        self.encode_json_at(json, OffsetDateTime::now_utc())
+    }
+
+    /// Creates a token of what is JSON already, signed at `now`.
+    ///
+    /// Numbers and spaces stay as they are; characters beyond ASCII become escapes.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode_json`](Self::encode_json).
+    pub fn encode_json_at(&self, json: &str, now: OffsetDateTime) -> Result<String, EncodeError> {
+        self.encode_text(&mut json::adopt(json)?, now)
     }
 
     /// Returns a token's session as a struct or a map, if it may still be used.
@@ -447,6 +463,15 @@ impl SessionCodec {
     /// Names what makes each of the secrets easy to guess.
     pub(crate) fn weaknesses(&self) -> Vec<(usize, Weakness)> {
         self.ring.weaknesses()
+    }
+
+    /// Returns a token of a session's JSON, which is ASCII.
+    fn encode_text(&self, json: &mut String, now: OffsetDateTime) -> Result<String, EncodeError> {
+        if !is_object(json) {
+            return Err(EncodeError::NotAnObject);
+        }
+        let limits = self.limits_of_text(json).map_err(|_| EncodeError::BadExpiry)?;
+        self.token(json, &limits, now, now)
     }
 
     fn encode_session(

@@ -6,20 +6,26 @@
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::cmp::Reverse;
-use std::collections::{HashMap, HashSet};
-use std::hash::BuildHasher as _;
+use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use crate::error::sure;
 use crate::json::{self, Fault};
 use crate::kept::{self, Slot};
 
+/// The most entries that are searched one by one; with more, an index finds them.
+const MAX_SEARCHED: usize = 32;
+
 /// The entries of one JSON object: each key once, and each value JSON text in ASCII.
 #[derive(Clone, Default)]
 pub(crate) struct Entries {
     /// The text of the object that was read; the entries that came with it are parts of it.
-    arrived: String,
-    entries: Vec<Entry>,
+    arrived: Box<str>,
+    /// In order. Where an index is, an entry that was removed leaves a hole.
+    slots: Vec<Option<Entry>>,
+    /// Boxed, because few sessions have one and all are moved.
+    index: Option<Box<Index>>,
 }
 
 #[derive(Clone)]
@@ -65,60 +71,104 @@ impl Entry {
     }
 }
 
-/// What reading an object needs for a moment.
-#[derive(Default)]
-struct Scratch {
-    /// Where keys and values are.
-    places: Vec<(Range<usize>, Range<usize>)>,
-    /// The hashes of the keys.
-    hashes: HashSet<u64>,
+/// Where entries are, by the hashes of their keys.
+///
+/// Visitors may choose keys, so the hash has a random key: nobody can find many that collide.
+#[derive(Clone)]
+struct Index {
+    hasher: RandomState,
+    /// Positions of entries, with open addressing; at least half of the cells are vacant.
+    cells: Vec<Option<usize>>,
+    /// The number of holes among the entries, and how many of them come first.
+    holes: usize,
+    first: usize,
 }
 
-/// The most entries for which a thread keeps memory.
-const MAX_KEPT: usize = 1024;
+impl Index {
+    fn with_room_for(entries: usize) -> Self {
+        let cells = entries.saturating_mul(2).next_power_of_two();
+        Self { hasher: RandomState::new(), cells: vec![None; cells], holes: 0, first: 0 }
+    }
 
-impl Scratch {
-    fn trim(&mut self) {
-        self.places.clear();
-        self.places.shrink_to(MAX_KEPT);
-        if !self.hashes.is_empty() {
-            self.hashes.clear();
-            self.hashes.shrink_to(MAX_KEPT);
+    fn has_room_for(&self, entries: usize) -> bool {
+        entries.saturating_mul(2) <= self.cells.len()
+    }
+
+    /// Returns the position of the entry with this name, or else the cell to note it in.
+    ///
+    /// `is_named` returns whether the entry at a position has the name; `None` where a hole is.
+    fn find(&self, name: &[u8], is_named: impl Fn(usize) -> Option<bool>) -> Result<usize, usize> {
+        // The lower bits of a hash are as random as all; there are fewer cells than those.
+        let last = self.cells.len().wrapping_sub(1);
+        #[expect(clippy::cast_possible_truncation, reason = "only the lower bits count")]
+        let mut cell = self.hasher.hash_one(name) as usize & last;
+        // The cell of an entry that is gone is used again, or a key that comes and goes fills many.
+        let mut unused = None;
+        while let Some(Some(position)) = self.cells.get(cell) {
+            match is_named(*position) {
+                Some(true) => return Ok(*position),
+                Some(false) => {}
+                None => {
+                    unused.get_or_insert(cell);
+                }
+            }
+            cell = cell.wrapping_add(1) & last;
+        }
+        Err(unused.unwrap_or(cell))
+    }
+
+    fn note(&mut self, position: usize, cell: usize) {
+        if let Some(cell) = self.cells.get_mut(cell) {
+            *cell = Some(position);
         }
     }
 }
 
 thread_local! {
-    static SCRATCH: Slot<Scratch> = const { Cell::new(None) };
+    /// Where keys and values are, while an object is read.
+    static PLACES: Slot<Vec<(Range<usize>, Range<usize>)>> = const { Cell::new(None) };
 }
+
+/// The most entries for which a thread keeps memory.
+const MAX_KEPT: usize = 1024;
 
 impl Entries {
     /// Reads a JSON object in ASCII.
     ///
     /// A key that occurs twice keeps its first place and its last value, as in Python.
     pub(crate) fn read(text: String) -> Result<Self, Fault> {
-        let entries = kept::with(&SCRATCH, Scratch::default, Scratch::trim, |scratch| {
-            let Scratch { places, hashes } = scratch;
+        let trim = |places: &mut Vec<_>| {
+            places.clear();
+            places.shrink_to(MAX_KEPT);
+        };
+        kept::with(&PLACES, Vec::new, trim, |places| {
             json::entries(&text, |key, value| places.push((key, value)))?;
-            // Asked of all at once: few objects have an escape, and many have short keys.
-            let unescaped = if json::has_escape(&text) { unescaped } else { |_: &str| None };
-            let entry = |(key, value)| Entry {
-                unescaped: unescaped(sure(text.get(Range::clone(&key)))),
-                key: Text::Arrived(key),
-                value: Text::Arrived(value),
+            let len = places.len();
+            let mut entries = Self {
+                arrived: text.into_boxed_str(),
+                slots: Vec::with_capacity(len),
+                index: (len > MAX_SEARCHED).then(|| Box::new(Index::with_room_for(len))),
             };
-            let entries: Vec<Entry> = places.drain(..).map(entry).collect();
-            let names = entries.iter().map(|entry| entry.name(&text));
-            Ok(if may_have_twice(names, hashes) { unify(entries, &text) } else { entries })
-        })?;
-        Ok(Self { arrived: text, entries })
+            // Asked of all at once: few objects have an escape, and many have short keys.
+            let has_escape = json::has_escape(&entries.arrived);
+            for (key, value) in places.drain(..) {
+                let quoted = sure(entries.arrived.get(key.clone()));
+                let unescaped = if has_escape { unescaped(quoted) } else { None };
+                entries.put(Entry {
+                    key: Text::Arrived(key),
+                    unescaped,
+                    value: Text::Arrived(value),
+                });
+            }
+            Ok(entries)
+        })
     }
 
     /// Appends the entries to `out` as one JSON object.
     pub(crate) fn write(&self, out: &mut String) {
         out.reserve(self.arrived.len());
         out.push('{');
-        for (index, entry) in self.entries.iter().enumerate() {
+        for (index, entry) in self.live().enumerate() {
             if index > 0 {
                 out.push(',');
             }
@@ -131,7 +181,7 @@ impl Entries {
 
     /// Returns the JSON text of an entry's value.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        let entry = self.entries.get(self.position(key)?)?;
+        let entry = self.slots.get(self.position(key)?)?.as_ref()?;
         Some(entry.value.get(&self.arrived))
     }
 
@@ -143,23 +193,34 @@ impl Entries {
     /// Sets an entry to a JSON text in ASCII; a new key comes last.
     pub(crate) fn set(&mut self, key: &str, json: String) {
         let value = Text::Written(json.into_boxed_str());
-        if let Some(entry) = self.position(key).and_then(|index| self.entries.get_mut(index)) {
-            entry.value = value;
+        if let Some(position) = self.position(key) {
+            self.replace(position, value);
         } else {
             let key = json::quote(key);
             let unescaped = unescaped(&key);
-            let key = Text::Written(key.into_boxed_str());
-            self.entries.push(Entry { key, unescaped, value });
+            self.put(Entry { key: Text::Written(key.into_boxed_str()), unescaped, value });
         }
     }
 
     /// Removes an entry and returns `true` if there was one.
     pub(crate) fn remove(&mut self, key: &str) -> bool {
-        let position = self.position(key);
-        if let Some(index) = position {
-            self.entries.remove(index);
+        let Some(position) = self.position(key) else { return false };
+        let Some(index) = &mut self.index else {
+            self.slots.remove(position);
+            return true;
+        };
+        if let Some(slot) = self.slots.get_mut(position) {
+            *slot = None;
         }
-        position.is_some()
+        index.holes = index.holes.saturating_add(1);
+        while let Some(None) = self.slots.get(index.first) {
+            index.first = index.first.saturating_add(1);
+        }
+        // Half of the slots at most are holes, so that passing them costs no more than the rest.
+        if index.holes > self.slots.len() / 2 {
+            self.rebuild();
+        }
+        true
     }
 
     /// Removes the entries for whose keys `keep` returns `false`.
@@ -168,40 +229,41 @@ impl Entries {
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         // All are asked before any goes: `keep` may panic.
         let mut kept = self.names().map(|name| keep(&name)).collect::<Vec<_>>().into_iter();
-        self.entries.retain(|_| sure(kept.next()));
+        self.slots.retain(|slot| slot.is_some() && sure(kept.next()));
+        self.rebuild();
     }
 
     /// Returns all keys in order, with replacement characters where one is not Unicode.
     pub(crate) fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
-        self.entries.iter().map(|entry| String::from_utf8_lossy(entry.name(&self.arrived)))
+        self.live().map(|entry| String::from_utf8_lossy(entry.name(&self.arrived)))
     }
 
     /// Removes all entries.
     pub(crate) fn clear(&mut self) {
-        self.arrived.clear();
-        self.entries.clear();
+        *self = Self::default();
     }
 
     /// Returns the keys that are Unicode, in order, and each value's JSON text.
     pub(crate) fn iter(&self) -> Iter<'_> {
-        Iter { arrived: &self.arrived, entries: self.entries.iter() }
+        Iter { arrived: &self.arrived, slots: self.used_slots().iter() }
     }
 
     /// Returns the number of entries, with those whose keys are not Unicode.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        let holes = self.index.as_ref().map_or(0, |index| index.holes);
+        self.slots.len().saturating_sub(holes)
     }
 
     /// Returns `true` if there are no entries.
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len() == 0
     }
 
     /// Returns `true` if writing gives the text that arrived, to the byte.
     pub(crate) fn are_as_they_arrived(&self) -> bool {
         kept::with_text(|json| {
             self.write(json);
-            *json == self.arrived
+            **json == *self.arrived
         })
     }
 
@@ -218,13 +280,82 @@ impl Entries {
             // The colon and the comma count, too.
             (key, quoted.len().saturating_add(value.len()).saturating_add(2))
         };
-        let mut sizes: Vec<(String, usize)> = self.entries.iter().enumerate().map(size).collect();
+        let mut sizes: Vec<(String, usize)> = self.live().enumerate().map(size).collect();
         sizes.sort_by_key(|(_, size)| Reverse(*size));
         sizes
     }
 
+    /// Sets an entry; a new key comes last.
+    fn put(&mut self, entry: Entry) {
+        self.make_room();
+        match self.find(entry.name(&self.arrived)) {
+            Ok(position) => self.replace(position, entry.value),
+            Err(cell) => {
+                if let Some(index) = &mut self.index {
+                    index.note(self.slots.len(), cell);
+                }
+                self.slots.push(Some(entry));
+            }
+        }
+    }
+
+    fn replace(&mut self, position: usize, value: Text) {
+        if let Some(Some(entry)) = self.slots.get_mut(position) {
+            entry.value = value;
+        }
+    }
+
+    /// Has one more entry found as fast as the others.
+    fn make_room(&mut self) {
+        let len = self.slots.len().saturating_add(1);
+        let has_room = match &self.index {
+            Some(index) => index.has_room_for(len),
+            None => len <= MAX_SEARCHED,
+        };
+        if !has_room {
+            self.rebuild();
+        }
+    }
+
+    /// Closes the holes, and makes an index with room for twice as many entries, if they are many.
+    fn rebuild(&mut self) {
+        let Self { arrived, slots, index } = self;
+        slots.retain(Option::is_some);
+        *index = (slots.len() >= MAX_SEARCHED).then(|| {
+            let mut index = Box::new(Index::with_room_for(slots.len().saturating_mul(2)));
+            for (position, entry) in slots.iter().flatten().enumerate() {
+                // No two have the same name.
+                if let Err(cell) = index.find(entry.name(arrived), |_| Some(false)) {
+                    index.note(position, cell);
+                }
+            }
+            index
+        });
+    }
+
     fn position(&self, key: &str) -> Option<usize> {
-        self.entries.iter().position(|entry| entry.name(&self.arrived) == key.as_bytes())
+        self.find(key.as_bytes()).ok()
+    }
+
+    /// Returns where the entry with this name is, or else where the index is to note it.
+    fn find(&self, name: &[u8]) -> Result<usize, usize> {
+        let is_named = |entry: &Entry| entry.name(&self.arrived) == name;
+        match &self.index {
+            Some(index) => {
+                index.find(name, |position| self.slots.get(position)?.as_ref().map(is_named))
+            }
+            None => self.live().position(is_named).ok_or(0),
+        }
+    }
+
+    /// Returns the slots, without the holes that come first.
+    fn used_slots(&self) -> &[Option<Entry>] {
+        let first = self.index.as_ref().map_or(0, |index| index.first);
+        self.slots.get(first..).unwrap_or_default()
+    }
+
+    fn live(&self) -> impl Iterator<Item = &Entry> {
+        self.used_slots().iter().flatten()
     }
 }
 
@@ -234,14 +365,14 @@ impl Entries {
 #[derive(Clone)]
 pub struct Iter<'a> {
     arrived: &'a str,
-    entries: std::slice::Iter<'a, Entry>,
+    slots: std::slice::Iter<'a, Option<Entry>>,
 }
 
 impl<'a> Iterator for Iter<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.entries.find_map(|entry| {
+        self.slots.by_ref().flatten().find_map(|entry| {
             let key = str::from_utf8(entry.name(self.arrived)).ok()?;
             Some((key, entry.value.get(self.arrived)))
         })
@@ -258,33 +389,9 @@ fn is_plain_name(key: &str) -> bool {
     (1..=64).contains(&key.len()) && key.bytes().all(is_plain)
 }
 
-/// Leaves one entry per key, with its first place and its last value.
-fn unify(entries: Vec<Entry>, arrived: &str) -> Vec<Entry> {
-    let mut unified: Vec<Entry> = Vec::with_capacity(entries.len());
-    let mut places = HashMap::new();
-    for entry in entries {
-        let place = *places.entry(entry.name(arrived).to_vec()).or_insert(unified.len());
-        match unified.get_mut(place) {
-            Some(first) => first.value = entry.value,
-            None => unified.push(entry),
-        }
+/// Shows nothing: what a session holds is the visitor's.
+impl fmt::Debug for Iter<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionIter").finish_non_exhaustive()
     }
-    unified
-}
-
-/// Returns `true` if a name occurs twice, or has the hash of another.
-fn may_have_twice<'a>(
-    mut names: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
-    hashes: &mut HashSet<u64>,
-) -> bool {
-    // Comparing each with each is the fastest for few; hashing stays linear for many.
-    if names.len() > 16 {
-        return !names.all(|name| hashes.insert(hashes.hasher().hash_one(name)));
-    }
-    while let Some(name) = names.next() {
-        if names.clone().any(|other| other == name) {
-            return true;
-        }
-    }
-    false
 }

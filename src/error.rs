@@ -176,8 +176,9 @@ pub enum EncodeError {
     AwareExpiry,
     /// The JSON, the token, or the cookie's name and value exceed their limit.
     ///
-    /// The message names the eight largest entries of a session. A key that is not a plain
-    /// identifier may contain user input, so its index is reported instead.
+    /// The message names the eight largest entries of a session, and logs repeat it. A key that is
+    /// not a plain identifier may contain user input, so its index is reported instead; one that
+    /// looks like an identifier is shown. So a key must never be what a visitor typed.
     TooLarge {
         /// The length that it would have, in bytes.
         len: usize,
@@ -264,6 +265,8 @@ pub enum ValueError {
         /// The key.
         key: &'static str,
     },
+    /// The text is not one JSON value.
+    NotJson,
 }
 
 impl fmt::Display for ValueError {
@@ -278,6 +281,7 @@ impl fmt::Display for ValueError {
             Self::WrongType => "the entry is not of the type asked for",
             Self::NotFinite => "a number is NaN or infinite, which JSON cannot say",
             Self::Unserializable => "the value cannot be written as JSON",
+            Self::NotJson => "the text is not JSON",
         })
     }
 }

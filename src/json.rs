@@ -2,21 +2,23 @@
 //!
 //! Python writes `1e-05` where `serde_json` writes `0.00001`, and `\u00e9` where
 //! it writes `é`; Django signs the text, so the text must be the same. Reading is
-//! `serde_json`'s, and an object can be read as the places of its entries, whose
-//! text then goes back as it came.
+//! `serde_json`'s. An object or an array can also be read as the places of its
+//! parts, whose text then goes back as it came: without `serde_json`'s feature for
+//! that, which would change what the rest of the program reads.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::{io, mem};
 
-use serde::de::{Deserialize, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, IgnoredAny, Visitor};
 use serde::{Deserializer as _, Serialize};
 use serde_json::ser::{CompactFormatter, Formatter};
-use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use crate::error::{DecodeError, ValueError, sure};
 use crate::finite;
+use crate::wiped::Wiped;
 
 /// Returns a value as `json.dumps(value, separators=(",", ":"))` writes it.
 pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, ValueError> {
@@ -40,6 +42,13 @@ pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, value: &T) -> Resu
     let text = String::from_utf8(bytes).map_err(|_| ValueError::Unserializable)?;
     *out = to_ascii(text);
     Ok(())
+}
+
+/// Returns a value as JSON, with nothing of it in memory that is not wiped.
+pub(crate) fn write_secret<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, ValueError> {
+    let mut out = Wiped::default();
+    serde_json::to_writer(&mut out, value).map_err(|_| ValueError::Unserializable)?;
+    Ok(out.0)
 }
 
 /// Writes a string as JSON, in quotes.
@@ -160,50 +169,237 @@ impl Fault {
     }
 }
 
-/// Reads a value.
+/// How deep arrays and objects are nested at most in a value that is read.
+///
+/// `serde_json` recurses, up to 127 deep, for which a debug build takes all of the 256 KiB of stack
+/// that are promised to do. This takes half of them.
+const MAX_DEPTH: usize = 64;
+
+/// Reads a value. One that is nested too deep is of no type.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
+    if is_too_deep(text) {
+        return Err(Fault::of(text));
+    }
     serde_json::from_str(text).map_err(|_| Fault::of(text))
+}
+
+/// Returns `true` if a text is nested deeper than may be read; of what is not JSON it may err.
+fn is_too_deep(text: &str) -> bool {
+    let is_open = |byte: u8| matches!(byte, b'[' | b'{');
+    // Few texts have as many brackets, and they are counted by vector instructions.
+    if text.bytes().filter(|byte| is_open(*byte)).count() <= MAX_DEPTH {
+        return false;
+    }
+    let (mut depth, mut deepest): (usize, usize) = (0, 0);
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => loop {
+                match bytes.next() {
+                    Some(b'\\') => drop(bytes.next()),
+                    Some(b'"') | None => break,
+                    Some(_) => {}
+                }
+            },
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            byte if is_open(byte) => {
+                depth = depth.saturating_add(1);
+                deepest = deepest.max(depth);
+            }
+            _ => {}
+        }
+    }
+    deepest > MAX_DEPTH
+}
+
+/// Reads a text, with nothing of it in memory that is not wiped.
+///
+/// `serde_json` gathers a text with escapes in a buffer of its own.
+pub(crate) fn read_secret(json: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let text = check(json)?.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let mut rest = text.ok_or(Fault::Type)?;
+    // Any escape is longer than what it stands for, so this does not grow.
+    let mut secret = Zeroizing::new(Vec::with_capacity(rest.len()));
+    while let Some((before, escape)) = rest.split_once('\\') {
+        secret.extend_from_slice(before.as_bytes());
+        // A lone surrogate is not text.
+        let (character, after) = unescape(escape).ok_or(Fault::Type)?;
+        secret.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        rest = after;
+    }
+    secret.extend_from_slice(rest.as_bytes());
+    Ok(secret)
+}
+
+/// Reads what follows a backslash in JSON, with the second escape of a surrogate pair.
+fn unescape(text: &str) -> Option<(char, &str)> {
+    let mut characters = text.chars();
+    let plain = match characters.next()? {
+        'b' => '\x08',
+        'f' => '\x0C',
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'u' => {
+            let (high, rest) = code_unit(characters.as_str())?;
+            if let Some(character) = char::from_u32(high.into()) {
+                return Some((character, rest));
+            }
+            let (low, rest) = code_unit(rest.strip_prefix("\\u")?)?;
+            return Some((char::decode_utf16([high, low]).next()?.ok()?, rest));
+        }
+        itself => itself,
+    };
+    Some((plain, characters.as_str()))
+}
+
+fn code_unit(text: &str) -> Option<(u16, &str)> {
+    let (digits, rest) = text.split_at_checked(4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, rest))
+}
+
+/// Returns a text without the white space around it, if it is one JSON value.
+///
+/// Nothing recurses, however deep the value is.
+pub(crate) fn check(text: &str) -> Result<&str, Fault> {
+    serde_json::from_str::<IgnoredAny>(text).map_err(|_| Fault::Syntax)?;
+    Ok(text.trim_matches([' ', '\n', '\r', '\t']))
+}
+
+/// Returns JSON from elsewhere as ASCII, its numbers and its spaces as they stand.
+pub(crate) fn adopt(text: &str) -> Result<String, ValueError> {
+    let json = check(text).map_err(|_| ValueError::NotJson)?;
+    Ok(to_ascii(json.to_owned()))
 }
 
 /// Finds the entries of an object, in order, a key written twice included.
 ///
-/// `found` is given where in the text each key, in its quotes, and its value
-/// stand. The whole text is checked to be JSON; nothing is parsed and nothing
+/// `found` receives where in the text each key, in its quotes, and its value
+/// are. The whole text is checked to be JSON; nothing is parsed and nothing
 /// recurses. A text that is not an object is [`Fault::Type`].
 pub(crate) fn entries(
     text: &str,
-    found: impl FnMut(Range<usize>, Range<usize>),
+    mut found: impl FnMut(Range<usize>, Range<usize>),
 ) -> Result<(), Fault> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    reader.deserialize_map(Entries { text, found }).map_err(|_| Fault::of(text))?;
-    reader.end().map_err(|_| Fault::Syntax)
+    let entry = |parts: &mut Parts<'_>| {
+        let key = parts.string()?;
+        parts.skip(b':')?;
+        found(key, parts.value()?);
+        Some(())
+    };
+    Parts { text, at: 0 }.walk(b'{', b'}', entry).ok_or_else(|| Fault::of(text))
 }
 
-struct Entries<'a, F> {
+/// Returns the JSON text of each item of an array; otherwise as [`entries`].
+pub(crate) fn items(text: &str) -> Result<Vec<&str>, Fault> {
+    let mut items = Vec::new();
+    let item = |parts: &mut Parts<'_>| {
+        items.push(text.get(parts.value()?)?);
+        Some(())
+    };
+    let walked = Parts { text, at: 0 }.walk(b'[', b']', item);
+    walked.map(|()| items).ok_or_else(|| Fault::of(text))
+}
+
+/// A text that is taken apart: what ends at `at` is done. Whatever is not JSON is `None`.
+///
+/// Where a value ends is `serde_json`'s answer, but for the most common one, a string without
+/// escapes. The fuzzing law `json` compares them.
+struct Parts<'a> {
     text: &'a str,
-    found: F,
+    at: usize,
 }
 
-impl<'a, F: FnMut(Range<usize>, Range<usize>)> Visitor<'a> for Entries<'a, F> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'a>>(mut self, mut map: A) -> Result<(), A::Error> {
-        while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-            (self.found)(place(key, self.text), place(value, self.text));
+impl Parts<'_> {
+    /// Has `part` take each part between two brackets, around which is nothing else.
+    fn walk(
+        mut self,
+        open: u8,
+        close: u8,
+        mut part: impl FnMut(&mut Self) -> Option<()>,
+    ) -> Option<()> {
+        self.skip(open)?;
+        if self.skip(close).is_none() {
+            part(&mut self)?;
+            while self.skip(b',').is_some() {
+                part(&mut self)?;
+            }
+            self.skip(close)?;
         }
-        Ok(())
+        self.skip_space();
+        (self.at == self.text.len()).then_some(())
+    }
+
+    /// Returns where the next value is.
+    fn value(&mut self) -> Option<Range<usize>> {
+        self.skip_space();
+        if self.peek() == Some(b'"') { self.string() } else { self.any() }
+    }
+
+    /// Returns where the next string is, in its quotes.
+    fn string(&mut self) -> Option<Range<usize>> {
+        self.skip_space();
+        let start = self.at;
+        let inside = self.text.as_bytes().get(start..)?.strip_prefix(b"\"")?;
+        let end = start.saturating_add(1).saturating_add(plain_len(inside));
+        if self.text.as_bytes().get(end) != Some(&b'"') {
+            return self.any();
+        }
+        self.at = end.saturating_add(1);
+        Some(start..self.at)
+    }
+
+    fn any(&mut self) -> Option<Range<usize>> {
+        let rest = self.text.get(self.at..)?;
+        let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+        values.next()?.ok()?;
+        let start = self.at;
+        self.at = start.saturating_add(values.byte_offset());
+        Some(start..self.at)
+    }
+
+    /// Moves past white space and this byte, if it is next.
+    fn skip(&mut self, byte: u8) -> Option<()> {
+        self.skip_space();
+        let is_next = self.peek() == Some(byte);
+        self.at = self.at.saturating_add(usize::from(is_next));
+        is_next.then_some(())
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
+            self.at = self.at.saturating_add(1);
+        }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
     }
 }
 
-/// Finds where a part that was borrowed from a text stands in it.
-fn place(part: &RawValue, text: &str) -> Range<usize> {
-    let part = part.get().as_bytes();
-    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
-    start..start.saturating_add(part.len())
+/// Counts the bytes before the first quote, backslash or control character, eight at a time.
+fn plain_len(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    // Set the high bit of the first byte of which it is true; of later ones they may err.
+    let is_below =
+        |word: u64, bound: u8| word.wrapping_sub(u64::from_ne_bytes([bound; 8])) & !word & HIGH;
+    let is = |word: u64, byte: u8| {
+        let zeros = word ^ u64::from_ne_bytes([byte; 8]);
+        zeros.wrapping_sub(ONES) & !zeros & HIGH
+    };
+    let (words, rest) = text.as_chunks();
+    let mut len: usize = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let found = is_below(word, b' ') | is(word, b'"') | is(word, b'\\');
+        if found != 0 {
+            return len.saturating_add(sure(usize::try_from(found.trailing_zeros() / 8).ok()));
+        }
+        len = len.saturating_add(8);
+    }
+    let is_plain = |byte: &&u8| !matches!(byte, ..b' ' | b'"' | b'\\');
+    len.saturating_add(rest.iter().take_while(is_plain).count())
 }
 
 /// Tells whether a character is written as an escape.

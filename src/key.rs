@@ -193,11 +193,14 @@ impl fmt::Display for Weakness {
 
 impl Weakness {
     fn of(secret: &[u8]) -> impl Iterator<Item = Self> {
-        let mut distinct = secret.to_vec();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let few = distinct.len() < 5;
-        distinct.zeroize();
+        let mut has = [false; 256];
+        for byte in secret {
+            if let Some(has) = has.get_mut(usize::from(*byte)) {
+                *has = true;
+            }
+        }
+        let few = has.iter().filter(|has| **has).count() < 5;
+        has.zeroize();
         [
             (secret.len() < 32, Self::Short),
             (few, Self::FewCharacters),

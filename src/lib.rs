@@ -76,6 +76,7 @@
 mod error;
 mod finite;
 mod kept;
+mod wiped;
 // Layer 1
 mod age;
 mod base62;

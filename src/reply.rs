@@ -1,5 +1,7 @@
 //! Holds what a response must carry, and spells it as headers.
 
+use std::fmt;
+
 use cookie::Cookie;
 
 use crate::error::EncodeError;
@@ -8,7 +10,7 @@ use crate::error::EncodeError;
 ///
 /// A program without one of the middlewares appends the [`headers`](Self::headers), and logs what
 /// was [`omitted`](Self::omitted).
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Default, PartialEq)]
 #[must_use = "the response has to carry it, or the session is lost"]
 #[non_exhaustive]
 pub struct Reply {
@@ -105,4 +107,17 @@ fn items(header: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 fn is(item: &[u8], name: &str) -> bool {
     item.eq_ignore_ascii_case(name.as_bytes())
+}
+
+/// Shows whether there are cookies, and nothing of them: one is the visitor's key to the session.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("removals", &self.removals.len())
+            .field("sets_cookie", &self.set_cookie.is_some())
+            .field("is_unasked", &self.is_unasked)
+            .field("omitted", &self.omitted)
+            .field("vary_on_cookie", &self.vary_on_cookie)
+            .finish()
+    }
 }

@@ -167,9 +167,10 @@ impl Session {
 
     /// Returns the entry's value, if there is one.
     ///
-    /// `T` may borrow from the session: a `&serde_json::value::RawValue` is the JSON as it stands,
-    /// for what no Rust type holds. `serde_json::Value` rounds integers past 64 bits. Text is a
-    /// `String`: as `&str` it does not fit once it has an escape, as all beyond ASCII has.
+    /// `T` may borrow from the session. For text ask for a `String`: as `&str` it does not fit
+    /// once it has an escape, as all beyond ASCII has. `serde_json::Value` rounds integers past
+    /// 64 bits; [`get_json`](Self::get_json) returns what no Rust type holds. So it does what is
+    /// nested more than 64 deep, which fits no type here: reading it could exhaust the stack.
     ///
     /// # Errors
     ///
@@ -180,9 +181,34 @@ impl Session {
         json::read(text).map(Some).map_err(|_| ValueError::WrongType)
     }
 
+    /// Returns an entry's JSON text, unchanged, if there is one.
+    ///
+    /// It is ASCII. Every digit of a number is there, and every space that came with it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    ///
+    /// let mut session = Session::new();
+    /// session.insert_json("serial", "123456789012345678901234567890")?;
+    /// assert_eq!(session.get_json("serial"), Some("123456789012345678901234567890"));
+    /// assert_eq!(session.get_json("none"), None);
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
+    #[must_use]
+    pub fn get_json(&self, key: &str) -> Option<&str> {
+        self.touch();
+        self.text(key)
+    }
+
     /// Sets an entry; a new key comes last, a known one keeps its place.
     ///
     /// A value that was read, changed and not inserted again is not saved.
+    ///
+    /// A key is a name that your program chooses, never what a visitor typed: keys appear in
+    /// errors and logs, such as [`EncodeError::TooLarge`](crate::EncodeError::TooLarge) of a session
+    /// that is too large. A map under one key holds what visitors name.
     ///
     /// # Errors
     ///
@@ -193,6 +219,21 @@ impl Session {
     /// [`set_expiry`](Self::set_expiry). The session is then unchanged.
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), ValueError> {
         let text = encode(key, &value)?;
+        self.set(key, text);
+        Ok(())
+    }
+
+    /// Sets an entry to what is JSON already, as [`insert`](Self::insert) does to a value.
+    ///
+    /// For what no Rust type holds, such as an integer past 64 bits. Numbers and spaces stay as
+    /// they are; characters beyond ASCII become escapes.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::NotJson`] if the text is not one JSON value; [`ValueError::Reserved`] as
+    /// `insert`. The session is then unchanged.
+    pub fn insert_json(&mut self, key: &str, json: &str) -> Result<(), ValueError> {
+        let text = allow(key, json::adopt(json)?)?;
         self.set(key, text);
         Ok(())
     }
@@ -246,7 +287,7 @@ impl Session {
     /// Lists the keys in order.
     ///
     /// A key that is not Unicode (Python allows lone surrogates) is carried
-    /// and counted, but not listed.
+    /// and counted, but not listed. Keys appear in errors and logs: see [`insert`](Self::insert).
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(key, _)| key)
     }
@@ -662,7 +703,11 @@ impl Session {
 
 /// Writes a value as JSON, unless it could not be read back under this key.
 fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, ValueError> {
-    let text = json::write(value)?;
+    allow(key, json::write(value)?)
+}
+
+/// Refuses what no decoder would accept under a reserved key.
+fn allow(key: &str, text: String) -> Result<String, ValueError> {
     match key {
         // A session's beginning does not move.
         STARTED_KEY => Err(ValueError::Reserved { key: STARTED_KEY }),

@@ -4,6 +4,7 @@
 //! `SHA-256(salt + "signer" + secret)` and the signature is base64url without
 //! padding, 43 characters for SHA-256.
 
+use std::sync::Arc;
 use std::{fmt, iter};
 
 use base64::Engine as _;
@@ -13,13 +14,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use subtle::{Choice, ConstantTimeEq};
-use zeroize::Zeroize;
 
 use crate::error::{ConfigError, DecodeError, EncodeError, sure};
 use crate::json;
 use crate::kept;
 use crate::key::Keyring;
 use crate::payload::{self, BASE64, Compress};
+use crate::wiped::wiping_stack;
 
 /// Signs text, and returns text that was signed.
 ///
@@ -181,8 +182,8 @@ impl Signer {
 
     /// Returns the object that was signed, if one of the ring's keys signed it.
     ///
-    /// Ask for `Box<serde_json::value::RawValue>` to get the JSON as it came:
-    /// `serde_json::Value` rounds integers past 64 bits.
+    /// `serde_json::Value` rounds integers past 64 bits;
+    /// [`unsign_json`](Self::unsign_json) returns the JSON as it came.
     ///
     /// # Errors
     ///
@@ -192,6 +193,40 @@ impl Signer {
     pub fn unsign_object<T: DeserializeOwned>(&self, token: &str) -> Result<T, DecodeError> {
         self.check_object_len(token)?;
         self.read_object(self.unsign(token)?)
+    }
+
+    /// Signs what is JSON already, as [`sign_object`](Self::sign_object) does a value.
+    ///
+    /// Numbers and spaces stay as they are; characters beyond ASCII become escapes.
+    ///
+    /// # Errors
+    ///
+    /// As [`sign_object`](Self::sign_object); [`EncodeError::Value`] if it is not one JSON value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{Compress, Keyring, Signer};
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let signer = Signer::new(&ring, "serial");
+    /// let token = signer.sign_json("123456789012345678901234567890", Compress::Never)?;
+    /// assert_eq!(signer.unsign_json(&token)?, "123456789012345678901234567890");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn sign_json(&self, json: &str, compress: Compress) -> Result<String, EncodeError> {
+        let token = self.start_json(&json::adopt(json)?, compress)?;
+        Ok(self.finish(token))
+    }
+
+    /// Returns the object that was signed as its JSON text, unchanged.
+    ///
+    /// # Errors
+    ///
+    /// As [`unsign_object`](Self::unsign_object), but for the type, which may be any.
+    pub fn unsign_json(&self, token: &str) -> Result<String, DecodeError> {
+        self.check_object_len(token)?;
+        self.read_json(self.unsign(token)?)
     }
 
     /// Returns an empty buffer with room for a token around a value of this length.
@@ -239,6 +274,14 @@ impl Signer {
         kept::with_text(|json| {
             payload::read(json, value, self.max_payload_len)?;
             Ok(json::read(json)?)
+        })
+    }
+
+    /// Reads the JSON text of an object from a payload whose signature has been verified.
+    pub(crate) fn read_json(&self, value: &str) -> Result<String, DecodeError> {
+        kept::with_text(|json| {
+            payload::read(json, value, self.max_payload_len)?;
+            Ok(json::check(json)?.to_owned())
         })
     }
 
@@ -328,15 +371,18 @@ impl Algorithm {
 }
 
 /// An HMAC that has taken in its key: each message starts from a clone.
+///
+/// Shared, so that a signer that is moved or cloned leaves no copy of it behind.
 #[derive(Clone)]
 enum Key {
-    Sha256(Hmac<Sha256>),
-    // Boxed because their state is three times as large and they are rare.
-    Sha384(Box<Hmac<Sha384>>),
-    Sha512(Box<Hmac<Sha512>>),
+    Sha256(Arc<Hmac<Sha256>>),
+    Sha384(Arc<Hmac<Sha384>>),
+    Sha512(Arc<Hmac<Sha512>>),
 }
 
 /// As `django.utils.crypto.salted_hmac`: hashes salt and secret, and keys the HMAC with that.
+///
+/// To be used inside of [`wiping_stack`]: the hash functions, too, leave copies on the stack.
 macro_rules! derive {
     ($hash:ty, $salt:expr, $secret:expr) => {{
         let digest = $salt
@@ -350,9 +396,7 @@ macro_rules! derive {
         for (to, from) in block.iter_mut().zip(digest) {
             *to = from;
         }
-        let key = Hmac::<$hash>::new(&block);
-        block.as_mut_slice().zeroize();
-        key
+        Hmac::<$hash>::new(&block)
     }};
 }
 
@@ -365,8 +409,10 @@ pub(crate) fn salted_hmacs(
     value: &[u8],
 ) -> impl Iterator<Item = [u8; 32]> {
     ring.secrets().map(move |secret| {
-        let key = derive!(Sha256, [salt], secret);
-        key.chain_update(value).finalize().into_bytes().into()
+        wiping_stack(|| {
+            let key = derive!(Sha256, [salt], secret);
+            key.chain_update(value).finalize().into_bytes().into()
+        })
     })
 }
 
@@ -379,17 +425,17 @@ impl Key {
 
     fn new(secret: &[u8], salt: &str, algorithm: Algorithm) -> Self {
         let salt = [salt, "signer"];
-        match algorithm {
-            Algorithm::Sha256 => Self::Sha256(derive!(Sha256, salt, secret)),
-            Algorithm::Sha384 => Self::Sha384(Box::new(derive!(Sha384, salt, secret))),
-            Algorithm::Sha512 => Self::Sha512(Box::new(derive!(Sha512, salt, secret))),
-        }
+        wiping_stack(|| match algorithm {
+            Algorithm::Sha256 => Self::Sha256(Arc::new(derive!(Sha256, salt, secret))),
+            Algorithm::Sha384 => Self::Sha384(Arc::new(derive!(Sha384, salt, secret))),
+            Algorithm::Sha512 => Self::Sha512(Arc::new(derive!(Sha512, salt, secret))),
+        })
     }
 
     fn sign(&self, message: &[u8]) -> Mac {
         match self {
             Self::Sha256(key) => {
-                Mac::new(&key.clone().chain_update(message).finalize().into_bytes())
+                Mac::new(&Hmac::clone(key).chain_update(message).finalize().into_bytes())
             }
             Self::Sha384(key) => {
                 Mac::new(&Hmac::clone(key).chain_update(message).finalize().into_bytes())

@@ -3,6 +3,7 @@
 //! As `django.core.signing.TimestampSigner`. The stamp is the Unix time in
 //! whole seconds, in base 62.
 
+use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use time::OffsetDateTime;
 use crate::age::Age;
 use crate::base62;
 use crate::error::{ConfigError, DecodeError, EncodeError};
+use crate::json;
 use crate::key::Keyring;
 use crate::payload::Compress;
 use crate::signer::{Algorithm, Signer};
@@ -48,7 +50,7 @@ pub struct TimestampSigner {
 }
 
 /// A value that was signed, when, and by which key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stamped<'t> {
     /// The value.
@@ -57,6 +59,16 @@ pub struct Stamped<'t> {
     pub signed_at: OffsetDateTime,
     /// Which secret of the ring signed it: 0 for the first, 1 for its first fallback.
     pub key_index: usize,
+}
+
+/// Does not show the value, which may be a token or the visitor's.
+impl fmt::Debug for Stamped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stamped")
+            .field("signed_at", &self.signed_at)
+            .field("key_index", &self.key_index)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TimestampSigner {
@@ -188,14 +200,27 @@ impl TimestampSigner {
         self.stamp_readably(self.signer.start_object(value, compress)?, now)
     }
 
-    /// Signs what is JSON already, of ASCII alone, and the time `now`.
-    pub(crate) fn sign_json_at(
+    /// Signs what is JSON already and the present time.
+    ///
+    /// # Errors
+    ///
+    /// As [`sign_json_at`](Self::sign_json_at).
+    pub fn sign_json(&self, json: &str, compress: Compress) -> Result<String, EncodeError> {
+        self.sign_json_at(json, compress, OffsetDateTime::now_utc())
+    }
+
+    /// Signs what is JSON already and the time `now`, as [`Signer::sign_json`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Signer::sign_json`], and [`EncodeError::BadTimestamp`].
+    pub fn sign_json_at(
         &self,
         json: &str,
         compress: Compress,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        self.stamp_readably(self.signer.start_json(json, compress)?, now)
+        self.stamp_readably(self.signer.start_json(&json::adopt(json)?, compress)?, now)
     }
 
     /// Returns the object, if a key signed it no longer than `max_age` ago.
@@ -224,6 +249,35 @@ impl TimestampSigner {
     ) -> Result<T, DecodeError> {
         self.signer.check_object_len(token)?;
         self.signer.read_object(self.unsign_at(token, max_age, now)?.value)
+    }
+
+    /// Returns the object as its JSON text, if a key signed it no longer than `max_age` ago.
+    ///
+    /// # Errors
+    ///
+    /// As [`unsign_json_at`](Self::unsign_json_at).
+    pub fn unsign_json(
+        &self,
+        token: &str,
+        max_age: Option<Duration>,
+    ) -> Result<String, DecodeError> {
+        self.unsign_json_at(token, max_age, OffsetDateTime::now_utc())
+    }
+
+    /// Returns the object as its JSON text, if a key signed it no longer than `max_age` before
+    /// `now`.
+    ///
+    /// # Errors
+    ///
+    /// As [`unsign_at`](Self::unsign_at) and [`Signer::unsign_json`].
+    pub fn unsign_json_at(
+        &self,
+        token: &str,
+        max_age: Option<Duration>,
+        now: OffsetDateTime,
+    ) -> Result<String, DecodeError> {
+        self.signer.check_object_len(token)?;
+        self.signer.read_json(self.unsign_at(token, max_age, now)?.value)
     }
 
     /// Returns an empty buffer with room for a token around a value of this length.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::value::RawValue;
 use signed_session::{
     Candidates, ConfigError, CookieOptions, DecodeError, Expiry, ExpiryRule, Keyring, SessionCodec,
     Signer, TimestampSigner,
@@ -173,10 +172,9 @@ impl Verifier {
                 Err(error) => dated(signer, token, Err(error), now),
             },
             Content::Object(signer) => {
-                let object = self.check_age(signer, token, now).and_then(|_| {
-                    let object: Box<RawValue> = signer.unsign_object_at(token, None, now)?;
-                    Ok(Payload::Json(object.get().to_owned()))
-                });
+                let object = self
+                    .check_age(signer, token, now)
+                    .and_then(|_| Ok(Payload::Json(signer.unsign_json_at(token, None, now)?)));
                 dated(signer, token, object, now)
             }
             Content::Text(signer) => {

@@ -3,9 +3,9 @@
 //! As `django.contrib.auth`: `get_user`, `login`, `logout` and
 //! `update_session_auth_hash`, with no database behind them.
 
-use std::fmt::{self, Display, Write as _};
+use std::fmt::{self, Display};
 
-use subtle::{Choice, ConstantTimeEq as _};
+use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
 use crate::error::{ValueError, sure};
 use crate::json;
@@ -146,11 +146,8 @@ impl AuthUser {
     /// [`ValueError::WrongType`] if an entry is there and of no type that Django
     /// writes. Nobody should then be taken for logged in.
     pub fn from_session(session: &Session) -> Result<Option<Self>, ValueError> {
-        // The id is looked at as JSON, because no type holds integers of any length.
-        if !session.contains_key(ID_KEY) {
-            return Ok(None);
-        }
-        let id = read_id(sure(session.text(ID_KEY)))?;
+        let Some(id) = session.get_json(ID_KEY) else { return Ok(None) };
+        let id = read_id(id)?;
         let Some(backend) = session.get(BACKEND_KEY)? else { return Ok(None) };
         // Null and an empty text are there where a user model has no password.
         let hash = session.get::<Option<String>>(HASH_KEY)?.flatten().unwrap_or_default();
@@ -188,7 +185,7 @@ impl AuthUser {
     /// every key. Without a hash in the session there is none to match.
     #[must_use]
     pub fn verify(&self, ring: &Keyring, password: &str) -> Option<usize> {
-        self.verify_with(hashes(ring, password))
+        self.choose(hashes(ring, password).map(|hash| hash.ct_eq(self.hash.as_bytes())))
     }
 
     /// Returns which of the expected hashes the session's hash is, if any.
@@ -201,12 +198,20 @@ impl AuthUser {
         &self,
         expected: impl IntoIterator<Item = H>,
     ) -> Option<usize> {
-        let matches: Vec<Choice> = expected
-            .into_iter()
-            .map(|hash| hash.as_ref().as_bytes().ct_eq(self.hash.as_bytes()))
-            .collect();
+        let is_equal = |hash: H| hash.as_ref().as_bytes().ct_eq(self.hash.as_bytes());
+        self.choose(expected.into_iter().map(is_equal))
+    }
+
+    /// Returns the first that is true, by no branch: it takes the same time whichever that is.
+    fn choose(&self, choices: impl Iterator<Item = Choice>) -> Option<usize> {
+        let (mut found, mut matched) = (Choice::from(0), 0_u64);
+        for (index, is_equal) in (0..).zip(choices) {
+            matched.conditional_assign(&index, is_equal & !found);
+            found |= is_equal;
+        }
         // An empty hash would match an empty one, and both stand for none.
-        matches.into_iter().position(bool::from).filter(|_| !self.hash.is_empty())
+        let found = bool::from(found) && !self.hash.is_empty();
+        found.then(|| usize::try_from(matched).ok()).flatten()
     }
 
     /// Verifies the user against the password, and renews a hash that a fallback key made.
@@ -232,7 +237,11 @@ impl AuthUser {
     /// in either, and Django leaves the session alone too.
     #[must_use = "nobody is logged in unless a key matched"]
     pub fn resume(&self, session: &mut Session, ring: &Keyring, password: &str) -> Option<usize> {
-        self.resume_with(session, hashes(ring, password))
+        let matched = self.verify(ring, password);
+        if let Some(1..) = matched {
+            session.renew_text(HASH_KEY, &hash(ring, password));
+        }
+        matched
     }
 
     /// Verifies the user against the expected hashes, and renews one that is not the first.
@@ -324,7 +333,7 @@ impl AuthUser {
 
     /// Tells whether a session is this user's, with this hash if there is one.
     fn is_of(&self, session: &Session) -> bool {
-        let id = session.text(ID_KEY).and_then(|id| read_id(id).ok());
+        let id = session.get_json(ID_KEY).and_then(|id| read_id(id).ok());
         let is_same_id = id.is_some_and(|id| id == self.id);
         let hash = session.get::<String>(HASH_KEY).ok().flatten().unwrap_or_default();
         let is_same_hash = bool::from(hash.as_bytes().ct_eq(self.hash.as_bytes()));
@@ -352,17 +361,21 @@ fn read_id(json: &str) -> Result<String, ValueError> {
 
 /// Returns the hash of a password under the first key.
 fn hash(ring: &Keyring, password: &str) -> String {
-    sure(hashes(ring, password).next())
+    sure(hashes(ring, password).next().and_then(|hash| String::from_utf8(hash).ok()))
 }
 
 /// Returns the hash of a password under each key, in hexadecimal.
-fn hashes(ring: &Keyring, password: &str) -> impl Iterator<Item = String> {
-    salted_hmacs(ring, SALT, password.as_bytes()).map(|mac| {
-        mac.iter().fold(String::with_capacity(64), |mut text, byte| {
-            sure(write!(text, "{byte:02x}").ok());
-            text
-        })
-    })
+fn hashes(ring: &Keyring, password: &str) -> impl Iterator<Item = Vec<u8>> {
+    let digits = |byte: u8| [digit(byte >> 4), digit(byte & 15)];
+    salted_hmacs(ring, SALT, password.as_bytes())
+        .map(move |mac| mac.into_iter().flat_map(digits).collect())
+}
+
+/// Returns a hexadecimal digit, by no branch and no table that would tell which.
+fn digit(number: u8) -> u8 {
+    let is_letter = 9_u8.wrapping_sub(number) >> 7;
+    // `a` comes 39 after what would follow `9`.
+    number.wrapping_add(b'0').wrapping_add(is_letter.wrapping_mul(39))
 }
 
 /// Shows nothing: whom a session names is the visitor's.

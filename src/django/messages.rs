@@ -7,12 +7,11 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::fmt;
 
-use cookie::Cookie;
-use serde_json::value::RawValue;
+use ::cookie::Cookie;
 use time::OffsetDateTime;
 
 use crate::candidates::Candidates;
-use crate::cookie::CookieOptions;
+use crate::cookie::{self, CookieOptions};
 use crate::django::signed_cookie::cookie_signer;
 use crate::error::{DecodeError, EncodeError, ValueError, sure};
 use crate::json;
@@ -67,7 +66,7 @@ impl Level {
 }
 
 /// A text for a visitor to see once, on the next page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
     /// How much it matters.
@@ -115,26 +114,36 @@ impl Message {
     }
 }
 
+/// Does not show the text and the tags: they are the visitor's.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("level", &self.level)
+            .field("is_safe", &self.is_safe)
+            .finish_non_exhaustive()
+    }
+}
+
 /// An item of the list that is stored.
 #[derive(Clone)]
 enum Row {
     Message(Message),
     /// What is no message: carried as it came.
-    Other(Box<RawValue>),
+    Other(Box<str>),
 }
 
 impl Row {
-    fn read(raw: Box<RawValue>) -> Self {
-        match read_message(raw.get()) {
+    fn read(json: &str) -> Self {
+        match read_message(json) {
             Some(message) => Self::Message(message),
-            None => Self::Other(raw),
+            None => Self::Other(json.into()),
         }
     }
 
     fn to_json(&self, comma: &str) -> String {
         match self {
             Self::Message(message) => message.to_json(comma),
-            Self::Other(raw) => raw.get().to_owned(),
+            Self::Other(json) => String::from(&**json),
         }
     }
 
@@ -148,22 +157,21 @@ impl Row {
 
 /// Reads a message, if that is what a row is and nothing in it would be lost.
 fn read_message(row: &str) -> Option<Message> {
-    let items: Vec<&RawValue> = json::read(row).ok()?;
-    let (mark, safe, level, text, tags) = match *items {
+    let (mark, safe, level, text, tags) = match *json::items(row).ok()? {
         [mark, safe, level, text] => (mark, safe, level, text, None),
         [mark, safe, level, text, tags] => (mark, safe, level, text, Some(tags)),
         _ => return None,
     };
-    let is_safe = match safe.get() {
+    let is_safe = match safe {
         "0" | "false" => false,
         "1" | "true" => true,
         _ => return None,
     };
-    (mark.get() == MARK).then_some(())?;
+    (mark == MARK).then_some(())?;
     Some(Message {
-        level: Level(json::read(level.get()).ok()?),
-        text: json::read(text.get()).ok()?,
-        extra_tags: tags.map_or(Some(None), |tags| json::read(tags.get()).ok())?,
+        level: Level(json::read(level).ok()?),
+        text: json::read(text).ok()?,
+        extra_tags: tags.map_or(Some(None), |tags| json::read(tags).ok())?,
         is_safe,
     })
 }
@@ -274,15 +282,23 @@ impl MessageStorage {
         H: AsRef<[u8]> + ?Sized + 'h,
     {
         let options = self.cookie.as_ref().map(|cookie| &cookie.options);
+        let mut too_long = 0;
         let values = cookie_headers
             .into_iter()
             .flat_map(|header| options.into_iter().flat_map(|o| o.find_bytes(header.as_ref())))
             .filter(|value| !value.is_empty())
-            .map(<[u8]>::to_vec)
+            .map(|value| {
+                if value.len() <= cookie::MAX_LEN {
+                    return value.to_vec();
+                }
+                too_long = value.len();
+                Vec::new()
+            })
             .collect();
         Messages {
             storage: self.clone(),
             values,
+            too_long,
             loaded: None,
             refusal: None,
             queued: Vec::new(),
@@ -300,8 +316,10 @@ impl fmt::Debug for MessageStorage {
 /// The messages of one request: those left before, and those that it leaves.
 pub struct Messages {
     storage: MessageStorage,
-    /// Those of the cookie, as they came.
+    /// Those of the cookie, as they came; nothing stands for one that no browser would keep.
     values: Candidates<Vec<u8>>,
+    /// The length of the last such value.
+    too_long: usize,
     /// Nothing, as long as nobody has asked.
     loaded: Option<Loaded>,
     refusal: Option<DecodeError>,
@@ -437,14 +455,20 @@ impl Messages {
 
     /// Reads the rows of the cookie, and whether they are all that there are.
     fn read_cookie(&mut self) -> (Vec<Row>, bool) {
-        let Some(cookie) = &self.storage.cookie else { return (Vec::new(), true) };
-        let read = |value: &str| cookie.signer.unsign_object::<Vec<Box<RawValue>>>(value, None);
+        let Some(place) = &self.storage.cookie else { return (Vec::new(), true) };
+        let (len, limit) = (self.too_long, cookie::MAX_LEN);
+        let read = |value: &str| {
+            if value.is_empty() {
+                return Err(DecodeError::TooLong { len, limit });
+            }
+            let json = place.signer.unsign_json(value, None)?;
+            let mut rows = json::items(&json)?;
+            let is_whole = rows.pop_if(|row| *row == NOT_FINISHED).is_none();
+            Ok((rows.into_iter().map(Row::read).collect(), is_whole))
+        };
         match self.values.choose(read) {
             Ok(None) => (Vec::new(), true),
-            Ok(Some(mut rows)) => {
-                let is_whole = rows.pop_if(|row| row.get() == NOT_FINISHED).is_none();
-                (rows.into_iter().map(Row::read).collect(), is_whole)
-            }
+            Ok(Some(read)) => read,
             Err(reason) => {
                 self.refusal = Some(reason);
                 (Vec::new(), true)
@@ -465,7 +489,7 @@ fn read_session(session: &Session) -> Result<Vec<Row>, ValueError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let rows: Vec<Box<RawValue>> = json::read(&text).map_err(|_| ValueError::WrongType)?;
+    let rows = json::items(&text).map_err(|_| ValueError::WrongType)?;
     Ok(rows.into_iter().map(Row::read).collect())
 }
 
@@ -592,7 +616,6 @@ impl actix_web::ResponseError for MessagesError {
 }
 
 /// What came of the messages of a request.
-#[derive(Debug)]
 #[must_use = "the response has to carry the reply"]
 #[non_exhaustive]
 pub struct StoredMessages {
@@ -600,4 +623,14 @@ pub struct StoredMessages {
     pub reply: Reply,
     /// The messages that found no room, the oldest; none but with [`MessageStorage::cookie`].
     pub unstored: Vec<Message>,
+}
+
+/// Shows how many messages found no room, and none of them.
+impl fmt::Debug for StoredMessages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredMessages")
+            .field("reply", &self.reply)
+            .field("unstored", &self.unstored.len())
+            .finish()
+    }
 }

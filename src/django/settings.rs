@@ -6,10 +6,10 @@ use std::fmt;
 use std::time::Duration;
 
 use cookie::SameSite;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::{OffsetDateTime, UtcOffset};
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
@@ -17,9 +17,10 @@ use crate::django::messages::{Level, MessageStorage};
 use crate::django::signed_cookie::SignedCookie;
 use crate::error::{ConfigError, sure};
 use crate::expiry::DEFAULT_MAX_AGE;
-use crate::json;
+use crate::json::{self, Fault};
 use crate::key::Keyring;
 use crate::manager::SessionManager;
+use crate::wiped::wiping_stack;
 
 const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
 
@@ -171,6 +172,8 @@ impl DjangoSettings {
     /// Settings that are not in the table above are ignored, as Django ignores what it does not
     /// know. Without `SESSION_ENGINE`, sessions are in the database, as in Django.
     ///
+    /// Nothing of a secret remains in memory but in the ring: `text` itself is yours to wipe.
+    ///
     /// # Errors
     ///
     /// [`SettingsError::NotAnObject`]; [`SettingsError::Value`] for a value that is not in the
@@ -193,19 +196,18 @@ impl DjangoSettings {
     /// # Ok::<(), signed_session::django::SettingsError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, SettingsError> {
-        // Entry by entry, so that a value that cannot be read is refused by its name.
-        let mut entries: BTreeMap<String, &str> = BTreeMap::new();
-        json::entries(text, |key, value| {
-            let name = text.get(key).and_then(|key| json::read(key).ok());
-            entries.insert(name.unwrap_or_default(), sure(text.get(value)));
-        })
-        .map_err(|_| SettingsError::NotAnObject)?;
+        // Looking for where a text is no JSON leaves pieces of it on the stack.
+        wiping_stack(|| Self::read(text))
+    }
+
+    fn read(text: &str) -> Result<Self, SettingsError> {
+        let entries = entries(text).map_err(|_| SettingsError::NotAnObject)?;
         let secret = entries.get(SECRET_KEY).ok_or(SettingsError::Value { name: SECRET_KEY })?;
-        let mut settings = Self::new(Setting::read(SECRET_KEY, secret)?.setting().secret()?)?;
+        let mut settings = Self::new(Setting { name: SECRET_KEY, json: secret }.secret()?)?;
         settings.has_cookie_engine = false;
         for (name, json) in entries {
             if let Some((name, _, take)) = known(&name) {
-                take(&mut settings, Setting::read(name, json)?.setting())?;
+                take(&mut settings, Setting { name, json })?;
             }
         }
         Ok(settings)
@@ -220,8 +222,12 @@ impl DjangoSettings {
     /// [`from_json`](Self::from_json).
     pub fn set(mut self, name: &str, value: impl Serialize) -> Result<Self, SettingsError> {
         let (name, _, take) = known(name).ok_or(SettingsError::Unknown)?;
-        let json = json::write(&value).map_err(|_| SettingsError::Value { name })?;
-        take(&mut self, Setting::read(name, &Zeroizing::new(json))?.setting())?;
+        wiping_stack(|| {
+            let fault = SettingsError::Value { name };
+            let json = json::write_secret(&value).map_err(|_| fault.clone())?;
+            let json = str::from_utf8(&json).map_err(|_| fault)?;
+            take(&mut self, Setting { name, json })
+        })?;
         Ok(self)
     }
 
@@ -372,38 +378,11 @@ fn known(name: &str) -> Option<&'static (&'static str, &'static str, Take)> {
     SETTINGS.iter().find(|(known, ..)| *known == name)
 }
 
-/// A setting's value as it was read. It is wiped when it is dropped, because it may be a secret.
-struct Wiped {
-    name: &'static str,
-    value: Value,
-}
-
-impl Wiped {
-    fn setting(&self) -> Setting<'_> {
-        Setting { name: self.name, value: &self.value }
-    }
-}
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        wipe(&mut self.value);
-    }
-}
-
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(entries) => entries.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
 /// A value on its way into the settings.
 #[derive(Clone, Copy)]
 struct Setting<'a> {
     name: &'static str,
-    value: &'a Value,
+    json: &'a str,
 }
 
 type Take = fn(&mut DjangoSettings, Setting<'_>) -> Result<(), SettingsError>;
@@ -419,8 +398,8 @@ const SETTINGS: [(&str, &str, Take); 22] = [
         "a list of text, or of bytes as {\"hex\": \"...\"}",
         |site, setting| {
             let mut ring = site.ring.without_fallbacks();
-            for value in setting.value.as_array().ok_or_else(|| setting.fault())? {
-                ring = ring.fallback_unless_empty(&Setting { value, ..setting }.secret()?);
+            for json in json::items(setting.json).map_err(|_| setting.fault())? {
+                ring = ring.fallback_unless_empty(&Setting { json, ..setting }.secret()?);
             }
             site.ring = ring;
             Ok(())
@@ -435,25 +414,24 @@ const SETTINGS: [(&str, &str, Take); 22] = [
         },
     ),
     ("SESSION_COOKIE_NAME", A_TEXT, |site, setting| {
-        setting.text()?.clone_into(&mut site.name);
+        site.name = setting.text()?;
         Ok(())
     }),
     ("SESSION_COOKIE_DOMAIN", A_TEXT_OR_NONE, |site, setting| {
-        site.domain = setting.optional_text()?.map(str::to_owned);
+        site.domain = setting.optional_text()?;
         Ok(())
     }),
     ("SESSION_COOKIE_PATH", A_TEXT_OR_NONE, |site, setting| {
         // Django writes any text, but browsers ignore a path that does not begin so.
-        let path = setting.optional_text()?.filter(|path| path.starts_with('/'));
-        site.path = path.map(str::to_owned);
+        site.path = setting.optional_text()?.filter(|path| path.starts_with('/'));
         Ok(())
     }),
     ("SESSION_COOKIE_SECURE", ANYTHING, |site, setting| {
-        site.secure = setting.is_true();
+        site.secure = setting.is_true()?;
         Ok(())
     }),
     ("SESSION_COOKIE_HTTPONLY", ANYTHING, |site, setting| {
-        site.http_only = setting.is_true();
+        site.http_only = setting.is_true()?;
         Ok(())
     }),
     ("SESSION_COOKIE_SAMESITE", "\"Lax\", \"Strict\", \"None\" or false", |site, setting| {
@@ -461,11 +439,11 @@ const SETTINGS: [(&str, &str, Take); 22] = [
         Ok(())
     }),
     ("SESSION_SAVE_EVERY_REQUEST", ANYTHING, |site, setting| {
-        site.save_every_request = setting.is_true();
+        site.save_every_request = setting.is_true()?;
         Ok(())
     }),
     ("SESSION_EXPIRE_AT_BROWSER_CLOSE", ANYTHING, |site, setting| {
-        site.expire_at_browser_close = setting.is_true();
+        site.expire_at_browser_close = setting.is_true()?;
         Ok(())
     }),
     ("SESSION_ENGINE", A_TEXT, |site, setting| {
@@ -473,19 +451,19 @@ const SETTINGS: [(&str, &str, Take); 22] = [
         Ok(())
     }),
     ("SESSION_SERIALIZER", A_TEXT, |site, setting| {
-        site.has_json_serializer = SERIALIZERS.contains(&setting.text()?);
+        site.has_json_serializer = SERIALIZERS.contains(&setting.text()?.as_str());
         Ok(())
     }),
     ("USE_TZ", ANYTHING, |site, setting| {
-        site.use_tz = setting.is_true();
+        site.use_tz = setting.is_true()?;
         Ok(())
     }),
     ("TIME_ZONE", A_TEXT_OR_NONE, |site, setting| {
-        site.offset = setting.optional_text()?.and_then(fixed_offset);
+        site.offset = setting.optional_text()?.as_deref().and_then(fixed_offset);
         Ok(())
     }),
     ("AUTHENTICATION_BACKENDS", "a list of text", |site, setting| {
-        site.backends = setting.texts()?;
+        site.backends = setting.read()?;
         Ok(())
     }),
     ("SIGNING_BACKEND", A_TEXT, |site, setting| {
@@ -493,7 +471,7 @@ const SETTINGS: [(&str, &str, Take); 22] = [
         Ok(())
     }),
     ("SIGNED_COOKIE_LEGACY_SALT_FALLBACK", ANYTHING, |site, setting| {
-        site.legacy_fallback = Some(setting.is_true());
+        site.legacy_fallback = Some(setting.is_true()?);
         Ok(())
     }),
     ("DJANGO_VERSION", "a text that begins with numbers, such as \"5.2.19\"", |site, setting| {
@@ -530,49 +508,34 @@ const MESSAGE_STORAGES: [(&str, MessagePlace); 3] = [
 ];
 
 impl<'a> Setting<'a> {
-    fn read(name: &'static str, json: &str) -> Result<Wiped, SettingsError> {
-        let value = json::read(json).map_err(|_| SettingsError::Value { name })?;
-        Ok(Wiped { name, value })
-    }
-
     fn fault(self) -> SettingsError {
         SettingsError::Value { name: self.name }
     }
 
-    fn text(self) -> Result<&'a str, SettingsError> {
-        self.value.as_str().ok_or_else(|| self.fault())
+    fn read<T: Deserialize<'a>>(self) -> Result<T, SettingsError> {
+        json::read(self.json).map_err(|_| self.fault())
+    }
+
+    fn text(self) -> Result<String, SettingsError> {
+        self.read()
     }
 
     /// Reads text that may be missing: `None`, `False` or empty.
-    fn optional_text(self) -> Result<Option<&'a str>, SettingsError> {
-        match self.value {
-            Value::Null | Value::Bool(false) => Ok(None),
+    fn optional_text(self) -> Result<Option<String>, SettingsError> {
+        match self.json {
+            "null" | "false" => Ok(None),
             _ => Ok(Some(self.text()?).filter(|text| !text.is_empty())),
         }
     }
 
-    fn texts(self) -> Result<Vec<String>, SettingsError> {
-        let items = self.value.as_array().ok_or_else(|| self.fault())?;
-        let texts = items.iter().map(|value| Setting { value, ..self }.text().map(str::to_owned));
-        texts.collect()
-    }
-
-    /// Returns whether Python takes the value for true.
-    fn is_true(self) -> bool {
-        match self.value {
-            Value::Null => false,
-            Value::Bool(value) => *value,
-            Value::Number(number) => number.as_f64() != Some(0.0),
-            Value::String(text) => !text.is_empty(),
-            Value::Array(items) => !items.is_empty(),
-            Value::Object(entries) => !entries.is_empty(),
-        }
+    fn is_true(self) -> Result<bool, SettingsError> {
+        Ok(is_true(&self.read()?))
     }
 
     /// Reads a number, which a boolean is in Python.
     fn number(self) -> Result<f64, SettingsError> {
-        match self.value {
-            Value::Bool(value) => Ok(f64::from(u8::from(*value))),
+        match self.read()? {
+            Value::Bool(value) => Ok(f64::from(u8::from(value))),
             value => value.as_f64().ok_or_else(|| self.fault()),
         }
     }
@@ -591,25 +554,26 @@ impl<'a> Setting<'a> {
     /// Reads a level, below which messages are dropped.
     #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
     fn level(self) -> Result<i64, SettingsError> {
-        match self.value.as_i64() {
+        match self.read::<Value>()?.as_i64() {
             Some(level) => Ok(level),
             None => Ok(self.number()?.ceil() as i64),
         }
     }
 
     fn tags(self) -> Result<BTreeMap<i64, String>, SettingsError> {
-        let entries = self.value.as_object().ok_or_else(|| self.fault())?;
-        let tags = entries.iter().map(|(level, value)| {
-            let tag = Setting { value, ..self };
-            let tag = if tag.is_true() { tag.text()? } else { "" };
-            Ok(level.parse().ok().map(|level| (level, tag.to_owned())))
+        let entries = entries(self.json).map_err(|_| self.fault())?;
+        let tags = entries.into_iter().map(|(level, json)| {
+            let tag = Setting { json, ..self };
+            let tag = if tag.is_true()? { tag.text()? } else { String::new() };
+            Ok(level.parse().ok().map(|level| (level, tag)))
         });
         tags.filter_map(Result::transpose).collect()
     }
 
     /// Reads the first three numbers of a version.
     fn version(self) -> Result<[u32; 3], SettingsError> {
-        let mut numbers = self.text()?.split('.').map(|part| {
+        let text = self.text()?;
+        let mut numbers = text.split('.').map(|part| {
             let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
             part.get(..digits).and_then(|digits| digits.parse().ok())
         });
@@ -620,12 +584,14 @@ impl<'a> Setting<'a> {
 
     /// Reads a secret: a text, or bytes in hexadecimal.
     fn secret(self) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
-        let entries = match self.value {
-            Value::String(text) => return Ok(Zeroizing::new(text.as_bytes().to_vec())),
-            value => value.as_object().filter(|entries| entries.len() == 1),
-        };
-        let hex = entries.and_then(|entries| entries.get("hex")?.as_str());
-        let (pairs, rest) = hex.ok_or_else(|| self.fault())?.as_bytes().as_chunks::<2>();
+        let text = |json| json::read_secret(json).map_err(|_| self.fault());
+        if self.json.starts_with('"') {
+            return text(self.json);
+        }
+        let mut spelled = entries(self.json).map_err(|_| self.fault())?;
+        let hex = spelled.remove("hex").filter(|_| spelled.is_empty());
+        let hex = text(hex.ok_or_else(|| self.fault())?)?;
+        let (pairs, rest) = hex.as_chunks::<2>();
         if !rest.is_empty() {
             return Err(self.fault());
         }
@@ -642,7 +608,7 @@ impl<'a> Setting<'a> {
 
     /// Reads a `SameSite` attribute; what is false in Python leaves it to the browser.
     fn same_site(self) -> Result<Option<SameSite>, SettingsError> {
-        if !self.is_true() {
+        if !self.is_true()? {
             return Ok(None);
         }
         match self.text()?.to_ascii_lowercase().as_str() {
@@ -651,6 +617,31 @@ impl<'a> Setting<'a> {
             "none" => Ok(Some(SameSite::None)),
             _ => Err(self.fault()),
         }
+    }
+}
+
+/// Returns the entries of an object, each value as its JSON text: no secret is copied.
+///
+/// So a value that cannot be read is refused by its name.
+fn entries(text: &str) -> Result<BTreeMap<String, &str>, Fault> {
+    let mut entries = BTreeMap::new();
+    json::entries(text, |key, value| {
+        // A name that is not Unicode is none that is looked for.
+        let name = text.get(key).and_then(|key| json::read(key).ok());
+        entries.insert(name.unwrap_or_default(), sure(text.get(value)));
+    })?;
+    Ok(entries)
+}
+
+/// Returns whether Python takes a value for true.
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(value) => *value,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(entries) => !entries.is_empty(),
     }
 }
 

@@ -6,11 +6,11 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use cookie::Cookie;
+use ::cookie::Cookie;
 use time::OffsetDateTime;
 
 use crate::candidates::Candidates;
-use crate::cookie::CookieOptions;
+use crate::cookie::{self, CookieOptions};
 use crate::error::{DecodeError, EncodeError, sure};
 use crate::key::Keyring;
 use crate::timestamp::TimestampSigner;
@@ -127,8 +127,9 @@ impl SignedCookie {
     ///
     /// # Errors
     ///
-    /// As [`TimestampSigner::unsign_at`]; [`DecodeError::Ambiguous`] if two good
-    /// ones differ, and [`DecodeError::TooManyCookies`] past 16.
+    /// As [`TimestampSigner::unsign_at`]; [`DecodeError::TooLong`] for more than 4,096 bytes,
+    /// which no browser keeps; [`DecodeError::Ambiguous`] if two good ones differ, and
+    /// [`DecodeError::TooManyCookies`] past 16.
     pub fn read_at<'h, H>(
         &self,
         cookie_headers: impl IntoIterator<Item = &'h H>,
@@ -139,7 +140,14 @@ impl SignedCookie {
     {
         let values =
             cookie_headers.into_iter().flat_map(|header| self.options.find_bytes(header.as_ref()));
-        values.collect::<Candidates<_>>().choose(|value| self.unsign(&unquote(value), now))
+        values.collect::<Candidates<_>>().choose(|value| {
+            // Longer than browsers keep: it is not copied, and not hashed.
+            let (len, limit) = (value.len(), cookie::MAX_LEN);
+            if len > limit {
+                return Err(DecodeError::TooLong { len, limit });
+            }
+            self.unsign(&unquote(value), now)
+        })
     }
 
     /// Makes the cookie that sets this value.

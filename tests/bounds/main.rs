@@ -1,4 +1,8 @@
 //! Limits that are measured: heap, allocations, time and the depth of the stack.
 
 mod allocations;
+mod cookies;
+mod entries;
+mod kept;
 mod limits;
+mod stack;

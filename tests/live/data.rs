@@ -3,10 +3,10 @@
 use serde::ser::{SerializeMap as _, SerializeSeq as _};
 use serde::{Serialize, Serializer};
 use serde_json::json;
-use serde_json::value::RawValue;
-use signed_session::Keyring;
+use signed_session::{Keyring, Session};
 
 use crate::random::Random;
+use support::json::{Embedded, embed};
 use support::secret::Secret;
 
 /// A value of any kind that a session may hold.
@@ -19,7 +19,7 @@ pub enum Value {
     I128(i128),
     U128(u128),
     /// More digits than any integer type of Rust has.
-    Digits(Box<RawValue>),
+    Digits(Embedded),
     Float(f64),
     Text(String),
     Array(Vec<Value>),
@@ -33,6 +33,15 @@ pub enum Key {
     I64(i64),
     Bool(bool),
     Float(f64),
+}
+
+impl Value {
+    /// Returns the whole as JSON text, if there are digits that no type of Rust has.
+    pub fn text(&self) -> Option<String> {
+        let mut session = Session::new();
+        session.insert("value", self).expect("the data can be written");
+        embed(session.get_json("value").expect("just inserted"))
+    }
 }
 
 /// As a program would write it: this is what the crate is given.
@@ -83,7 +92,7 @@ impl Serialize for Described<'_> {
             Value::U64(value) => json!({ "int": value.to_string() }).serialize(to),
             Value::I128(value) => json!({ "int": value.to_string() }).serialize(to),
             Value::U128(value) => json!({ "int": value.to_string() }).serialize(to),
-            Value::Digits(value) => json!({ "int": value.get() }).serialize(to),
+            Value::Digits(value) => json!({ "int": value.0 }).serialize(to),
             Value::Float(value) => float(*value).serialize(to),
             Value::Text(value) => value.serialize(to),
             Value::Array(items) => {
@@ -224,7 +233,7 @@ impl Random {
         for _ in 0..3 {
             text.push_str(&format!("{:010}", self.below(10_000_000_000)));
         }
-        Value::Digits(RawValue::from_string(text).expect("digits are JSON"))
+        Value::Digits(Embedded(text))
     }
 
     fn float(&mut self) -> f64 {

@@ -4,7 +4,6 @@
 //! request brings to both.
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use signed_session::django::{self, DjangoSettings, Level, Message, StoredMessages};
 use signed_session::{Session, SessionCodec};
@@ -136,8 +135,7 @@ impl Request {
         // Roomy: what matters here is not the size of the session.
         let codec =
             SessionCodec::new(settings.keyring()).max_token_len(1 << 20).max_payload_len(1 << 20);
-        let json = RawValue::from_string(self.session.clone()).unwrap();
-        let token = codec.encode_as_at(&json, now).unwrap();
+        let token = codec.encode_json_at(&self.session, now).unwrap();
         let mut session = codec.decode_at(&token, now).unwrap();
 
         let mut messages = storage.load(&self.cookies);

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use signed_session::{ExpiryRule, Keyring, Session, SessionCodec};
 
@@ -78,6 +77,5 @@ fn a_session_notes_what_django_s_notes_whatever_is_done_with_it() {
 
 /// A key of these stories as JSON.
 fn quoted(key: &str) -> String {
-    let text: Box<RawValue> = serde_json::value::to_raw_value(key).unwrap();
-    text.get().replace('é', "\\u00e9")
+    json!(key).to_string().replace('é', "\\u00e9")
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use signed_session::{
     Compress, CookieOptions, DecodeError, ExpiryRule, Keyring, SameSite, Session, SessionCodec,
@@ -154,9 +153,8 @@ impl Site {
 
     /// Signs a session with one of the keys, or with none of them.
     pub fn sign(&self, json: &str, key: usize, at: i64) -> String {
-        let json = RawValue::from_string(json.to_owned()).expect("JSON");
         let signer = TimestampSigner::new(&self.ring_of(key), django::SESSION_SALT);
-        signer.sign_object_at(&json, Compress::IfShorter, moment(at)).expect("can be written")
+        signer.sign_json_at(json, Compress::IfShorter, moment(at)).expect("can be written")
     }
 
     /// Signs any text where a session should be.
@@ -191,9 +189,7 @@ impl Site {
         let signer = TimestampSigner::new(&self.ring(), django::SESSION_SALT);
         let stamped = signer.unsign_at(token, None, OffsetDateTime::UNIX_EPOCH).ok()?;
         let (stamp, key_index) = (stamped.signed_at.unix_timestamp(), stamped.key_index);
-        let json: Box<RawValue> =
-            signer.unsign_object_at(token, None, OffsetDateTime::UNIX_EPOCH).ok()?;
-        let json = json.get().to_owned();
+        let json = signer.unsign_json_at(token, None, OffsetDateTime::UNIX_EPOCH).ok()?;
         json.starts_with('{').then_some(Content { json, stamp, key_index })
     }
 }

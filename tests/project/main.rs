@@ -1,6 +1,8 @@
-//! The project as a whole: its modules, its dependencies, its examples and the fuzzer's inputs.
+//! The project as a whole: its modules, its dependencies, its examples, the fuzzer's inputs, and the
+//! programs that it is built into.
 
 mod architecture;
 mod dependencies;
 mod examples;
 mod fuzz_corpus;
+mod neighbour;

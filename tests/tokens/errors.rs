@@ -68,7 +68,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 17] {
     ]
 }
 
-fn encode_errors() -> [(EncodeError, &'static str); 11] {
+fn encode_errors() -> [(EncodeError, &'static str); 12] {
     let limits = (5000, 4096);
     [
         (EncodeError::Value(ValueError::WrongType), "the entry is not of the type asked for"),
@@ -81,6 +81,7 @@ fn encode_errors() -> [(EncodeError, &'static str); 11] {
             EncodeError::Value(ValueError::Reserved { key: "_session_started" }),
             "the key _session_started is reserved, and its value could not be read back",
         ),
+        (EncodeError::Value(ValueError::NotJson), "the text is not JSON"),
         (EncodeError::NotAnObject, "a session must be a JSON object"),
         (EncodeError::BadExpiry, "the session's own expiry could not be read back"),
         (
@@ -106,7 +107,7 @@ fn encode_errors() -> [(EncodeError, &'static str); 11] {
     ]
 }
 
-fn value_errors() -> [(ValueError, &'static str); 4] {
+fn value_errors() -> [(ValueError, &'static str); 5] {
     [
         (ValueError::WrongType, "the entry is not of the type asked for"),
         (ValueError::NotFinite, "a number is NaN or infinite, which JSON cannot say"),
@@ -115,6 +116,7 @@ fn value_errors() -> [(ValueError, &'static str); 4] {
             ValueError::Reserved { key: "_session_expiry" },
             "the key _session_expiry is reserved, and its value could not be read back",
         ),
+        (ValueError::NotJson, "the text is not JSON"),
     ]
 }
 
@@ -243,15 +245,15 @@ fn only_an_error_about_a_value_has_a_source() {
 // Nothing of the attacker's and nothing secret.
 
 /// What is planted in keys, salts, tokens and payloads, and must not come out.
-const MARK: &str = "Pl4ntedMark";
+pub(crate) const MARK: &str = "Pl4ntedMark";
 
-fn ring() -> Keyring {
+pub(crate) fn ring() -> Keyring {
     let ring = Keyring::new(format!("{MARK}-correct-horse-battery-staple")).unwrap();
     ring.fallback(format!("older-{MARK}-correct-horse-battery-staple")).unwrap()
 }
 
 /// Every form in which a value can reach a log.
-fn assert_clean(what: &str, value: &impl Debug) {
+pub(crate) fn assert_clean(what: &str, value: &impl Debug) {
     for text in [format!("{value:?}"), format!("{value:#?}"), format!("{:?}", Some([value]))] {
         assert_carries_nothing(what, &text);
     }
@@ -405,6 +407,9 @@ fn no_error_about_a_value_carries_any_of_it() {
     let unserializable = session.insert(MARK, Talkative).unwrap_err();
     assert_eq!(unserializable, ValueError::Unserializable);
     assert_clean_error("insert", &unserializable);
+    let not_json = session.insert_json(MARK, &format!("{MARK}:")).unwrap_err();
+    assert_eq!(not_json, ValueError::NotJson);
+    assert_clean_error("insert_json", &not_json);
     let not_finite = session.insert(MARK, BTreeMap::from([(MARK, f64::NAN)])).unwrap_err();
     assert_eq!(not_finite, ValueError::NotFinite);
     assert_clean_error("insert", &not_finite);

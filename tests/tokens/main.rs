@@ -2,6 +2,7 @@
 
 mod authenticity;
 mod compression;
+mod debug;
 mod errors;
 mod expiry;
 mod lossless;

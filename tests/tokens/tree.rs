@@ -1,11 +1,9 @@
 //! JSON as a tree that keeps the order of keys, for tests that write values and not their text.
 
-use std::fmt;
-
-use serde::de::{MapAccess, Visitor};
+use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::value::RawValue;
+use signed_session::Session;
+use support::json::{self, Embedded};
 
 /// A JSON value; a number that no Rust type holds, and a string that is not Unicode, stay text.
 pub enum Tree {
@@ -16,28 +14,24 @@ pub enum Tree {
     String(String),
     Array(Vec<Tree>),
     Object(Vec<(String, Tree)>),
-    Text(Box<RawValue>),
+    Text(Embedded),
 }
 
 impl Tree {
     pub fn parse(json: &str) -> Self {
-        let text = || Self::Text(serde_json::from_str(json).expect("the vector's JSON is JSON"));
+        let text = || Self::Text(Embedded(json.to_owned()));
         match json.as_bytes()[0] {
             b'n' => Self::Null,
             b't' => Self::Bool(true),
             b'f' => Self::Bool(false),
             b'"' => serde_json::from_str(json).map_or_else(|_| text(), Self::String),
-            b'[' => {
-                let items: Vec<&RawValue> = serde_json::from_str(json).unwrap();
-                Self::Array(items.into_iter().map(|item| Self::parse(item.get())).collect())
+            b'[' => Self::Array(json::parts(json).into_iter().map(Self::parse).collect()),
+            b'{' => {
+                let entry = |(key, value)| Ok((serde_json::from_str(key)?, Self::parse(value)));
+                let entries = json::entries(json).into_iter().map(entry);
+                let entries: Result<_, serde_json::Error> = entries.collect();
+                entries.map_or_else(|_| text(), Self::Object)
             }
-            b'{' => serde_json::from_str(json).map_or_else(
-                |_| text(),
-                |Entries(entries)| {
-                    let entry = |(key, value): (String, &RawValue)| (key, Self::parse(value.get()));
-                    Self::Object(entries.into_iter().map(entry).collect())
-                },
-            ),
             // Not serde_json's floats, which may be off by one in the last place.
             _ if json.contains(['.', 'e', 'E']) => match json.parse::<f64>() {
                 Ok(float) if float.is_finite() => Self::Float(float),
@@ -45,6 +39,13 @@ impl Tree {
             },
             _ => json.parse().map_or_else(|_| text(), Self::Integer),
         }
+    }
+
+    /// Returns the whole as JSON text, if a part of it has to be text.
+    pub fn text(&self) -> Option<String> {
+        let mut session = Session::new();
+        session.insert("tree", self).unwrap();
+        json::embed(session.get_json("tree").unwrap())
     }
 }
 
@@ -66,28 +67,5 @@ impl Serialize for Tree {
             }
             Self::Text(text) => text.serialize(serializer),
         }
-    }
-}
-
-/// The entries of an object in order.
-pub struct Entries<'a>(pub Vec<(String, &'a RawValue)>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Entries<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InOrder;
-
-        impl<'de> Visitor<'de> for InOrder {
-            type Value = Vec<(String, &'de RawValue)>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                std::iter::from_fn(|| map.next_entry().transpose()).collect()
-            }
-        }
-
-        deserializer.deserialize_map(InOrder).map(Entries)
     }
 }

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_json::value::RawValue;
 use signed_session::{
     Algorithm, Compress, DecodeError, ExpiryRule, Keyring, Session, SessionCodec, Signer,
     TimestampSigner, django,
@@ -17,7 +16,7 @@ use signed_session::{
 use support::secret::Secret;
 use time::OffsetDateTime;
 
-use crate::tree::{Entries, Tree};
+use crate::tree::Tree;
 
 #[derive(Deserialize)]
 struct File<T> {
@@ -107,10 +106,7 @@ impl Decode {
         let plain = |content: String| Read { content, signed_at: None, key_index: None };
         match self.call.as_str() {
             "unsign" => self.signer().unsign(&self.token).map(|text| plain(text.to_owned())),
-            "unsign_object" => {
-                let json: Box<RawValue> = self.signer().unsign_object(&self.token)?;
-                Ok(plain(json.get().to_owned()))
-            }
+            "unsign_object" => Ok(plain(self.signer().unsign_json(&self.token)?)),
             "timestamp_unsign" => {
                 let signer = self.timestamp_signer();
                 let stamped = signer.unsign_at(&self.token, max_age, now)?;
@@ -122,8 +118,7 @@ impl Decode {
             }
             "loads" => {
                 let signer = self.timestamp_signer();
-                let json: Box<RawValue> = signer.unsign_object_at(&self.token, max_age, now)?;
-                Ok(plain(json.get().to_owned()))
+                Ok(plain(signer.unsign_json_at(&self.token, max_age, now)?))
             }
             "session" => {
                 let session = self.codec().decode_at(&self.token, now)?;
@@ -142,7 +137,7 @@ impl Decode {
         let codec = self.codec().max_token_len(usize::MAX).compress(Compress::Never);
         let token = codec.encode_at(session, OffsetDateTime::UNIX_EPOCH).expect("it came in");
         let signer = self.timestamp_signer().max_payload_len(usize::MAX);
-        signer.unsign_object::<Box<RawValue>>(&token, None).expect("just made").get().to_owned()
+        signer.unsign_json(&token, None).expect("just made")
     }
 }
 
@@ -270,32 +265,39 @@ impl Encode {
     fn tokens(&self) -> Vec<String> {
         let now = moment(self.now);
         let compress = self.compress();
+        let tree = || Tree::parse(&self.json);
+        // What a part of cannot be written as a value is written as text.
+        let stamped = |signer: TimestampSigner| match tree().text() {
+            None => signer.sign_object_at(&tree(), compress, now).unwrap(),
+            Some(json) => signer.sign_json_at(&json, compress, now).unwrap(),
+        };
         match self.call.as_str() {
             "sign" => vec![self.signer().sign(&self.text)],
             "timestamp_sign" => vec![self.timestamp_signer().sign_at(&self.text, now)],
             "sign_object" => {
-                vec![self.signer().sign_object(&Tree::parse(&self.json), compress).unwrap()]
+                vec![match tree().text() {
+                    None => self.signer().sign_object(&tree(), compress).unwrap(),
+                    Some(json) => self.signer().sign_json(&json, compress).unwrap(),
+                }]
             }
-            "loads" => {
-                let value = Tree::parse(&self.json);
-                vec![self.timestamp_signer().sign_object_at(&value, compress, now).unwrap()]
-            }
-            "messages" => {
-                let signer = django::cookie_signer(&self.ring(), &self.salt);
-                vec![signer.sign_object_at(&Tree::parse(&self.json), compress, now).unwrap()]
-            }
+            "loads" => vec![stamped(self.timestamp_signer())],
+            "messages" => vec![stamped(django::cookie_signer(&self.ring(), &self.salt))],
             "session" => {
                 let codec = SessionCodec::new(&self.ring())
                     .salt(&self.salt)
                     .max_token_len(usize::MAX)
                     .compress(compress);
-                let typed = codec.encode_as_at(&Tree::parse(&self.json), now).unwrap();
-                let Ok(Entries(entries)) = serde_json::from_str(&self.json) else {
-                    return vec![typed];
+                let typed = match tree().text() {
+                    None => codec.encode_as_at(&tree(), now).unwrap(),
+                    Some(json) => codec.encode_json_at(&json, now).unwrap(),
                 };
+                let Tree::Object(entries) = tree() else { return vec![typed] };
                 let mut session = Session::new();
                 for (key, value) in entries {
-                    session.insert(&key, Tree::parse(value.get())).unwrap();
+                    match value.text() {
+                        None => session.insert(&key, value).unwrap(),
+                        Some(json) => session.insert_json(&key, &json).unwrap(),
+                    }
                 }
                 vec![typed, codec.encode_at(&session, now).unwrap()]
             }
@@ -310,11 +312,10 @@ impl Encode {
             "messages" => Some(django::cookie_signer(&self.ring(), &self.salt)),
             _ => Some(self.timestamp_signer()),
         };
-        let json: Box<RawValue> = match timed {
-            Some(signer) => signer.unsign_object(token, None).unwrap(),
-            None => self.signer().unsign_object(token).unwrap(),
-        };
-        json.get().to_owned()
+        match timed {
+            Some(signer) => signer.unsign_json(token, None).unwrap(),
+            None => self.signer().unsign_json(token).unwrap(),
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! What a Django beside us left is read or refused with a reason, and what is left for it is read again.
 
-use serde_json::value::RawValue;
 use signed_session::django::{
     AuthUser, DjangoSettings, Level, MESSAGES_SALT, Message, MessageStorage, SignedCookie, logout,
 };
@@ -172,10 +171,8 @@ fn login(input: &mut Input<'_>) {
             continue;
         }
         let text = input.text();
-        let value = RawValue::from_string(text.clone()).ok().filter(|_| text.is_ascii());
-        match value {
-            Some(value) => session.insert(key, &value).unwrap(),
-            None => session.insert(key, text).unwrap(),
+        if !text.is_ascii() || session.insert_json(key, &text).is_err() {
+            session.insert(key, text).unwrap();
         }
     }
     if let Ok(Some(user)) = AuthUser::from_session(&session) {

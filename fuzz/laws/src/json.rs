@@ -1,12 +1,14 @@
 //! What is written is JSON as Python writes it, and says what was meant.
 
 use serde::Serialize;
+use serde::de::IgnoredAny;
 use serde_json::Value;
 use signed_session::{Compress, EncodeError, Signer, ValueError};
+use support::json::entries;
 
 use super::input::Input;
 use super::tree::Tree;
-use super::{NOW, RING, WIDE_CODEC, django, is_discreet_error};
+use super::{NOW, RING, SECRET, STAMP, WIDE_CODEC, django, is_discreet_error};
 
 /// What `derive` makes of a Rust type.
 #[derive(Serialize)]
@@ -28,6 +30,7 @@ enum Variant<'t> {
 }
 
 pub fn law(data: &[u8]) {
+    is_taken_apart_rightly(&String::from_utf8_lossy(data));
     let mut input = Input::new(data);
     let signer = Signer::new(&RING, "json");
     let written = |token: &str| {
@@ -88,4 +91,50 @@ pub fn law(data: &[u8]) {
     // A value of serde_json is written as any other, and read back as itself.
     let token = signer.sign_object(&value, Compress::IfShorter).unwrap();
     assert_eq!(signer.unsign_object::<Value>(&token).unwrap(), value);
+}
+
+/// An object is taken apart where `serde_json` says that its keys and values end, and only JSON is.
+fn is_taken_apart_rightly(text: &str) {
+    // As it is, and in the place of a value and of a key with more around them.
+    let quoted = Value::from(text).to_string();
+    for json in [
+        text.to_owned(),
+        format!("{{{text}}}"),
+        format!("{{\"a\":{text}}}"),
+        format!(" {{ \"{text}\" : {text} , {quoted}:[{text}]\n}}\t"),
+    ] {
+        let token = django::sign(
+            &django::base64(json.as_bytes()),
+            signed_session::django::SESSION_SALT,
+            SECRET,
+            STAMP,
+        );
+        let codec = WIDE_CODEC.clone().max_token_len(1 << 30).max_payload_len(1 << 30);
+        let decoded = codec.decode_at(&token, NOW);
+        let is_json = serde_json::from_str::<IgnoredAny>(&json).is_ok() && json.is_ascii();
+        let is_object = json.trim_start().starts_with('{');
+        let Ok(session) = decoded else {
+            assert!(!is_json || !is_object, "{json}");
+            continue;
+        };
+        assert!(is_json && is_object, "{json}");
+        // The first place and the last value of each key, as Python has it.
+        let mut expected: Vec<(String, &str)> = Vec::new();
+        let mut other = Vec::new();
+        for (key, value) in entries(&json) {
+            match serde_json::from_str::<String>(key) {
+                Ok(key) => match expected.iter_mut().find(|(known, _)| *known == key) {
+                    Some((_, known)) => *known = value,
+                    None => expected.push((key, value)),
+                },
+                // Lone surrogates: they are carried, and not listed.
+                Err(_) => other.push(key),
+            }
+        }
+        assert!(session.iter().eq(expected.iter().map(|(key, value)| (key.as_str(), *value))));
+        assert!(session.len() - expected.len() <= other.len());
+        for (key, value) in expected {
+            assert_eq!(session.get_json(&key), Some(value));
+        }
+    }
 }

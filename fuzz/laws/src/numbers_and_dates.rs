@@ -182,12 +182,12 @@ fn numbers(input: &mut Input<'_>) {
 
     // However it is spelled, a number is never a fault.
     let digits = input.rest_as_text();
-    if let Ok(text) = serde_json::from_str::<&serde_json::value::RawValue>(&digits)
-        && text.get().starts_with(|c: char| c == '-' || c.is_ascii_digit())
-        && text.get().parse::<f64>().is_ok_and(f64::is_finite)
+    let number = digits.trim();
+    if number.starts_with(|c: char| c == '-' || c.is_ascii_digit())
+        && number.parse::<f64>().is_ok_and(f64::is_finite)
+        && session.insert_json(KEY, &digits).is_ok()
     {
-        session.insert(KEY, text).unwrap();
-        let is_zero = text.get().parse() == Ok(0.0);
+        let is_zero = number.parse() == Ok(0.0);
         assert_eq!(session.expiry() == Ok(Expiry::AtBrowserClose), is_zero, "{digits}");
         assert!(session.expiry().is_ok(), "{digits}");
     }

@@ -4,7 +4,6 @@ use std::io::{self, BufRead as _, Cursor, Read};
 use std::process::ExitCode;
 
 use serde::de::IgnoredAny;
-use serde_json::value::RawValue;
 use signed_session::{Compress, EncodeError, SessionCodec, TimestampSigner};
 use time::OffsetDateTime;
 
@@ -185,7 +184,7 @@ impl Encoder {
 
     /// Returns the token of a JSON text, which is all of the input or a line of it.
     fn encode(&self, text: &str, is_line: bool, now: OffsetDateTime) -> Result<String, Failure> {
-        let json: &RawValue = serde_json::from_str(text).map_err(|error| {
+        serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Failure::new(if is_line {
                 format!("the line is not JSON, from column {column}")
@@ -193,12 +192,11 @@ impl Encoder {
                 format!("the input is not JSON, from line {line}, column {column}")
             })
         })?;
-        let json =
-            RawValue::from_string(json::compact(json.get()).into_owned()).map_err(Failure::new)?;
+        let json = json::compact(text);
         let token = match &self.content {
-            Content::Session(codec) => codec.encode_as_at(&json, now),
+            Content::Session(codec) => codec.encode_json_at(&json, now),
             Content::Object(signer) => {
-                signer.sign_object_at(&json, self.compress, now).and_then(|token| {
+                signer.sign_json_at(&json, self.compress, now).and_then(|token| {
                     let (len, limit) = (token.len(), self.limits.max_token_len);
                     if len > limit {
                         return Err(EncodeError::TooLarge { len, limit, entries: Vec::new() });

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use signed_session::{DecodeError, Unverified};
 use time::OffsetDateTime;
 
@@ -77,8 +77,8 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
         }
     };
     let payload = parts.json(args.limits.max_payload_len).and_then(|text| {
-        let json: &RawValue = serde_json::from_str(&text).map_err(|_| DecodeError::Json)?;
-        Ok(json.get().to_owned())
+        serde_json::from_str::<IgnoredAny>(&text).map_err(|_| DecodeError::Json)?;
+        Ok(text.trim().to_owned())
     });
     let now = args.clock.clock().now();
     match args.format {

@@ -2,6 +2,7 @@
 
 pub mod conversation;
 pub mod django;
+pub mod json;
 pub mod sample;
 pub mod secret;
 pub mod set_cookie;

@@ -1,7 +1,9 @@
-//! Shows that a forged token is refused in the same time wherever its signature is wrong.
+//! Shows that a forged token is refused in the same time wherever its signature is wrong, and that a
+//! login is checked in the same time wherever its hash is wrong and whichever key made it.
 //!
 //! Three ways of looking, each with a control that must be found out. `.ci/constant-time` runs them.
 
+mod login;
 mod statistics;
 
 use std::hint::black_box;
@@ -102,6 +104,7 @@ fn instructions() -> Result<(), String> {
             assert!(!accepted, "{label}");
         }
     }
+    login::instructions();
     Ok(())
 }
 
@@ -138,5 +141,5 @@ fn memory() -> Result<(), String> {
     if control.iter().all(|reports| *reports == 1) {
         return Err("the control was not found out".to_owned());
     }
-    Ok(())
+    login::memory()
 }

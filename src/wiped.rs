@@ -1,0 +1,55 @@
+//! Keeps copies of secrets out of memory that is given back without being wiped.
+
+use std::hint::black_box;
+use std::io;
+
+use zeroize::{Zeroize as _, Zeroizing};
+
+/// A buffer that is wiped when it is dropped, and whose former memory is wiped when it grows.
+///
+/// A vector that grows leaves its contents where they were.
+#[derive(Default)]
+pub(crate) struct Wiped(pub(crate) Zeroizing<Vec<u8>>);
+
+impl io::Write for Wiped {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let len = self.0.len().saturating_add(bytes.len());
+        if len > self.0.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(len.saturating_mul(2)));
+            larger.extend_from_slice(&self.0);
+            self.0 = larger;
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The stack that deriving a key takes at most, in words: unoptimized, it is the most.
+const STACK: usize = if cfg!(debug_assertions) { 2048 } else { 512 };
+
+/// Runs a function that handles secrets, and wipes the stack that it used.
+///
+/// Values that are moved leave copies behind, and so do hash functions. What the function returns
+/// is moved too: secrets should be in a box.
+pub(crate) fn wiping_stack<R>(function: impl FnOnce() -> R) -> R {
+    // Two calls from the same place: the second has its stack where the first had its own.
+    #[inline(never)]
+    fn run<R>(function: impl FnOnce() -> R) -> R {
+        function()
+    }
+
+    #[inline(never)]
+    fn wipe() {
+        let mut stack = [0_u64; STACK];
+        stack.zeroize();
+        black_box(&stack);
+    }
+
+    let result = run(function);
+    wipe();
+    result
+}

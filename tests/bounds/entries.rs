@@ -147,7 +147,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// One in eight has an escape in JSON.
 fn name(key: u8) -> String {
-    if key % 8 == 0 { format!("\"{key}\\") } else { format!("k{key}") }
+    if key.is_multiple_of(8) { format!("\"{key}\\") } else { format!("k{key}") }
 }
 
 proptest! {

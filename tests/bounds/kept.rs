@@ -82,7 +82,7 @@ fn a_huge_session_leaves_little_behind_in_its_thread() {
             (
                 "refusing an object",
                 Box::new(|| {
-                    drop(object.unsign_object::<u8>(&token).unwrap_err());
+                    object.unsign_object::<u8>(&token).unwrap_err();
                 }),
             ),
         ];

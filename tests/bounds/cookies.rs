@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use signed_session::django::{self, Level, Message, MessageStorage, SignedCookie};
+use signed_session::django::{self, MessageStorage, SignedCookie};
 use signed_session::{
     Compress, CookieOptions, DecodeError, Keyring, Session, TimestampSigner, Unverified,
 };
@@ -81,7 +81,9 @@ fn forged_cookies_of_a_megabyte_are_refused_for_their_length() {
 fn forged_cookies_of_a_megabyte_are_not_copied() {
     for (name, read) in READERS {
         for header in headers() {
-            let used = measured(|| drop(read(&ring(), &header)));
+            let used = measured(|| {
+                read(&ring(), &header);
+            });
             assert!(used.bytes_max < 64 * 1024, "{name}: {used:?}");
         }
     }
@@ -92,13 +94,21 @@ fn forged_cookies_of_a_megabyte_are_not_hashed() {
     let long_ring = long_ring();
     for (name, read) in READERS {
         // To derive the keys is not what is measured.
-        let no_cookie = |ring: &Keyring| time(|| drop(read(ring, "c")));
+        let no_cookie = |ring: &Keyring| {
+            time(|| {
+                read(ring, "c");
+            })
+        };
         for header in headers() {
             let start = Instant::now();
             loop {
-                let one = time(|| drop(read(&ring(), &header)));
-                let hundred =
-                    time(|| drop(read(&long_ring, &header))).saturating_sub(no_cookie(&long_ring));
+                let one = time(|| {
+                    read(&ring(), &header);
+                });
+                let hundred = time(|| {
+                    read(&long_ring, &header);
+                })
+                .saturating_sub(no_cookie(&long_ring));
                 if hundred < one * 2 {
                     break;
                 }
@@ -155,7 +165,6 @@ fn a_genuine_cookie_is_read_up_to_the_limit_and_not_beyond() {
     }
     assert!(lengths.contains(&4096) || lengths.contains(&4095));
     assert!(lengths.contains(&4097) || lengths.contains(&4098));
-    let _ = Message::new(Level::INFO, "");
 }
 
 #[test]

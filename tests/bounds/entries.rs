@@ -24,7 +24,7 @@ fn arrived(entries: usize) -> Session {
 
 type Use = (&'static str, fn(&mut Session, usize));
 
-const USES: [Use; 10] = [
+const USES: [Use; 11] = [
     ("get", |session, n| {
         (0..n).for_each(|index| assert_eq!(session.get(&key(index)), Ok(Some(index))));
     }),
@@ -51,6 +51,10 @@ const USES: [Use; 10] = [
             let first = session.keys().next().unwrap().to_owned();
             session.remove(&first);
         }
+    }),
+    ("list the two that are left", |session, n| {
+        (1..n - 1).for_each(|index| assert!(session.remove(&key(index))));
+        (0..n).for_each(|_| assert_eq!(session.keys().count(), 2));
     }),
     ("pop and insert", |session, n| {
         for index in 0..n {
@@ -147,7 +151,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// One in eight has an escape in JSON.
 fn name(key: u8) -> String {
-    if key % 8 == 0 { format!("\"{key}\\") } else { format!("k{key}") }
+    if key.is_multiple_of(8) { format!("\"{key}\\") } else { format!("k{key}") }
 }
 
 proptest! {

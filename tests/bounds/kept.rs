@@ -23,7 +23,10 @@ fn session(is_many: bool) -> Session {
     if is_many {
         for index in 0..LARGE / 64 {
             session
-                .insert_json(&format!("a key of some length {index}"), "\"and a text\"")
+                .insert_json(
+                    &format!("{:016x}", 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(index as u64 + 1)),
+                    "\"and a text\"",
+                )
                 .unwrap();
         }
     } else {
@@ -82,7 +85,7 @@ fn a_huge_session_leaves_little_behind_in_its_thread() {
             (
                 "refusing an object",
                 Box::new(|| {
-                    drop(object.unsign_object::<u8>(&token).unwrap_err());
+                    object.unsign_object::<u8>(&token).unwrap_err();
                 }),
             ),
         ];

@@ -364,3 +364,15 @@ fn a_logout_leaves_nothing() {
 fn a_user_shows_nothing_of_the_session() {
     assert_eq!(format!("{:?}", user(42)), "AuthUser { .. }");
 }
+
+#[test]
+fn of_a_secret_that_is_in_the_ring_twice_the_first_matches() {
+    // As in Django, where a hash under the first key leaves the session as it is.
+    let secret = "example-only-twice-correct-horse-battery-staple";
+    let ring = Keyring::new(secret).unwrap().fallback(secret).unwrap().fallback("x").unwrap();
+    let user = AuthUser::new(&ring, 1, BACKEND, PASSWORD);
+    assert_eq!(user.verify(&ring, PASSWORD), Some(0));
+    let last = Keyring::new("y").unwrap().fallback("z").unwrap().fallback(secret).unwrap();
+    assert_eq!(user.verify(&last, PASSWORD), Some(2));
+    assert_eq!(user.verify(&last, "another"), None);
+}

@@ -259,7 +259,9 @@ const USES_OF_A_HANDLE: &Uses = &[
 
 const USES_OF_A_SESSION: &Uses = &[
     ("get", |mut s| s.with(|s| _ = s.get::<String>("user"))),
+    ("get_json", |mut s| s.with(|s| _ = s.get_json("user").is_some())),
     ("insert", |mut s| s.with(|s| s.insert("a", 1).unwrap())),
+    ("insert_json", |mut s| s.with(|s| s.insert_json("a", "1").unwrap())),
     ("remove", |mut s| s.with(|s| _ = s.remove("a"))),
     ("pop", |mut s| s.with(|s| _ = s.pop::<u8>("a"))),
     ("get_or_insert", |mut s| s.with(|s| _ = s.get_or_insert("a", 1))),

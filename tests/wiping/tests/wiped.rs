@@ -335,7 +335,7 @@ fn nothing_of_a_secret_remains_in_the_process() {
             }
         }
         for (name, way) in ways_in(secret, old) {
-            let counts = remains(&needles, || way());
+            let counts = remains(&needles, way);
             assert!(counts.iter().all(|count| *count == 0), "{name}, odd: {is_odd}: {counts:?}");
         }
     }

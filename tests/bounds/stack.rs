@@ -39,6 +39,27 @@ where
 }
 
 #[test]
+fn brackets_in_texts_and_side_by_side_are_no_nesting() {
+    for value in [
+        format!("[\"\\\"{}\"]", "[".repeat(1000)),
+        format!("[\"\\\\\",\"{}\"]", "{".repeat(1000)),
+        format!("{{\"{}\":0}}", "[{".repeat(1000)),
+        format!("[{}0]", "[{\"]\":[]}],".repeat(1000)),
+        format!("[\"{}\",{}]", "]".repeat(9), "[],{}".repeat(1) + &",[]".repeat(300)),
+    ] {
+        let token = plain_token(&format!("{{\"wide\":{value}}}"));
+        let session = roomy().decode_at(&token, noon()).unwrap();
+        let expected: Value = serde_json::from_str(&value).unwrap();
+        assert_eq!(session.get("wide"), Ok(Some(expected)), "{value:.40}");
+    }
+    // Closing brackets in a text do not make room for more.
+    let deep = format!("[\"{}\",{}{}]", "]".repeat(99), "[".repeat(64), "]".repeat(64));
+    let token = plain_token(&format!("{{\"deep\":{deep}}}"));
+    let session = roomy().decode_at(&token, noon()).unwrap();
+    assert_eq!(session.get::<Value>("deep"), Err(ValueError::WrongType));
+}
+
+#[test]
 fn any_nesting_is_read_as_a_value_or_refused_on_a_small_stack() {
     on_a_small_stack(|| {
         for (open, inside, close) in SHAPES {

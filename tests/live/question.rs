@@ -208,7 +208,14 @@ impl Question {
                 let codec = self.codec();
                 let session = codec.decode_at(token, now);
                 let other = codec.decode_as_at::<IgnoredAny>(token, now).map(drop);
-                assert_eq!(session.as_ref().err(), other.as_ref().err(), "as a struct: {self:?}");
+                // Nested more than 64 deep it is a session, and of no type.
+                if !matches!((&session, &other), (Ok(_), Err(DecodeError::WrongType))) {
+                    assert_eq!(
+                        session.as_ref().err(),
+                        other.as_ref().err(),
+                        "as a struct: {self:?}"
+                    );
+                }
                 session.map(|session| json_of(&session))
             }
             Call::Database => self.timestamp_signer().unsign_json_at(token, None, now),

@@ -602,7 +602,11 @@ fn object(session: &[(String, Value)]) -> Value {
 fn token_of_entries(question: &Question, entries: &[(String, Value)], how: Compress) -> String {
     let mut session = Session::new();
     for (key, value) in entries {
-        session.insert(key, value).expect("every value can be written");
+        let set = match value.text() {
+            None => session.insert(key, value),
+            Some(json) => session.insert_json(key, &json),
+        };
+        set.expect("every value can be written");
     }
     let codec = question.codec().compress(how);
     codec.encode_at(&session, question.now()).expect("every session can be written")

@@ -391,3 +391,32 @@ proptest! {
         prop_assert_eq!(read.map(f64::to_bits), Some(float.to_bits()));
     }
 }
+
+#[test]
+fn a_text_is_json_exactly_if_serde_json_says_so() {
+    let signer = TimestampSigner::new(&ring(), django::SESSION_SALT);
+    // Where eight bytes are looked at together, every place is another.
+    for len in 0..20 {
+        for at in 0..len {
+            for byte in 0..0x80_u8 {
+                let mut text = "x".repeat(len);
+                text.replace_range(at..=at, char::from(byte).to_string().as_str());
+                for json in [format!("{{\"{text}\":1}}"), format!("{{\"a\":\"{text}\",\"b\":2}}")] {
+                    let payload = URL_SAFE_NO_PAD.encode(&json);
+                    let decoded = codec().decode_at(&signer.sign_at(&payload, NOW), NOW);
+                    let judged = serde_json::from_str::<BTreeMap<String, serde_json::Value>>(&json);
+                    match (decoded, judged) {
+                        (Ok(session), Ok(judged)) => {
+                            assert_eq!(session.len(), judged.len());
+                            for (key, value) in judged {
+                                assert_eq!(session.get(&key), Ok(Some(value)), "{json:?}");
+                            }
+                        }
+                        (Err(DecodeError::Json), Err(_)) => {}
+                        (decoded, judged) => panic!("{json:?}: {decoded:?}, {judged:?}"),
+                    }
+                }
+            }
+        }
+    }
+}

@@ -4,7 +4,6 @@
 //! a token stay the JSON text that they are: `get` parses one when it is asked
 //! for, and what nobody touched goes back byte for byte.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -617,7 +616,7 @@ impl Session {
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn names(&self) -> Vec<String> {
         self.touch();
-        self.entries.names().map(Cow::into_owned).collect()
+        self.entries.names().map(std::borrow::Cow::into_owned).collect()
     }
 
     /// Takes the place of another session of the same request, which was moved out of its own.

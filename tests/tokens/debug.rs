@@ -125,13 +125,13 @@ fn of_the_core(shown: &mut Shown) {
     shown.show("entries.rs", "Iter", &session.iter());
     let reply = manager.commit_at(&session, 200, noon()).unwrap();
     let cookie = reply.set_cookie.as_ref().unwrap().stripped().to_string();
-    shown.show("manager.rs", "Reply", &reply);
+    shown.show("reply.rs", "Reply", &reply);
     let value = reply.set_cookie.as_ref().unwrap().value();
     assert!(value.len() > 43 && !format!("{reply:?}").contains(&value[value.len() - 43..]));
     let arrived = manager.load_at([&cookie], noon());
     assert_eq!(arrived.get_json(MARK), Some(&*format!("\"{MARK}\"")));
     shown.show("session.rs", "Session", &arrived);
-    shown.show("manager.rs", "Reply", &manager.commit_at(&arrived, 200, noon()).unwrap());
+    shown.show("reply.rs", "Reply", &manager.commit_at(&arrived, 200, noon()).unwrap());
     shown.show("session.rs", "Session", &manager.load_at([&format!("sessionid={MARK}")], noon()));
 
     let refused = codec.decode_at(&token, noon()).unwrap_err();

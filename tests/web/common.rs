@@ -1,10 +1,8 @@
-//! What tests of the middlewares share: a manager, answers, what was logged, and a browser.
+//! What tests of the middlewares share: a manager, answers, and what was logged.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::fmt::Write as _;
-use std::io::{self, BufRead, BufReader, Read, Write as _};
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Once;
 use std::time::Duration;
 
@@ -151,91 +149,6 @@ impl Visit for Line {
         match field.name() {
             "message" => write!(self.0, " {value:?}").unwrap(),
             name => write!(self.0, " {name}={value:?}").unwrap(),
-        }
-    }
-}
-
-// A browser, for servers on a real socket.
-
-/// A connection that is kept alive from one request to the next.
-pub struct Connection {
-    stream: BufReader<TcpStream>,
-}
-
-impl Connection {
-    pub fn open(server: SocketAddr) -> Self {
-        let stream = TcpStream::connect_timeout(&server, DEADLINE).unwrap();
-        stream.set_read_timeout(Some(DEADLINE)).unwrap();
-        Self { stream: BufReader::new(stream) }
-    }
-
-    /// Sends a request with these lines, each a header, and reads the head of the answer.
-    pub fn begin(&mut self, path: &str, headers: &[&str]) -> io::Result<Answer> {
-        let mut head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
-        headers.iter().for_each(|line| writeln!(head, "{line}\r").unwrap());
-        self.send(format!("{head}\r\n").as_bytes())?;
-
-        let status = self.line()?;
-        let status = status.split(' ').nth(1).and_then(|status| status.parse().ok());
-        let mut answer = Answer::new(status.ok_or(io::ErrorKind::UnexpectedEof)?);
-        loop {
-            let line = self.line()?;
-            let Some((name, value)) = line.split_once(':') else { return Ok(answer) };
-            answer = answer.header(name, value.trim());
-        }
-    }
-
-    /// Sends a request with this cookie, and reads the answer.
-    pub fn try_ask(&mut self, path: &str, cookie: Option<&str>) -> io::Result<Answer> {
-        let cookie = cookie.map(|cookie| format!("Cookie: {cookie}"));
-        let answer = self.begin(path, cookie.as_deref().as_slice())?;
-        let length = answer.all("content-length").concat().parse().unwrap();
-        let mut body = vec![0; length];
-        self.stream.read_exact(&mut body)?;
-        Ok(answer.body(String::from_utf8(body).unwrap()))
-    }
-
-    pub fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.stream.get_mut().write_all(bytes)
-    }
-
-    /// Reads on until this text has come.
-    pub fn read_until(&mut self, text: &str) {
-        let mut read = Vec::new();
-        while !read.ends_with(text.as_bytes()) {
-            let mut byte = [0];
-            if let Err(error) = self.stream.read_exact(&mut byte) {
-                panic!("{error}; no {text:?} in {:?}", String::from_utf8_lossy(&read));
-            }
-            read.extend(byte);
-        }
-    }
-
-    fn line(&mut self) -> io::Result<String> {
-        let mut line = String::new();
-        self.stream.read_line(&mut line)?;
-        Ok(line.trim_end().to_owned())
-    }
-}
-
-/// A browser, which keeps the cookie as it was last told to.
-#[derive(Clone, Default)]
-pub struct Browser {
-    pub cookie: Option<String>,
-}
-
-impl Browser {
-    pub fn ask(&mut self, connection: &mut Connection, path: &str) -> Answer {
-        let answer = connection.try_ask(path, self.cookie.as_deref()).unwrap();
-        self.heed(&answer);
-        answer
-    }
-
-    /// Does with the cookie what the answer says.
-    pub fn heed(&mut self, answer: &Answer) {
-        if let Some(cookie) = answer.cookie() {
-            let is_removal = answer.all("set-cookie").concat().contains("Max-Age=0");
-            self.cookie = (!is_removal).then(|| cookie.to_owned());
         }
     }
 }

@@ -458,6 +458,7 @@ fn a_session_too_large_is_a_bare_500_and_logged_entry_by_entry() {
     }
 }
 
+#[cfg(feature = "tower")]
 #[test]
 fn a_missing_session_says_what_is_missing() {
     let expected = "there is no session middleware around this handler";

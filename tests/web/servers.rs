@@ -1,7 +1,8 @@
 //! Holds servers on real sockets, axum's and actix-web's, to what many visitors at once may expect.
 
-use std::io;
-use std::net::SocketAddr;
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -11,7 +12,7 @@ use futures_util::{Stream, StreamExt as _, stream};
 use signed_session::{SessionHandle, SessionManager, ValueError};
 use tokio::sync::Semaphore;
 
-use crate::common::{Answer, Browser, Connection, DEADLINE, cookie, manager};
+use crate::common::{Answer, DEADLINE, cookie, manager};
 
 /// A place where handlers stop until they are let go.
 #[derive(Clone)]
@@ -409,6 +410,91 @@ fn a_connection_that_leaves_http_goes_on_both_ways() {
         for (sent, received) in [("one", "ONE"), ("and another", "AND ANOTHER")] {
             connection.send(sent.as_bytes()).unwrap();
             connection.read_until(received);
+        }
+    }
+}
+
+// A browser, for servers on a real socket.
+
+/// A connection that is kept alive from one request to the next.
+struct Connection {
+    stream: BufReader<TcpStream>,
+}
+
+impl Connection {
+    fn open(server: SocketAddr) -> Self {
+        let stream = TcpStream::connect_timeout(&server, DEADLINE).unwrap();
+        stream.set_read_timeout(Some(DEADLINE)).unwrap();
+        Self { stream: BufReader::new(stream) }
+    }
+
+    /// Sends a request with these lines, each a header, and reads the head of the answer.
+    fn begin(&mut self, path: &str, headers: &[&str]) -> io::Result<Answer> {
+        let mut head = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n");
+        headers.iter().for_each(|line| writeln!(head, "{line}\r").unwrap());
+        self.send(format!("{head}\r\n").as_bytes())?;
+
+        let status = self.line()?;
+        let status = status.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let mut answer = Answer::new(status.ok_or(io::ErrorKind::UnexpectedEof)?);
+        loop {
+            let line = self.line()?;
+            let Some((name, value)) = line.split_once(':') else { return Ok(answer) };
+            answer = answer.header(name, value.trim());
+        }
+    }
+
+    /// Sends a request with this cookie, and reads the answer.
+    fn try_ask(&mut self, path: &str, cookie: Option<&str>) -> io::Result<Answer> {
+        let cookie = cookie.map(|cookie| format!("Cookie: {cookie}"));
+        let answer = self.begin(path, cookie.as_deref().as_slice())?;
+        let length = answer.all("content-length").concat().parse().unwrap();
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body)?;
+        Ok(answer.body(String::from_utf8(body).unwrap()))
+    }
+
+    fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.get_mut().write_all(bytes)
+    }
+
+    /// Reads on until this text has come.
+    fn read_until(&mut self, text: &str) {
+        let mut read = Vec::new();
+        while !read.ends_with(text.as_bytes()) {
+            let mut byte = [0];
+            if let Err(error) = self.stream.read_exact(&mut byte) {
+                panic!("{error}; no {text:?} in {:?}", String::from_utf8_lossy(&read));
+            }
+            read.extend(byte);
+        }
+    }
+
+    fn line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        self.stream.read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
+    }
+}
+
+/// A browser, which keeps the cookie as it was last told to.
+#[derive(Clone, Default)]
+struct Browser {
+    cookie: Option<String>,
+}
+
+impl Browser {
+    fn ask(&mut self, connection: &mut Connection, path: &str) -> Answer {
+        let answer = connection.try_ask(path, self.cookie.as_deref()).unwrap();
+        self.heed(&answer);
+        answer
+    }
+
+    /// Does with the cookie what the answer says.
+    fn heed(&mut self, answer: &Answer) {
+        if let Some(cookie) = answer.cookie() {
+            let is_removal = answer.all("set-cookie").concat().contains("Max-Age=0");
+            self.cookie = (!is_removal).then(|| cookie.to_owned());
         }
     }
 }

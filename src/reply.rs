@@ -34,9 +34,9 @@ impl Reply {
     /// Returns the headers to append to a response, given those that it has.
     ///
     /// `Set-Cookie`, except for an [unasked](Self::is_unasked) one, and a removal of a former one, of
-    /// a name that the response sets already; `Vary: Cookie`, unless it says so already; and with a cookie `Cache-Control:
-    /// private`, unless it has a `Cache-Control` of its own. Append them: nothing is to be
-    /// overwritten.
+    /// a name that the response sets already; `Vary: Cookie`, unless it says so already; and with a
+    /// cookie `Cache-Control: private`, unless it has a `Cache-Control` of its own. Append them:
+    /// nothing is to be overwritten.
     ///
     /// # Examples
     ///

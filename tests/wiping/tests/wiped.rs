@@ -149,8 +149,17 @@ impl Drop for Text {
 type Use = (&'static str, fn(&Keyring));
 
 /// All that there are; each wipes what another may have left, so that each is tried alone, too.
-const USES: [Use; 7] = [
+const USES: [Use; 11] = [
     ("weaknesses", |ring| drop(black_box(ring.clone().weaknesses()))),
+    // No more than a key: to sign with it would take the place of what is left behind.
+    ("only SHA-256", |ring| drop(black_box(Signer::new(ring, "wiping")))),
+    ("only SHA-384", |ring| {
+        drop(black_box(Signer::new(ring, "wiping").algorithm(Algorithm::Sha384)));
+    }),
+    ("only SHA-512", |ring| {
+        drop(black_box(Signer::new(ring, "wiping").algorithm(Algorithm::Sha512)));
+    }),
+    ("only a hash", |ring| drop(black_box(AuthUser::new(ring, 1, "backend", "password")))),
     ("SHA-256", |ring| sign(Signer::new(ring, "wiping"))),
     ("SHA-384", |ring| sign(Signer::new(ring, "wiping").algorithm(Algorithm::Sha384))),
     ("SHA-512", |ring| sign(Signer::new(ring, "wiping").algorithm(Algorithm::Sha512))),

@@ -46,6 +46,9 @@ pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, value: &T) -> Resu
 
 /// Returns a value as JSON, with nothing of it in memory that is not wiped.
 pub(crate) fn write_secret<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, ValueError> {
+    if !finite::is_finite(value) {
+        return Err(ValueError::NotFinite);
+    }
     let mut out = Wiped::default();
     serde_json::to_writer(&mut out, value).map_err(|_| ValueError::Unserializable)?;
     Ok(out.0)

@@ -45,7 +45,7 @@ fn brackets_in_texts_and_side_by_side_are_no_nesting() {
         format!("[\"\\\\\",\"{}\"]", "{".repeat(1000)),
         format!("{{\"{}\":0}}", "[{".repeat(1000)),
         format!("[{}0]", "[{\"]\":[]}],".repeat(1000)),
-        format!("[\"{}\",{}]", "]".repeat(9), "[],{}".repeat(1) + &",[]".repeat(300)),
+        format!("[\"{}\",{}]", "]".repeat(9), "[],{}".to_owned() + &",[]".repeat(300)),
     ] {
         let token = plain_token(&format!("{{\"wide\":{value}}}"));
         let session = roomy().decode_at(&token, noon()).unwrap();

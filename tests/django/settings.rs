@@ -512,3 +512,12 @@ fn neither_errors_nor_debug_show_what_was_set() {
     error(DjangoSettings::from_json("planted").unwrap_err());
     error(settings().set("planted", 1).unwrap_err());
 }
+
+#[test]
+fn a_number_that_json_does_not_know_is_not_taken_for_none() {
+    for number in [f64::NAN, f64::INFINITY] {
+        let settings = DjangoSettings::new("example-only-any").unwrap();
+        let refused = settings.set("SESSION_COOKIE_DOMAIN", number).map(drop);
+        assert_eq!(refused, Err(SettingsError::Value { name: "SESSION_COOKIE_DOMAIN" }));
+    }
+}

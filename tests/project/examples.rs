@@ -35,6 +35,7 @@ fn example(name: &str) -> PathBuf {
             ("tower", cfg!(feature = "tower")),
             ("axum", cfg!(feature = "axum")),
             ("actix", cfg!(feature = "actix")),
+            ("cli", cfg!(feature = "cli")),
         ];
         let on: Vec<&str> = features.iter().filter(|(_, on)| *on).map(|(name, _)| *name).collect();
         let profile = match folder.file_name().unwrap().to_str().unwrap() {

@@ -24,11 +24,11 @@ pub(crate) fn parse(text: &str) -> Result<OffsetDateTime, String> {
         return Err(format!("an option where a time belongs, such as {FORMS}"));
     }
     let moment = if let Ok(seconds) = text.parse::<i64>() {
-        OffsetDateTime::from_unix_timestamp(seconds).map_err(|_| {
+        of_seconds(seconds).ok_or_else(|| {
             let thousandth = seconds.div_euclid(1000);
-            match OffsetDateTime::from_unix_timestamp(thousandth) {
-                Ok(_) => format!("past the year 9999; perhaps milliseconds of {thousandth}"),
-                Err(_) => "past the year 9999".to_owned(),
+            match of_seconds(thousandth) {
+                Some(_) => format!("past the year 9999; perhaps milliseconds of {thousandth}"),
+                None => "past the year 9999".to_owned(),
             }
         })?
     } else {
@@ -41,7 +41,19 @@ pub(crate) fn parse(text: &str) -> Result<OffsetDateTime, String> {
             }
         })?
     };
-    moment.checked_to_offset(UtcOffset::UTC).ok_or_else(|| "past the year 9999".to_owned())
+    in_utc(moment).ok_or_else(|| "past the year 9999".to_owned())
+}
+
+fn of_seconds(seconds: i64) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(in_utc)
+}
+
+/// Returns the moment in UTC, if it is in the calendar of tokens.
+///
+/// That of `time` is larger where another crate turns on its feature `large-dates`.
+fn in_utc(moment: OffsetDateTime) -> Option<OffsetDateTime> {
+    let moment = moment.checked_to_offset(UtcOffset::UTC)?;
+    (-9999..=9999).contains(&moment.year()).then_some(moment)
 }
 
 /// How old a token may be.

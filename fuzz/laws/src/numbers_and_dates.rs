@@ -43,14 +43,14 @@ fn stamps(seconds: i64, age: i64) {
     let token = STAMPER.sign_at("v", moment);
     assert!(token.starts_with(&format!("v:{}:", django::stamp(seconds))));
     let is_refused = CODEC.encode_at(&Session::new(), moment) == Err(EncodeError::BadTimestamp);
-    assert_eq!(is_refused, seconds < 0);
+    // The calendar of `time` is larger here; see fuzz/Cargo.toml.
+    let is_stamp = (0..=LAST.unix_timestamp()).contains(&seconds);
+    assert_eq!(is_refused, !is_stamp);
     match STAMPER.unsign_at(&token, None, NOW) {
         Ok(stamped) => assert_eq!((stamped.value, stamped.signed_at), ("v", moment)),
-        Err(error) => assert!(seconds < 0 && error == DecodeError::BadTimestamp),
+        Err(error) => assert!(!is_stamp && error == DecodeError::BadTimestamp),
     }
-    if seconds >= 0
-        && let Some(now) = moment.checked_add(time::Duration::seconds(age))
-    {
+    if is_stamp && let Some(now) = moment.checked_add(time::Duration::seconds(age)) {
         let age = u64::try_from(age).unwrap_or(0);
         for max_age in [age.saturating_sub(1), age, age.saturating_add(1)] {
             let is_good =

@@ -15,7 +15,7 @@ use crate::cli::stdio;
 use crate::cli::tally::Tally;
 use crate::cli::verify::Verifier;
 
-/// What is to be done with each line.
+/// Verifies the token on each line, and formats the result.
 struct Check {
     verifier: Verifier,
     style: Style,

@@ -30,7 +30,7 @@ Keys:
   environment is read, in the same way:
 
   SIGNED_SESSION_KEY            the secret
-  SIGNED_SESSION_FALLBACK_KEYS  retired secrets, one a line (a secret that
+  SIGNED_SESSION_FALLBACK_KEYS  retired secrets, one per line (a secret that
                                 holds a newline needs a file)
 
 Salts:

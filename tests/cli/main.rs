@@ -335,7 +335,10 @@ fn on_a_terminal_text_is_escaped_and_a_file_has_a_progress_bar() {
     let both = on_a_terminal("both", &BULK, &text);
     assert!(!both.contains("tokens a second"), "{both:?}");
     let typed = on_a_terminal("typed", &BULK, &text);
-    assert!(typed.contains("note: reading tokens from the terminal, one a line\r\n"), "{typed:?}");
+    assert!(
+        typed.contains("note: reading tokens from the terminal, one per line\r\n"),
+        "{typed:?}"
+    );
 }
 
 /// Lines of every kind, and what the library says of each as a token.

@@ -32,7 +32,7 @@ pub(crate) enum Layout {
     EscapedText,
 }
 
-/// What is to be printed for some tokens, and their numbers.
+/// The output for a block of tokens, and how many had each status.
 #[derive(Default)]
 pub(crate) struct Answers {
     pub(crate) out: Vec<u8>,

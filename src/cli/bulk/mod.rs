@@ -86,7 +86,7 @@ pub(crate) fn status(tally: &Tally) -> ExitCode {
 /// Says that input is typed, if it is.
 pub(crate) fn announce(what: &str) {
     if io::stdin().is_terminal() {
-        say::note(format_args!("reading {what} from the terminal, one a line"));
+        say::note(format_args!("reading {what} from the terminal, one per line"));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::cli::moment::Clock;
 /// How much of a block's answers is held back: compressed tokens can have large ones.
 const MAX_HELD: usize = 1024 * 1024;
 
-/// What is to be done with each line.
+/// A command's work on each line of its input.
 pub(crate) trait Task: Send + Sync + 'static {
     /// Returns the longest line that is looked at; of a longer one only the beginning is given.
     fn max_line_len(&self) -> usize;

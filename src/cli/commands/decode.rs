@@ -36,7 +36,7 @@ Examples:
   signed-session decode --key-file site.key --from cookie -- \"Cookie: sessionid=$TOKEN\"
   signed-session decode --key-file site.key --format jsonl < tokens.txt")]
 pub(crate) struct Args {
-    /// The tokens; for - or none, standard input, one a line
+    /// The tokens; for - or none, standard input, one per line
     tokens: Vec<String>,
     #[command(flatten)]
     rules: Rules,

@@ -27,8 +27,8 @@ use crate::cli::verdict::Status;
 /// space and in ASCII; numbers keep every digit.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Standard input holds one JSON value, or one a line: then a token is printed
-for each line, in order. A line that cannot be encoded is named on standard
+Standard input holds one JSON value, or one per line. A token is printed for
+each value, in order. A line that cannot be encoded is named on standard
 error. So a table of tokens is signed again under a new secret:
 
   signed-session decode --key-file old.key --max-age none < tokens.txt |

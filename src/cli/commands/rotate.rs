@@ -16,8 +16,8 @@ use crate::cli::stdio::print_lines;
 
 /// Say how to deploy a new secret, and try each step
 ///
-/// Prints what each server is to be given in which order, so that nobody is logged out while some
-/// servers have the next step and some do not. Each step is tried with tokens that are signed under
+/// Prints the settings to deploy at each step, in an order that logs nobody out while some servers
+/// have the next step and others do not. Each step is tried with tokens that are signed under
 /// one of the two settings and read under the other. No secret is printed.
 #[derive(clap::Args)]
 #[command(after_long_help = "\

@@ -12,8 +12,8 @@ use crate::cli::stdio::{print_line, read_text};
 
 /// Sign text, with the time
 ///
-/// As django.core.signing.TimestampSigner, or with --no-timestamp Signer, and under their own salts
-/// unless told otherwise: text is never good as a session.
+/// As django.core.signing.TimestampSigner, or Signer with --no-timestamp. The salt defaults to that
+/// of the class, so signed text is never accepted as a session.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Of standard input one newline at the end is dropped.

@@ -30,7 +30,7 @@ Exit status:
 Example:
   signed-session unsign --key-file site.key --salt reset --max-age 1h -- \"$TOKEN\"")]
 pub(crate) struct Args {
-    /// The tokens; for - or none, standard input, one a line
+    /// The tokens; for - or none, standard input, one per line
     tokens: Vec<String>,
     #[command(flatten)]
     rules: TextRules,

@@ -107,14 +107,14 @@ impl SessionCodec {
         self
     }
 
-    /// Sets when to compress: if it makes the token shorter, unless told otherwise.
+    /// Sets when to compress. Defaults to [`Compress::IfShorter`].
     #[must_use]
     pub fn compress(mut self, compress: Compress) -> Self {
         self.compress = compress;
         self
     }
 
-    /// Sets how long a session lasts after it was last written: two weeks, unless told otherwise.
+    /// Sets how long a session lasts after it was last written. Defaults to two weeks.
     ///
     /// Django's `SESSION_COOKIE_AGE`. An age of exactly this passes.
     #[must_use]
@@ -123,21 +123,21 @@ impl SessionCodec {
         self
     }
 
-    /// Sets whether a session's own expiry counts: it does, unless told otherwise.
+    /// Sets whether a session's own expiry counts. Defaults to [`ExpiryRule::Enforce`].
     #[must_use]
     pub fn expiry_rule(mut self, rule: ExpiryRule) -> Self {
         self.expiry_rule = rule;
         self
     }
 
-    /// Sets how long a token may be: 4,096 bytes, unless told otherwise.
+    /// Sets how long a token may be, in bytes. Defaults to 4,096.
     #[must_use]
     pub fn max_token_len(mut self, bytes: usize) -> Self {
         self.max_token_len = bytes;
         self
     }
 
-    /// Sets how much JSON a session may have: 65,536 bytes, unless told otherwise.
+    /// Sets how much JSON a session may have, in bytes. Defaults to 65,536.
     ///
     /// Inflating stops there.
     #[must_use]
@@ -163,7 +163,7 @@ impl SessionCodec {
         self
     }
 
-    /// Sets how far in the future a stamp may lie: five minutes, unless told otherwise.
+    /// Sets how far in the future a timestamp may lie. Defaults to five minutes.
     ///
     /// Clocks of different machines differ. [`ExpiryRule::Django`] accepts any.
     #[must_use]

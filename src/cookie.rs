@@ -150,7 +150,9 @@ impl CookieOptions {
         self
     }
 
-    /// Sets whether scripts in the page are kept from the cookie: they are, unless told otherwise.
+    /// Sets the `HttpOnly` attribute. Defaults to `true`.
+    ///
+    /// It keeps scripts in the page from reading the cookie.
     #[must_use]
     pub fn http_only(mut self, http_only: bool) -> Self {
         self.http_only = http_only;

@@ -15,7 +15,7 @@ use flate2::{Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use crate::error::{DecodeError, sure};
 use crate::kept::{self, Slot};
 
-/// The most JSON that is read or written unless told otherwise, in bytes.
+/// The default limit on the JSON that is read or written, in bytes.
 pub(crate) const DEFAULT_MAX_LEN: usize = 64 * 1024;
 
 // What every thread uses again and again is kept whole.

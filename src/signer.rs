@@ -89,7 +89,7 @@ impl Signer {
         }
     }
 
-    /// Sets what stands between value and signature, `:` unless told otherwise.
+    /// Sets what stands between value and signature. Defaults to `:`.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl Signer {
         Ok(self)
     }
 
-    /// Sets the hash, SHA-256 unless told otherwise.
+    /// Sets the hash. Defaults to SHA-256.
     #[must_use]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
@@ -116,7 +116,7 @@ impl Signer {
         self
     }
 
-    /// Sets how much JSON an object may have, 65,536 bytes unless told otherwise.
+    /// Sets how much JSON an object may have, in bytes. Defaults to 65,536.
     ///
     /// It holds for writing and for reading, where inflating stops there.
     #[must_use]

@@ -18,7 +18,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseErr
 use pin_project_lite::pin_project;
 
 use crate::error::{EncodeError, ValueError, sure};
-use crate::handle::{self, Entry, MissingSession, SessionHandle};
+use crate::handle::{self, MissingSession, SessionHandle};
 use crate::manager::SessionManager;
 use crate::reply::Reply;
 
@@ -131,11 +131,8 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let cookies = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let outer = request.extensions().get::<SessionHandle<M>>().cloned();
-        let entry = SessionHandle::enter(&self.middleware.manager, outer.as_ref(), cookies);
-        let (handle, commits) = match entry {
-            Entry::Shared(handle) => (handle, None),
-            Entry::New(handle) => (handle.clone(), Some(handle.unmarked())),
-        };
+        let (handle, commits) =
+            SessionHandle::enter(&self.middleware.manager, outer.as_ref(), cookies);
         request.extensions_mut().insert(handle);
         SessionFuture { inner: self.inner.call(request), handle: commits }
     }

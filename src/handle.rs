@@ -66,21 +66,16 @@ struct State {
     is_sent: bool,
 }
 
-/// What a middleware does with a request.
-pub(crate) enum Entry<M> {
-    /// Gives the handlers this session, and commits it.
-    New(SessionHandle<M>),
-    /// Gives the handlers the session of the same middleware further out, which commits it.
-    Shared(SessionHandle<M>),
-}
-
 impl<M> SessionHandle<M> {
     /// Returns the session of these `Cookie:` headers, given the one that the request has already.
+    ///
+    /// The second is the same if this middleware is to commit it. There is none if the session is
+    /// that of the same middleware further out, which commits it.
     pub(crate) fn enter<'h>(
         manager: &Arc<SessionManager>,
         outer: Option<&Self>,
         cookie_headers: impl Iterator<Item = &'h [u8]>,
-    ) -> Entry<M> {
+    ) -> (Self, Option<SessionHandle>) {
         let outer = outer.map(|outer| &outer.shared);
         let mut next = outer;
         while let Some(shared) = next {
@@ -89,11 +84,13 @@ impl<M> SessionHandle<M> {
             // The innermost layer serves the handlers; what is between is hidden from them.
             handle.lock().is_hidden = !is_same;
             if is_same {
-                return Entry::Shared(handle);
+                return (handle, None);
             }
             next = shared.outer.as_ref();
         }
-        Entry::New(Self::new(manager, outer.cloned(), cookie_headers))
+        let handle = Self::new(manager, outer.cloned(), cookie_headers);
+        let commits = handle.unmarked();
+        (handle, Some(commits))
     }
 
     fn new<'h>(

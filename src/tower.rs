@@ -16,7 +16,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::error::EncodeError;
-use crate::handle::{self, Entry, SessionHandle};
+use crate::handle::{self, SessionHandle};
 use crate::manager::SessionManager;
 
 /// Puts a session around a service.
@@ -182,10 +182,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let cookies = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let outer = request.extensions().get::<SessionHandle<M>>();
-        let (handle, commits) = match SessionHandle::enter(&self.layer.manager, outer, cookies) {
-            Entry::Shared(handle) => (handle, None),
-            Entry::New(handle) => (handle.clone(), Some(handle.unmarked())),
-        };
+        let (handle, commits) = SessionHandle::enter(&self.layer.manager, outer, cookies);
         request.extensions_mut().insert(handle);
         SessionFuture { inner: self.inner.call(request), handle: commits }
     }

@@ -76,6 +76,8 @@
 mod error;
 mod finite;
 mod kept;
+#[cfg(feature = "random")]
+mod random;
 mod wiped;
 // Layer 1
 mod age;

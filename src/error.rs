@@ -73,6 +73,14 @@ pub enum DecodeError {
     NotAnObject,
     /// `_session_expiry` or `_session_started` is there and says nothing usable.
     BadExpiry,
+    /// The entry that says whose session it is holds neither text of 1 to 255 bytes nor a whole
+    /// number; see [`SessionManager::revocations`](crate::SessionManager::revocations).
+    BadSubject,
+    /// `_session_id` is there and is not the identity of a session.
+    BadSessionId,
+    /// The session was ended, by a logout or in another way; see
+    /// [`Revocations`](crate::Revocations).
+    Revoked,
     /// The program's own rule refuses the session; see
     /// [`SessionManager::refuse_if`](crate::SessionManager::refuse_if).
     Refused,
@@ -83,6 +91,10 @@ pub enum DecodeError {
     /// Somebody who can set cookies for this host, such as a sibling domain,
     /// may have added a session of their own.
     Ambiguous,
+    /// It is not known whether the session was ended, because nothing was heard of other processes
+    /// for a while; see
+    /// [`Revocations::expect_news_within`](crate::Revocations::expect_news_within).
+    Unheard,
 }
 
 impl DecodeError {
@@ -150,9 +162,13 @@ impl fmt::Display for DecodeError {
             Self::Json => f.write_str("the payload is not JSON in ASCII"),
             Self::NotAnObject => f.write_str("the payload is not a JSON object"),
             Self::BadExpiry => f.write_str("the session's own expiry cannot be read"),
+            Self::BadSubject => f.write_str("the session's subject cannot be read"),
+            Self::BadSessionId => f.write_str("the session's id cannot be read"),
+            Self::Revoked => f.write_str("the session was ended"),
             Self::Refused => f.write_str("the program's rule refuses the session"),
             Self::WrongType => f.write_str("the payload is not of the type asked for"),
             Self::Ambiguous => f.write_str("more than one cookie of the session's name is good"),
+            Self::Unheard => f.write_str("it is not known whether the session was ended"),
         }
     }
 }
@@ -169,6 +185,9 @@ pub enum EncodeError {
     NotAnObject,
     /// `_session_expiry` or `_session_started` was set to what no decoder would accept.
     BadExpiry,
+    /// The entry that says whose session it is was set to neither text of 1 to 255 bytes nor a whole
+    /// number; see [`SessionManager::revocations`](crate::SessionManager::revocations).
+    BadSubject,
     /// `_session_expiry` is a date with an offset, which a Django with `USE_TZ = False` cannot
     /// compare: it would answer each request that saves the session with status 500.
     ///
@@ -220,6 +239,7 @@ impl fmt::Display for EncodeError {
             Self::Value(error) => error.fmt(f),
             Self::NotAnObject => f.write_str("a session must be a JSON object"),
             Self::BadExpiry => f.write_str("the session's own expiry could not be read back"),
+            Self::BadSubject => f.write_str("the session's subject could not be read back"),
             Self::AwareExpiry => f.write_str(
                 "a session of a Django site with USE_TZ = False cannot expire at a moment: use \
                  Expiry::After",
@@ -326,6 +346,48 @@ impl fmt::Display for ConfigError {
 }
 
 impl Error for ConfigError {}
+
+/// Why nothing was ended, or a line could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RevocationError {
+    /// The subject does not have 1 to 255 bytes.
+    BadSubject,
+    /// The text is not the id of a session that has begun.
+    BadSessionId,
+    /// The line is not one of this version's format.
+    BadLine,
+}
+
+impl fmt::Display for RevocationError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::BadSubject => "the subject does not have 1 to 255 bytes",
+            Self::BadSessionId => "the text is not the id of a session that has begun",
+            Self::BadLine => "the line does not say in this format what was ended",
+        })
+    }
+}
+
+impl Error for RevocationError {}
+
+/// Why a [`Revocation`] was not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// It lies more than fifteen minutes ahead of this machine's clock.
+    Ahead,
+}
+
+impl fmt::Display for ApplyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ahead => "the revocation lies more than fifteen minutes ahead of the clock",
+        })
+    }
+}
+
+impl Error for ApplyError {}
 
 /// Returns a value that cannot be missing; where it is after all, debug builds panic.
 ///

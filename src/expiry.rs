@@ -28,7 +28,7 @@ pub(crate) const ID_KEY: &str = "_session_id";
 
 /// The last moment of the calendar in microseconds of Unix time, which has a fixed end here even
 /// where `time` is built with a longer one.
-const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
+pub(crate) const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
 
 /// Reads `_session_started`; `None` if it says nothing usable.
 pub(crate) fn read_started(json: &str) -> Option<OffsetDateTime> {

@@ -154,11 +154,11 @@ impl<M> SessionHandle<M> {
         self.share(|session| {
             // A login in there begins now, and not when the request came in.
             session.set_now(self.shared.manager.now());
-            let has_cookie = session.has_cookie();
+            let (has_cookie, ending) = (session.has_cookie(), session.ending());
             let result = function(session);
             if has_cookie && !session.has_cookie() {
                 // It was moved out, and another one is in its place.
-                session.replace_moved();
+                session.replace_moved(ending);
             }
             result
         })
@@ -220,6 +220,12 @@ impl<M> SessionHandle<M> {
         });
     }
 
+    /// Returns which session this is; see [`Session::id`].
+    #[must_use]
+    pub fn id(&self) -> Option<String> {
+        self.share(|session| session.id().map(str::to_owned))
+    }
+
     /// Returns when the session began, if that is recorded; see [`Session::started_at`].
     #[must_use]
     pub fn started_at(&self) -> Option<OffsetDateTime> {
@@ -267,6 +273,12 @@ impl<M> SessionHandle<M> {
         let session = session.get_or_insert_with(|| {
             let session = self.shared.manager.load([&*cookies]);
             session.reason().inspect(|reason| log_refusal(reason));
+            if self.shared.manager.is_silence_news() {
+                tracing::warn!(
+                    "nothing was heard of the sessions that other processes ended: see \
+                     `Revocations::expect_news_within`"
+                );
+            }
             session
         });
         let was_read = session.is_accessed();

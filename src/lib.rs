@@ -92,28 +92,33 @@ mod expiry;
 mod reply;
 mod signer;
 // Layer 3
+mod identity;
 mod timestamp;
 // Layer 4
+mod revocation;
+// Layer 5
+mod ending;
+// Layer 6
 mod session;
 mod unverified;
-// Layer 5
+// Layer 7
 mod candidates;
 mod codec;
-// Layer 6
+// Layer 8
 mod manager;
-// Layer 7
+// Layer 9
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod handle;
-// Layer 8: not public, or `use signed_session::*` would hide the crates that they adapt to
+// Layer 10: not public, or `use signed_session::*` would hide the crates that they adapt to
 #[cfg(feature = "actix")]
 mod actix;
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(feature = "tower")]
 mod tower;
-// Layer 9
+// Layer 11
 pub mod django;
-// Layer 10
+// Layer 12
 pub mod guide;
 
 #[cfg(feature = "actix")]
@@ -125,7 +130,7 @@ pub use ::cookie::{Cookie, SameSite};
 pub use candidates::Candidates;
 pub use codec::SessionCodec;
 pub use entries::Iter as SessionIter;
-pub use error::{ConfigError, DecodeError, EncodeError, ValueError};
+pub use error::{ApplyError, ConfigError, DecodeError, EncodeError, RevocationError, ValueError};
 pub use expiry::{Expiry, ExpiryRule};
 #[cfg(any(feature = "tower", feature = "actix"))]
 pub use handle::{MissingSession, SessionHandle};
@@ -133,6 +138,8 @@ pub use key::{Keyring, Weakness};
 pub use manager::SessionManager;
 pub use payload::Compress;
 pub use reply::Reply;
+pub use revocation::line::Revocation;
+pub use revocation::{Revocations, Silence};
 pub use session::Session;
 pub use signer::{Algorithm, Signer};
 pub use timestamp::{Stamped, TimestampSigner};

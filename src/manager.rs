@@ -17,9 +17,11 @@ use crate::age::{between, signed};
 use crate::candidates::{Candidates, unwrap_token};
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
+use crate::ending::Watch;
 use crate::error::{DecodeError, EncodeError};
 use crate::key::Weakness;
 use crate::reply::Reply;
+use crate::revocation::Revocations;
 use crate::session::{Retired, Session};
 
 /// A shorter value stands for no session, as in Django.
@@ -90,6 +92,8 @@ pub struct SessionManager {
     retired_attributes: Vec<CookieOptions>,
     retired_names: Vec<CookieOptions>,
     refuse_if: Vec<Rule>,
+    subject: Option<Box<str>>,
+    watch: Option<Arc<Watch>>,
     clock: Option<Clock>,
 }
 
@@ -124,6 +128,8 @@ impl SessionManager {
             retired_attributes: Vec::new(),
             retired_names: Vec::new(),
             refuse_if: Vec::new(),
+            subject: None,
+            watch: None,
             clock: None,
         }
     }
@@ -227,6 +233,39 @@ impl SessionManager {
     pub fn refuse_if(mut self, rule: impl Fn(&Session) -> bool + Send + Sync + 'static) -> Self {
         self.refuse_if.push(Arc::new(rule));
         self
+    }
+
+    /// Sets the entry that says whose a session is, such as `user_id` or `_auth_user_id`.
+    ///
+    /// [`revocations`](Self::revocations) sets it too; the last call counts.
+    #[must_use]
+    pub fn subject(mut self, key: &str) -> Self {
+        self.subject = Some(key.into());
+        self.watch = self.watch.map(|watch| {
+            Arc::new(Watch { revocations: watch.revocations.clone(), subject_key: key.into() })
+        });
+        self
+    }
+
+    /// Refuses the sessions that were ended, and ends sessions at logout; see [`Revocations`].
+    ///
+    /// `subject` is the entry that says whose a session is: text of 1 to 255 bytes or a whole number,
+    /// where `42` and `"42"` are the same. A session without it, or with `null` in it, is anonymous:
+    /// it cannot be ended, and nothing is remembered of it. Subjects should be stable, say nothing
+    /// about a person, and not be given to another person for as long as a session lasts.
+    ///
+    /// A session with a subject has an entry `_session_id`, in which it stays the same session
+    /// through every write: it takes 40 bytes of JSON, up to 54 of the cookie. The program cannot change
+    /// it. A session that came without one, such as from Django, gets one with the next response.
+    /// This is in addition to what the table above lists. A cookie that is refused as
+    /// [`DecodeError::Revoked`] is removed with the next response to a request that read it.
+    ///
+    /// The list is not asked by [`SessionCodec`] alone, nor for signed cookies, messages and
+    /// other tokens.
+    #[must_use]
+    pub fn revocations(mut self, revocations: Revocations, subject: &str) -> Self {
+        self.watch = Some(Arc::new(Watch { revocations, subject_key: subject.into() }));
+        self.subject(subject)
     }
 
     /// Sets the clock that is asked where no time is given: by the middlewares, by
@@ -359,13 +398,20 @@ impl SessionManager {
             },
         };
         session.set_retired(retired);
+        if let Some(watch) = &self.watch {
+            // Only now: an anonymous cookie that was planted must not win while the list is silent.
+            session = session.into_watched(watch).refuse_if_unheard();
+        }
         session.set_clock(now, self.codec.tracks_start());
         session
     }
 
-    /// Decodes one of the cookies, unless the program's rule refuses what is in it.
+    /// Decodes one of the cookies, unless its session was ended or the program's rule refuses it.
     fn decode(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
-        let session = self.codec.decode_at(token, now)?;
+        let mut session = self.codec.decode_at(token, now)?;
+        if let Some(watch) = &self.watch {
+            session.identify(watch, token, now)?;
+        }
         if self.refuse_if.iter().any(|rule| rule(&session)) {
             return Err(DecodeError::Refused);
         }
@@ -389,10 +435,30 @@ impl SessionManager {
     /// # Errors
     ///
     /// If the program changed the session: [`EncodeError::TooLarge`] if name and value would have
-    /// more than 4,096 bytes, or the token more than its limits; [`EncodeError::BadExpiry`] and
-    /// [`EncodeError::BadTimestamp`]. The response is then to be an error, because the session was
+    /// more than 4,096 bytes, or the token more than its limits; [`EncodeError::BadExpiry`],
+    /// [`EncodeError::BadSubject`] and [`EncodeError::BadTimestamp`]. The response is then to be an error, because the session was
     /// not saved. If it did not, there is no error: see [`Reply::omitted`].
     pub fn commit_at(
+        &self,
+        session: &Session,
+        status: u16,
+        now: OffsetDateTime,
+    ) -> Result<Reply, EncodeError> {
+        let Some(watch) = &self.watch else { return self.reply(session, status, now) };
+        let watched = session.watched(watch);
+        if watched.is_held_back() {
+            // Neither reviving it nor overwriting the session of a login that followed.
+            return Ok(Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() });
+        }
+        let reply = self.reply(&watched, status, now)?;
+        if reply.set_cookie.is_some() {
+            watched.end_former(now);
+        }
+        Ok(reply)
+    }
+
+    /// Says what the response must carry of a session that has not ended meanwhile.
+    fn reply(
         &self,
         session: &Session,
         status: u16,
@@ -402,6 +468,7 @@ impl SessionManager {
         let mut reply = Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() };
         let attributes = self.retired_attributes.iter().map(CookieOptions::removal);
         let names = self.retired_names.iter().map(CookieOptions::removal);
+        let is_renewal_due = self.is_renewal_due(session, now);
         if session.is_void() {
             if is_asked {
                 // Also those that this request did not bring, because of their path.
@@ -410,10 +477,19 @@ impl SessionManager {
             }
         } else if status >= 500 {
             // What the handler did is not to be relied on.
-        } else if (session.is_modified() || self.is_renewal_due(session, now))
+        } else if (session.is_modified() || is_renewal_due || is_adoption_due(session))
             && self.is_news(session, now)
         {
-            match self.cookie(session, now) {
+            let cookie = self.cookie(session, true, now).or_else(|error| match error {
+                // Nobody asked for the identity to be recorded: it is derived again next time.
+                EncodeError::TooLarge { .. }
+                    if session.is_adopted() && (is_asked || is_renewal_due) =>
+                {
+                    self.cookie(session, false, now)
+                }
+                error => Err(error),
+            });
+            match cookie {
                 // It is over by now, and what is in the browser may be another one.
                 Ok(cookie) if !is_asked && is_removal(&cookie) => {}
                 Ok(cookie) => {
@@ -425,6 +501,9 @@ impl SessionManager {
                 Err(error) if is_asked => return Err(error),
                 Err(error) => reply.omitted = Some(error),
             }
+        } else if session.is_accessed() && session.reason() == Some(&DecodeError::Revoked) {
+            reply.removals = attributes.chain(names).collect();
+            reply.set_cookie = Some(self.options.removal());
         } else if session.is_accessed() {
             match session.retired() {
                 Retired::Name => reply.removals = names.collect(),
@@ -450,6 +529,12 @@ impl SessionManager {
             return self.commit(&self.load([cookie_headers]), status);
         }
         Ok(Reply::default())
+    }
+
+    /// Returns `true` if it cannot be known what other processes ended, and nobody was told yet.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn is_silence_news(&self) -> bool {
+        self.watch.as_ref().is_some_and(|watch| watch.revocations.is_silence_news())
     }
 
     /// Finds what in a request may be a session.
@@ -498,6 +583,7 @@ impl SessionManager {
     fn is_news(&self, session: &Session, now: OffsetDateTime) -> bool {
         session.retired() == Retired::Session
             || self.codec.is_start_due(session)
+            || is_adoption_due(session)
             || session.origin().is_none_or(|origin| {
                 origin.key_index > 0
                     || origin.signed_at.unix_timestamp() != now.unix_timestamp()
@@ -505,15 +591,25 @@ impl SessionManager {
             })
     }
 
+    /// Returns the cookie of a session, with the identity of one that has a subject.
     fn cookie(
         &self,
         session: &Session,
+        has_id: bool,
         now: OffsetDateTime,
     ) -> Result<Cookie<'static>, EncodeError> {
+        let (identified, left) = session.identified(now)?;
+        let session = if has_id { &*identified } else { session };
         let (token, max_age) = self.codec.issue(session, self.expire_at_browser_close, now)?;
+        let max_age = max_age.map(|max_age| left.map_or(max_age, |left| left.min(max_age)));
         let cookie = self.options.cookie(&token, max_age, now);
         cookie.map_err(|error| error.with_entries(|| session.sizes()))
     }
+}
+
+/// Returns `true` if the identity of a session that came without one is to be recorded.
+fn is_adoption_due(session: &Session) -> bool {
+    session.is_accessed() && session.is_adopted()
 }
 
 /// Returns the valid session of the first former name that has one, or else the first refusal.

@@ -4,7 +4,9 @@
 //! a token stay the JSON text that they are: `get` parses one when it is asked
 //! for, and what nobody touched goes back byte for byte.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -12,10 +14,15 @@ use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
 use time::{OffsetDateTime, UtcOffset};
 
+use crate::age::Age;
+use crate::ending::{Ending, Present, Watch};
 use crate::entries::{Entries, Iter};
-use crate::error::{DecodeError, ValueError};
+use crate::error::{DecodeError, EncodeError, ValueError};
 use crate::expiry::{Claim, EXPIRY_KEY, Expiry, ID_KEY, STARTED_KEY, read_started};
+use crate::identity::{Subject, microseconds};
 use crate::json::{self, Fault};
+use crate::revocation::Revocations;
+use crate::revocation::line::Revocation;
 
 const TEST_COOKIE_KEY: &str = "testcookie";
 const TEST_COOKIE_VALUE: &str = "worked";
@@ -48,6 +55,8 @@ pub struct Session {
     entries: Entries,
     source: Source,
     retired: Retired,
+    /// Which session it is, if its manager has a list of those that were ended.
+    ending: Option<Box<Ending>>,
     /// What time it is for the program, if that is known.
     now: Option<OffsetDateTime>,
     /// When the session was begun here, if it did not come in a token.
@@ -361,12 +370,18 @@ impl Session {
     ///
     /// What is inserted afterwards belongs to a new session, and so does an
     /// expiry: call [`set_expiry`](Self::set_expiry) after this, because before
-    /// it is removed like any other entry. A copy of the old cookie stays valid
-    /// until it expires: there is no server-side list to strike it from.
+    /// it is removed like any other entry.
+    ///
+    /// With [`Revocations`] the session has ended as soon as this returns, whatever becomes of the
+    /// response: copies of its cookie are refused. Without, a copy stays valid until it expires.
     pub fn flush(&mut self) {
         self.clear();
         self.source = Source::Nothing { has_cookie: self.has_cookie() };
         self.begun_at = None;
+        let now = self.time();
+        if let Some(ending) = &mut self.ending {
+            ending.flush(now);
+        }
     }
 
     /// Re-signs the session with a new timestamp, as Django's `cycle_key`.
@@ -376,7 +391,7 @@ impl Session {
     /// log in with [`AuthUser`](crate::django::AuthUser).
     pub fn cycle_key(&mut self) {
         self.change();
-        if !matches!(self.source, Source::Token(_)) {
+        if self.is_another() {
             self.set_begun();
         }
     }
@@ -388,6 +403,10 @@ impl Session {
     /// user, so keep as little as possible: `|_| false` keeps nothing. The session's beginning, and
     /// what else the crate itself keeps of it, never stays. A key that is not Unicode is asked for
     /// with replacement characters in it.
+    ///
+    /// With [`Revocations`] the session has a new [`id`](Self::id) from now on, and the session that
+    /// it replaces ends with the response that carries the new cookie: copies of the former one are
+    /// then refused. Only call this when somebody has just been authenticated.
     ///
     /// # Examples
     ///
@@ -407,11 +426,20 @@ impl Session {
         self.change();
         self.entries.retain(|key| !matches!(key, STARTED_KEY | ID_KEY) && keep(key));
         self.set_begun();
+        let (now, subject) = (self.time(), self.subject());
+        if let Some(ending) = &mut self.ending {
+            ending.begin(subject.as_ref(), now);
+        }
     }
 
     fn set_begun(&mut self) {
         self.source = Source::Begun { has_cookie: self.has_cookie() };
-        self.begun_at = Some(self.now.unwrap_or_else(OffsetDateTime::now_utc));
+        self.begun_at = Some(self.time());
+    }
+
+    /// Returns what time it is for the program.
+    fn time(&self) -> OffsetDateTime {
+        self.now.unwrap_or_else(OffsetDateTime::now_utc)
     }
 
     /// Sets when this session ends, as Django's `set_expiry`.
@@ -521,9 +549,17 @@ impl Session {
     /// Unlike [`signed_at`](Self::signed_at) it does not move when the session is written. It is
     /// `None` unless the codec that the session came from records it: see
     /// [`SessionCodec::track_start`](crate::SessionCodec::track_start).
+    ///
+    /// With [`Revocations`] it is the beginning of a session with a subject, in its
+    /// [`id`](Self::id). If the session began right after its predecessors were ended, or came
+    /// without an id, this can be up to five minutes late, but never later than the token.
     #[must_use]
     pub fn started_at(&self) -> Option<OffsetDateTime> {
         self.touch();
+        if let Some(began) = self.identity_began() {
+            let written = self.origin().map_or_else(|| self.time(), |origin| origin.signed_at);
+            return Some(began.min(written));
+        }
         match self.text(STARTED_KEY) {
             Some(json) => read_started(json),
             None if !self.tracks_start || self.is_void() => None,
@@ -531,6 +567,19 @@ impl Session {
             None if self.origin().is_none() && !self.is_modified() => None,
             None => self.began(),
         }
+    }
+
+    /// Returns which session this is, if it has a subject and its manager has [`Revocations`].
+    ///
+    /// The id is the session's from its login to its end, through every write and in every copy of
+    /// its cookie: 22 characters, such as for a list of a user's devices and
+    /// [`Revocations::end_one`]. It is not a secret. A session that is begun has its id at once; ask
+    /// for it after the subject was inserted.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.touch();
+        let (ending, present) = self.present().ok()??;
+        ending.text(&present, self.time())
     }
 
     /// Returns which secret of the ring signed that token: 0 for the first.
@@ -564,6 +613,125 @@ impl Session {
 
     pub(crate) fn set_origin(&mut self, origin: Origin) {
         self.source = Source::Token(origin);
+    }
+
+    /// Has the session know which one it is, from its token; an ended one is refused.
+    pub(crate) fn identify(
+        &mut self,
+        watch: &Arc<Watch>,
+        token: &str,
+        now: OffsetDateTime,
+    ) -> Result<(), DecodeError> {
+        let Some(Origin { signed_at, .. }) = self.origin() else { return Ok(()) };
+        let (subject, id) = (self.text(&watch.subject_key), self.text(ID_KEY));
+        let age = Age::new(signed_at, now);
+        self.ending = Some(Ending::of_token(watch, subject, id, token, age, now)?.into());
+        Ok(())
+    }
+
+    /// Returns the session, which knows the list of those that were ended.
+    pub(crate) fn into_watched(mut self, watch: &Arc<Watch>) -> Self {
+        self.ending.get_or_insert_with(|| Ending::new(watch).into());
+        self
+    }
+
+    /// As [`into_watched`](Self::into_watched), for a session that a program created by itself.
+    pub(crate) fn watched(&self, watch: &Arc<Watch>) -> Cow<'_, Self> {
+        match self.ending {
+            Some(_) => Cow::Borrowed(self),
+            None => Cow::Owned(self.copy().into_watched(watch)),
+        }
+    }
+
+    /// Puts the empty session in its place if it cannot be known whether it was ended.
+    ///
+    /// It still knows which session it stands in for, so that a logout ends that one.
+    pub(crate) fn refuse_if_unheard(self) -> Self {
+        match self.ending {
+            Some(ending) if ending.is_unheard() => {
+                Self { ending: Some(ending), ..Self::refused(DecodeError::Unheard) }
+            }
+            ending => Self { ending, ..self },
+        }
+    }
+
+    /// Returns what is known of which session it is.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn ending(&self) -> Option<Box<Ending>> {
+        self.ending.clone()
+    }
+
+    /// Returns what is known of which session it is, and whose it is by its entries; does not count
+    /// as access.
+    fn present(&self) -> Result<Option<(&Ending, Present)>, DecodeError> {
+        let Some(ending) = &self.ending else { return Ok(None) };
+        let subject = Subject::read(self.text(ending.subject_key()))?;
+        Ok(Some((ending, Present { subject, is_another: self.is_another() })))
+    }
+
+    /// Returns `true` if it is not the session that came, or that another one came in place of.
+    fn is_another(&self) -> bool {
+        !matches!(self.source, Source::Token(_) | Source::Refused(DecodeError::Unheard))
+    }
+
+    /// Returns when the session began, by its identity; does not count as access.
+    fn identity_began(&self) -> Option<OffsetDateTime> {
+        let (ending, present) = self.present().ok()??;
+        let began = ending.began(&present, self.time())?;
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(began).saturating_mul(1000)).ok()
+    }
+
+    /// Returns the session as it is written, with its identity, and how long that lasts at most.
+    pub(crate) fn identified(
+        &self,
+        now: OffsetDateTime,
+    ) -> Result<(Cow<'_, Self>, Option<time::Duration>), EncodeError> {
+        let present = self.present().map_err(|_| EncodeError::BadSubject)?;
+        let Some((ending, present)) = present else { return Ok((Cow::Borrowed(self), None)) };
+        let (json, left) = ending
+            .written(&present, now)
+            .map(|(text, left)| (json::quote(text.as_str()), time::Duration::microseconds(left)))
+            .unzip();
+        Ok((self.with_entry(ID_KEY, json), left))
+    }
+
+    /// Returns the session with another entry, which the program does not see.
+    fn with_entry(&self, key: &str, json: Option<String>) -> Cow<'_, Self> {
+        if self.text(key) == json.as_deref() {
+            return Cow::Borrowed(self);
+        }
+        let mut copy = self.copy();
+        match json {
+            Some(json) => copy.entries.set(key, json),
+            None => drop(copy.entries.remove(key)),
+        }
+        Cow::Owned(copy)
+    }
+
+    /// Ends the session that came, if what was written is another one.
+    pub(crate) fn end_former(&self, now: OffsetDateTime) {
+        if let Ok(Some((ending, present))) = self.present() {
+            ending.end_former(&present, now);
+        }
+    }
+
+    /// Returns `true` if nothing is to be sent: the session was ended since it came, or it was not
+    /// known whether it had been.
+    pub(crate) fn is_held_back(&self) -> bool {
+        let present = self.present().ok().flatten();
+        self.reason() == Some(&DecodeError::Unheard)
+            || present.is_some_and(|(ending, present)| ending.has_ended_since(&present))
+    }
+
+    /// Returns `true` if its identity was derived and is still to be recorded.
+    pub(crate) fn is_adopted(&self) -> bool {
+        let present = self.present().ok().flatten();
+        present.is_some_and(|(ending, present)| ending.is_adopted(&present))
+    }
+
+    /// Returns whose session it is, by its entries; does not count as access.
+    fn subject(&self) -> Option<Subject> {
+        self.present().ok()??.1.subject
     }
 
     /// Returns when the session began, as far as is known; does not count as access.
@@ -621,8 +789,10 @@ impl Session {
 
     /// Takes the place of another session of the same request, which was moved out of its own.
     #[cfg(any(feature = "tower", feature = "actix"))]
-    pub(crate) fn replace_moved(&mut self) {
+    pub(crate) fn replace_moved(&mut self, moved: Option<Box<Ending>>) {
         self.change();
+        // It ends with the response, as a session does whose place another one takes.
+        self.ending = moved;
         if let Source::Nothing { has_cookie } | Source::Begun { has_cookie } = &mut self.source {
             *has_cookie = true;
         }
@@ -676,6 +846,26 @@ impl Session {
             self.begun_at = self.now;
         }
         self.entries.set(key, json);
+        if self.ending.as_ref().is_some_and(|ending| ending.subject_key() == key)
+            && let (Some(subject), Some(ending)) = (self.subject(), &mut self.ending)
+        {
+            ending.set_subject(&subject);
+        }
+    }
+
+    /// Returns a copy; does not count as access.
+    fn copy(&self) -> Self {
+        Self {
+            entries: self.entries.clone(),
+            source: self.source.clone(),
+            retired: self.retired,
+            ending: self.ending.clone(),
+            now: self.now,
+            begun_at: self.begun_at,
+            tracks_start: self.tracks_start,
+            accessed: AtomicBool::new(self.is_accessed()),
+            change: self.change,
+        }
     }
 
     /// Notes that the response depends on what is in the session.
@@ -730,16 +920,58 @@ impl<'a> IntoIterator for &'a Session {
 impl Clone for Session {
     fn clone(&self) -> Self {
         self.touch();
-        Self {
-            entries: self.entries.clone(),
-            source: self.source.clone(),
-            retired: self.retired,
-            now: self.now,
-            begun_at: self.begun_at,
-            tracks_start: self.tracks_start,
-            accessed: AtomicBool::new(self.is_accessed()),
-            change: self.change,
-        }
+        self.copy()
+    }
+}
+
+/// What a list of ended sessions has to do with one of them.
+impl Revocations {
+    /// Ends a session that a manager with this list has read, or begun and written.
+    ///
+    /// Returns what was ended, or `None` if the session is anonymous or had ended already, or if no
+    /// manager has read it. At logout [`Session::flush`] does this and removes the cookie.
+    pub fn end(&self, session: &Session) -> Option<Revocation> {
+        self.end_at(session, session.time())
+    }
+
+    /// Ends a session, at `now`; see [`end`](Self::end).
+    pub fn end_at(&self, session: &Session, now: OffsetDateTime) -> Option<Revocation> {
+        session.touch();
+        let (ending, present) = session.present().ok()??;
+        let (subject, id) = ending.current(&present)?;
+        self.end_session(subject.clone(), id, microseconds(now))
+    }
+
+    /// Ends all sessions of this session's subject and begins this one again, with all its entries:
+    /// to be called when a password or another factor was changed.
+    ///
+    /// Copies of this very session's cookie are refused from then on, and so is the cookie that the
+    /// browser has until the response brings the new one. Returns `None`, and does nothing, if the
+    /// session is anonymous.
+    pub fn end_others(&self, session: &mut Session) -> Option<Revocation> {
+        let now = session.time();
+        self.end_others_at(session, now)
+    }
+
+    /// Ends all other sessions of this session's subject, at `now`; see
+    /// [`end_others`](Self::end_others).
+    pub fn end_others_at(&self, session: &mut Session, now: OffsetDateTime) -> Option<Revocation> {
+        session.touch();
+        let revocation = self.end_subject(session.subject()?, microseconds(now));
+        session.begin(|_| true);
+        Some(revocation)
+    }
+
+    /// Returns `true` if a session that a manager with this list has read, or begun and written, was
+    /// ended since.
+    ///
+    /// For what outlives its request, such as a WebSocket: a session is asked for when it is read,
+    /// and not again.
+    #[must_use]
+    pub fn has_ended(&self, session: &Session) -> bool {
+        session.touch();
+        let Ok(Some((ending, present))) = session.present() else { return false };
+        ending.current(&present).is_some_and(|(subject, id)| self.covers(subject, id))
     }
 }
 

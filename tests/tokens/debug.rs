@@ -10,8 +10,9 @@ use signed_session::django::{
     SignedCookie,
 };
 use signed_session::{
-    Algorithm, Candidates, Compress, CookieOptions, Expiry, ExpiryRule, Keyring, Session,
-    SessionCodec, SessionManager, Signer, TimestampSigner, Unverified,
+    Algorithm, ApplyError, Candidates, Compress, CookieOptions, Expiry, ExpiryRule, Keyring,
+    Revocation, Session, SessionCodec, SessionManager, Signer, Silence, TimestampSigner,
+    Unverified,
 };
 use time::OffsetDateTime;
 
@@ -81,6 +82,7 @@ fn noon() -> OffsetDateTime {
 fn debug_of_any_public_type_shows_nothing_that_was_planted() {
     let mut shown = Shown::default();
     of_the_core(&mut shown);
+    of_the_ended(&mut shown);
     of_django(&mut shown);
     #[cfg(all(feature = "actix", feature = "axum"))]
     of_the_adapters(&mut shown);
@@ -147,6 +149,29 @@ fn of_the_core(shown: &mut Shown) {
     shown.show("error.rs", "EncodeError", &too_long.unwrap_err());
     shown.show("error.rs", "ValueError", &session.get::<u8>(MARK).unwrap_err());
     shown.show("error.rs", "ConfigError", &CookieOptions::new(&format!("{MARK};")).unwrap_err());
+}
+
+fn of_the_ended(shown: &mut Shown) {
+    let line = format!(r#"{{"v":1,"subject":"{MARK}","by":1700000000000000}}"#);
+    shown.show("revocation/line.rs", "Revocation", &line.parse::<Revocation>().unwrap());
+    shown.show("error.rs", "RevocationError", &MARK.parse::<Revocation>().unwrap_err());
+    shown.show("error.rs", "ApplyError", &ApplyError::Ahead);
+    shown.show("revocation/mod.rs", "Silence", &[Silence::Accept, Silence::Refuse]);
+    // Without the feature there is none.
+    #[cfg(not(feature = "random"))]
+    shown.0.insert(("revocation/mod.rs".to_owned(), "Revocations".to_owned()), 0);
+    #[cfg(feature = "random")]
+    {
+        let list = signed_session::Revocations::new(std::time::Duration::from_secs(60));
+        shown.show("revocation/line.rs", "Revocation", &list.end_all(MARK).unwrap());
+        shown.show("revocation/mod.rs", "Revocations", &list);
+        let options = CookieOptions::new("sessionid").unwrap();
+        let manager = SessionManager::new(SessionCodec::new(&ring()), options);
+        let mut session = manager.revocations(list, "user").load(["a=b"]);
+        session.insert("user", MARK).unwrap();
+        assert!(session.id().is_some());
+        shown.show("session.rs", "Session", &session);
+    }
 }
 
 fn of_django(shown: &mut Shown) {

@@ -11,8 +11,9 @@ use serde::Serialize;
 use serde::ser::Error as _;
 use signed_session::django::SettingsError;
 use signed_session::{
-    Algorithm, Compress, ConfigError, CookieOptions, DecodeError, EncodeError, Keyring, Session,
-    SessionCodec, SessionManager, Signer, TimestampSigner, ValueError, django,
+    Algorithm, ApplyError, Compress, ConfigError, CookieOptions, DecodeError, EncodeError, Keyring,
+    RevocationError, Session, SessionCodec, SessionManager, Signer, TimestampSigner, ValueError,
+    django,
 };
 use time::OffsetDateTime;
 
@@ -21,7 +22,7 @@ fn noon() -> OffsetDateTime {
 }
 
 /// Every refusal, whether its token is authentic, and what it says.
-fn decode_errors() -> [(DecodeError, bool, &'static str); 17] {
+fn decode_errors() -> [(DecodeError, bool, &'static str); 21] {
     let (signed_at, age) = (noon(), Duration::from_millis(90_500));
     [
         (
@@ -62,13 +63,17 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 17] {
         (DecodeError::Json, true, "the payload is not JSON in ASCII"),
         (DecodeError::NotAnObject, true, "the payload is not a JSON object"),
         (DecodeError::BadExpiry, true, "the session's own expiry cannot be read"),
+        (DecodeError::BadSubject, true, "the session's subject cannot be read"),
+        (DecodeError::BadSessionId, true, "the session's id cannot be read"),
+        (DecodeError::Revoked, true, "the session was ended"),
         (DecodeError::Refused, true, "the program's rule refuses the session"),
         (DecodeError::WrongType, true, "the payload is not of the type asked for"),
         (DecodeError::Ambiguous, true, "more than one cookie of the session's name is good"),
+        (DecodeError::Unheard, true, "it is not known whether the session was ended"),
     ]
 }
 
-fn encode_errors() -> [(EncodeError, &'static str); 12] {
+fn encode_errors() -> [(EncodeError, &'static str); 13] {
     let limits = (5000, 4096);
     [
         (EncodeError::Value(ValueError::WrongType), "the entry is not of the type asked for"),
@@ -84,6 +89,7 @@ fn encode_errors() -> [(EncodeError, &'static str); 12] {
         (EncodeError::Value(ValueError::NotJson), "the text is not JSON"),
         (EncodeError::NotAnObject, "a session must be a JSON object"),
         (EncodeError::BadExpiry, "the session's own expiry could not be read back"),
+        (EncodeError::BadSubject, "the session's subject could not be read back"),
         (
             EncodeError::TooLarge { len: limits.0, limit: limits.1, entries: Vec::new() },
             "the encoded size would be 5000 bytes, more than the limit of 4096",
@@ -118,6 +124,18 @@ fn value_errors() -> [(ValueError, &'static str); 5] {
         ),
         (ValueError::NotJson, "the text is not JSON"),
     ]
+}
+
+fn revocation_errors() -> [(RevocationError, &'static str); 3] {
+    [
+        (RevocationError::BadSubject, "the subject does not have 1 to 255 bytes"),
+        (RevocationError::BadSessionId, "the text is not the id of a session that has begun"),
+        (RevocationError::BadLine, "the line does not say in this format what was ended"),
+    ]
+}
+
+fn apply_errors() -> [(ApplyError, &'static str); 1] {
+    [(ApplyError::Ahead, "the revocation lies more than fifteen minutes ahead of the clock")]
 }
 
 fn config_errors() -> [(ConfigError, &'static str); 6] {
@@ -177,6 +195,8 @@ fn every_error_says_what_is_written_here() {
     lines.extend(encode_errors().map(|(error, message)| (error.to_string(), message)));
     lines.extend(value_errors().map(|(error, message)| (error.to_string(), message)));
     lines.extend(config_errors().map(|(error, message)| (error.to_string(), message)));
+    lines.extend(revocation_errors().map(|(error, message)| (error.to_string(), message)));
+    lines.extend(apply_errors().map(|(error, message)| (error.to_string(), message)));
     lines.extend(settings_errors().map(|(error, message)| (error.to_string(), message)));
     for (said, message) in &lines {
         assert_eq!(said, message);
@@ -205,6 +225,8 @@ fn the_lists_of_this_file_leave_no_error_out() {
     assert_eq!(listed("EncodeError") + value_errors().len(), encode_errors().len());
     assert_eq!(listed("ValueError"), value_errors().len());
     assert_eq!(listed("ConfigError"), config_errors().len());
+    assert_eq!(listed("RevocationError"), revocation_errors().len());
+    assert_eq!(listed("ApplyError"), apply_errors().len());
     assert_eq!(listed("SettingsError"), settings_errors().len());
 }
 

@@ -12,26 +12,26 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use crate::common::{codec, options};
-use crate::nested::{FRAMEWORKS, Framework, Handler, Layers};
+use crate::nested::{FRAMEWORKS, Framework, Handler, Layers, Page};
 
-const NOON: OffsetDateTime = datetime!(2023-11-14 12:00 UTC);
-const MINUTE: Duration = Duration::from_secs(60);
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const NOON: OffsetDateTime = datetime!(2023-11-14 12:00 UTC);
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+pub(crate) const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A clock that goes when it is told.
 #[derive(Clone, Default)]
-struct Clock(Arc<AtomicI64>);
+pub(crate) struct Clock(Arc<AtomicI64>);
 
 impl Clock {
-    fn now(&self) -> OffsetDateTime {
+    pub(crate) fn now(&self) -> OffsetDateTime {
         NOON + time::Duration::microseconds(self.0.load(Ordering::Relaxed))
     }
 
-    fn wait(&self, time: Duration) {
+    pub(crate) fn wait(&self, time: Duration) {
         self.0.fetch_add(time.as_micros().try_into().unwrap(), Ordering::Relaxed);
     }
 
-    fn manager(&self, codec: SessionCodec) -> SessionManager {
+    pub(crate) fn manager(&self, codec: SessionCodec) -> SessionManager {
         let clock = self.clone();
         SessionManager::new(codec, options()).clock(move || clock.now())
     }
@@ -39,18 +39,18 @@ impl Clock {
 
 /// A browser, or somebody with a copy of its cookie.
 #[derive(Clone)]
-struct Visitor {
-    framework: Framework,
-    cookie: String,
+pub(crate) struct Visitor {
+    pub(crate) framework: Framework,
+    pub(crate) cookie: String,
 }
 
 impl Visitor {
-    fn new(framework: Framework) -> Self {
+    pub(crate) fn new(framework: Framework) -> Self {
         Self { framework, cookie: "theme=dark".to_owned() }
     }
 
     /// Returns the status of the page.
-    fn visit(&mut self, manager: &SessionManager, handler: Handler) -> u16 {
+    pub(crate) fn visit(&mut self, manager: &SessionManager, handler: impl Page) -> u16 {
         let answer = self.framework.answer(Layers::Same(manager.clone()), &self.cookie, handler);
         if let Some(cookie) = answer.cookie() {
             self.cookie = cookie.to_owned();
@@ -60,7 +60,7 @@ impl Visitor {
 
     /// Has a writer that knows no limit read the session, change it and sign it again, as Django
     /// does.
-    fn visit_django(&mut self, now: OffsetDateTime) {
+    pub(crate) fn visit_django(&mut self, now: OffsetDateTime) {
         let token = self.cookie.strip_prefix("sessionid=").unwrap();
         let mut session = codec().decode_at(token, now).unwrap();
         session.insert("django", now.unix_timestamp()).unwrap();

@@ -8,6 +8,8 @@ mod axum;
 mod beginnings;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod common;
+#[cfg(all(feature = "axum", feature = "actix"))]
+mod endings;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod middleware;
 #[cfg(all(feature = "axum", feature = "actix"))]

@@ -252,6 +252,7 @@ const USES_OF_A_HANDLE: &Uses = &[
     ("contains_key", |s| _ = s.contains_key("a")),
     ("flush", |s| s.flush()),
     ("begin", |s| s.begin(|_| true)),
+    ("id", |s| _ = s.id()),
     ("started_at", |s| _ = s.started_at()),
     ("cycle_key", |s| s.cycle_key()),
     ("set_expiry", |s| s.set_expiry(Expiry::Default)),
@@ -279,7 +280,15 @@ const USES_OF_A_SESSION: &Uses = &[
     ("flush", |mut s| s.with(Session::flush)),
     ("cycle_key", |mut s| s.with(Session::cycle_key)),
     ("begin", |mut s| s.with(|s| s.begin(|_| true))),
+    ("id", |mut s| s.with(|s| _ = s.id())),
     ("started_at", |mut s| s.with(|s| _ = s.started_at())),
+    ("end", |mut s| s.with(|s| _ = revocations().end(s))),
+    ("end_at", |mut s| s.with(|s| _ = revocations().end_at(s, OffsetDateTime::UNIX_EPOCH))),
+    ("end_others", |mut s| s.with(|s| _ = revocations().end_others(s))),
+    ("end_others_at", |mut s| {
+        s.with(|s| _ = revocations().end_others_at(s, OffsetDateTime::UNIX_EPOCH))
+    }),
+    ("has_ended", |mut s| s.with(|s| _ = revocations().has_ended(s))),
     ("set_expiry", |mut s| s.with(|s| s.set_expiry(Expiry::Default))),
     ("expiry", |mut s| s.with(|s| _ = s.expiry())),
     ("expiry_age", |mut s| s.with(|s| _ = s.expiry_age(DEADLINE, OffsetDateTime::UNIX_EPOCH))),
@@ -289,6 +298,10 @@ const USES_OF_A_SESSION: &Uses = &[
     ("test_cookie_worked", |mut s| s.with(|s| _ = s.test_cookie_worked())),
     ("delete_test_cookie", |mut s| s.with(|s| _ = s.delete_test_cookie())),
 ];
+
+fn revocations() -> signed_session::Revocations {
+    signed_session::Revocations::new(DEADLINE)
+}
 
 /// What does not ask for anything that the cookie says.
 const NO_USE: &[&str] = &["new", "from_extensions", "with", "is_modified", "is_accessed"];

@@ -19,13 +19,18 @@ struct Admin;
 
 pub(crate) type Handler = fn(SessionHandle) -> u16;
 
+/// What handlers are: functions of a session that return a status.
+pub(crate) trait Page: Fn(SessionHandle) -> u16 + Clone + Send + Sync + 'static {}
+impl<F: Fn(SessionHandle) -> u16 + Clone + Send + Sync + 'static> Page for F {}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Framework {
     Tower,
+    Axum,
     Actix,
 }
 
-pub(crate) const FRAMEWORKS: [Framework; 2] = [Framework::Tower, Framework::Actix];
+pub(crate) const FRAMEWORKS: [Framework; 3] = [Framework::Tower, Framework::Axum, Framework::Actix];
 
 /// Two layers around a handler, the first outside.
 pub(crate) enum Layers {
@@ -38,15 +43,60 @@ pub(crate) enum Layers {
 }
 
 impl Framework {
-    pub(crate) fn answer(self, layers: Layers, cookies: &str, handler: Handler) -> Answer {
+    pub(crate) fn answer(self, layers: Layers, cookies: &str, handler: impl Page) -> Answer {
         match self {
             Self::Tower => now(through_tower(layers, cookies, handler)),
+            Self::Axum => now(through_axum(layers, cookies, handler)),
             Self::Actix => now(through_actix(layers, cookies, handler)),
         }
     }
 }
 
-async fn through_tower(layers: Layers, cookies: &str, handler: Handler) -> Answer {
+async fn through_tower(layers: Layers, cookies: &str, handler: impl Page) -> Answer {
+    use std::convert::Infallible;
+
+    use axum::http::{Request, Response};
+    use signed_session::SessionLayer;
+    use tower::{Layer as _, ServiceExt as _, service_fn};
+
+    let page = move |request: Request<()>| {
+        let session = SessionHandle::from_extensions(request.extensions()).unwrap();
+        if let Ok(admin) = SessionHandle::<Admin>::from_extensions(request.extensions()) {
+            admin.insert("admin", 1).unwrap();
+        }
+        let response = Response::builder().status(handler(session)).body(()).unwrap();
+        std::future::ready(Ok::<_, Infallible>(response))
+    };
+    let request = Request::get("/").header("cookie", cookies).body(()).unwrap();
+    let page = service_fn(page);
+    let response = match layers {
+        Layers::Same(manager) => {
+            let layer = SessionLayer::new(manager);
+            layer.layer(layer.layer(page)).oneshot(request).await
+        }
+        Layers::Apart(outer, inner) => {
+            SessionLayer::new(outer)
+                .layer(SessionLayer::new(inner).layer(page))
+                .oneshot(request)
+                .await
+        }
+        Layers::Marked(outer, marked) => {
+            let inner = SessionLayer::marked::<Admin>(marked).layer(page);
+            SessionLayer::new(outer).layer(inner).oneshot(request).await
+        }
+    };
+    let Ok(response) = response;
+    collect(response.status().as_u16(), response.headers())
+}
+
+/// Returns an answer without its body.
+fn collect(status: u16, headers: &axum::http::HeaderMap) -> Answer {
+    headers.iter().fold(Answer::new(status), |answer, (name, value)| {
+        answer.header(name.as_str(), value.to_str().unwrap())
+    })
+}
+
+async fn through_axum(layers: Layers, cookies: &str, handler: impl Page) -> Answer {
     use axum::body::Body;
     use axum::http::{Request, StatusCode};
     use axum::{Router, routing::any};
@@ -54,7 +104,11 @@ async fn through_tower(layers: Layers, cookies: &str, handler: Handler) -> Answe
     use tower::ServiceExt as _;
 
     let status = |status| StatusCode::from_u16(status).unwrap();
-    let page = move |session: SessionHandle| async move { status(handler(session)) };
+    let single = handler.clone();
+    let page = move |session: SessionHandle| {
+        let status = status(single(session));
+        async move { status }
+    };
     let inner = Router::new().route("/", any(page));
     let app = match layers {
         Layers::Same(manager) => {
@@ -65,9 +119,10 @@ async fn through_tower(layers: Layers, cookies: &str, handler: Handler) -> Answe
             .nest("/in", inner.layer(SessionLayer::new(inner_manager)))
             .layer(SessionLayer::new(outer)),
         Layers::Marked(outer, marked) => {
-            let page = move |session: SessionHandle, admin: SessionHandle<Admin>| async move {
+            let page = move |session: SessionHandle, admin: SessionHandle<Admin>| {
                 admin.insert("admin", 1).unwrap();
-                status(handler(session))
+                let status = status(handler(session));
+                async move { status }
             };
             let inner = Router::new().route("/", any(page));
             Router::new()
@@ -77,14 +132,10 @@ async fn through_tower(layers: Layers, cookies: &str, handler: Handler) -> Answe
     };
     let request = Request::get("/in").header("cookie", cookies).body(Body::empty()).unwrap();
     let response = app.oneshot(request).await.unwrap();
-    let answer = Answer::new(response.status().as_u16());
-    response
-        .headers()
-        .iter()
-        .fold(answer, |answer, (name, value)| answer.header(name.as_str(), value.to_str().unwrap()))
+    collect(response.status().as_u16(), response.headers())
 }
 
-async fn through_actix(layers: Layers, cookies: &str, handler: Handler) -> Answer {
+async fn through_actix(layers: Layers, cookies: &str, handler: impl Page) -> Answer {
     use actix_web::http::StatusCode;
     use actix_web::test::{TestRequest, init_service, try_call_service};
     use actix_web::{App, HttpResponse, web};
@@ -92,7 +143,11 @@ async fn through_actix(layers: Layers, cookies: &str, handler: Handler) -> Answe
 
     let respond =
         move |status: u16| HttpResponse::build(StatusCode::from_u16(status).unwrap()).finish();
-    let page = move |session: SessionHandle| async move { respond(handler(session)) };
+    let single = handler.clone();
+    let page = move |session: SessionHandle| {
+        let response = respond(single(session));
+        async move { response }
+    };
     let request = TestRequest::get().uri("/in").append_header(("cookie", cookies)).to_request();
     macro_rules! answer {
         ($app:expr) => {{
@@ -119,9 +174,10 @@ async fn through_actix(layers: Layers, cookies: &str, handler: Handler) -> Answe
             answer!(App::new().wrap(SessionMiddleware::new(outer)).service(inner))
         }
         Layers::Marked(outer, marked) => {
-            let page = move |session: SessionHandle, admin: SessionHandle<Admin>| async move {
+            let page = move |session: SessionHandle, admin: SessionHandle<Admin>| {
                 admin.insert("admin", 1).unwrap();
-                respond(handler(session))
+                let response = respond(handler(session));
+                async move { response }
             };
             let layer = SessionMiddleware::marked::<Admin>(marked);
             let inner = web::scope("/in").wrap(layer).default_service(web::to(page));
@@ -175,8 +231,9 @@ const COOKIES: [&str; 3] = ["sessionid=1234567", "sessionid=forged:1r31eq:forged
 fn the_same_layer_twice_is_one_session() {
     for framework in FRAMEWORKS {
         for header in [&cookie("ada")[..], COOKIES[0], COOKIES[1], COOKIES[2], "a=b"] {
-            let answer =
-                |handler| framework.answer(Layers::Same(eager(manager())), header, handler);
+            let answer = |handler: Handler| {
+                framework.answer(Layers::Same(eager(manager())), header, handler)
+            };
             let session = answer(log_in).session().unwrap();
             assert_eq!(session.get("user"), Ok(Some("grace")), "{framework:?} {header}");
             let is_there = header != "a=b";
@@ -195,7 +252,7 @@ fn a_layer_inside_of_another_speaks_for_both() {
         for header in [&cookie("ada")[..], COOKIES[0], COOKIES[1], COOKIES[2]] {
             // The outer one has the same ring and cookie, but it is another one.
             for inner in [manager(), eager(manager())] {
-                let answer = |handler| {
+                let answer = |handler: Handler| {
                     let layers = Layers::Apart(eager(manager()), inner.clone());
                     framework.answer(layers, header, handler)
                 };
@@ -330,7 +387,7 @@ fn gateway(
     use tower::{ServiceBuilder, ServiceExt as _, service_fn};
 
     match framework {
-        Framework::Tower => now(async {
+        Framework::Tower | Framework::Axum => now(async {
             let service = service_fn(|request: Request<Body>| async move {
                 handler(SessionHandle::from_extensions(request.extensions()).unwrap());
                 let response = site.iter().fold(Response::builder(), |r, (n, v)| r.header(*n, *v));

@@ -1,0 +1,195 @@
+//! Names whose session it is, and which one of theirs.
+//!
+//! The *subject* is an entry of the program's choice, such as a user's id. The *identity* is the
+//! reserved entry `_session_id`: 22 characters of base64url for eight bytes of the moment at which
+//! the session began, in microseconds of Unix time, and eight random bytes. It is not a secret:
+//! without the signature around it, it proves nothing.
+
+use std::borrow::Borrow;
+use std::hash::{Hash, Hasher};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+use time::OffsetDateTime;
+
+use crate::error::{DecodeError, sure};
+use crate::expiry::LAST_MICROSECOND;
+use crate::json;
+
+/// The bytes that a subject has at most.
+pub(crate) const MAX_SUBJECT_LEN: usize = 255;
+
+/// The characters of an identity.
+pub(crate) const ID_LEN: usize = 22;
+
+/// The bytes that fit where a boxed subject needs them anyway.
+const SHORT: usize = 22;
+
+/// Whose session it is.
+///
+/// Ended sessions are listed under it, perhaps a million times: most are short, and take no memory
+/// besides this.
+#[derive(Clone, Debug)]
+pub(crate) enum Subject {
+    Short { len: u8, bytes: [u8; SHORT] },
+    Long(Box<str>),
+}
+
+impl Subject {
+    /// Returns the subject that is spelled so, unless it is empty or too long.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        if text.is_empty() || text.len() > MAX_SUBJECT_LEN {
+            return None;
+        }
+        let mut bytes = [0; SHORT];
+        match (bytes.get_mut(..text.len()), u8::try_from(text.len())) {
+            (Some(place), Ok(len)) => {
+                place.copy_from_slice(text.as_bytes());
+                Some(Self::Short { len, bytes })
+            }
+            _ => Some(Self::Long(text.into())),
+        }
+    }
+
+    /// Reads a session's entry: JSON text or a whole number. Without one, or with `null`, the session
+    /// is anonymous.
+    ///
+    /// `42` and `"42"` are one subject, as for `AuthUser::of`.
+    pub(crate) fn read(entry: Option<&str>) -> Result<Option<Self>, DecodeError> {
+        let json = entry.map_or("null", str::trim_ascii);
+        let subject = match json {
+            "null" => return Ok(None),
+            // Python and JSON know a negative zero, which is the same number.
+            "-0" => Self::new("0"),
+            _ if is_whole_number(json) => Self::new(json),
+            _ if !json.contains('\\') => {
+                let text = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+                text.and_then(Self::new)
+            }
+            // An escape is six characters at most, so that anything longer is too long.
+            _ if json.len() <= 6 * MAX_SUBJECT_LEN + 2 => {
+                json::unquote(json).and_then(|text| Self::new(str::from_utf8(&text).ok()?))
+            }
+            _ => None,
+        };
+        subject.map(Some).ok_or(DecodeError::BadSubject)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Short { len, bytes } => {
+                sure(bytes.get(..usize::from(*len)).and_then(|bytes| str::from_utf8(bytes).ok()))
+            }
+            Self::Long(text) => text,
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short { len, bytes } => sure(bytes.get(..usize::from(*len))),
+            Self::Long(text) => text.as_bytes(),
+        }
+    }
+}
+
+impl Borrow<[u8]> for Subject {
+    fn borrow(&self) -> &[u8] {
+        self.as_bytes()
+    }
+}
+
+/// As of its bytes, which is what `Borrow` demands.
+impl Hash for Subject {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
+impl PartialEq for Subject {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Subject {}
+
+/// Returns `true` for an integer in JSON, of any length.
+fn is_whole_number(json: &str) -> bool {
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Which session it is, ordered by the moment at which it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Identity {
+    /// In microseconds of Unix time, as of the clock and of the ends that the beginner knew.
+    pub(crate) began: i64,
+    random: [u8; 8],
+}
+
+impl Identity {
+    pub(crate) fn new(began: i64, random: [u8; 8]) -> Self {
+        Self { began, random }
+    }
+
+    /// Returns the identity of a session that came without one, given its token.
+    ///
+    /// Everyone who holds the same token derives the same identity, without a key and without
+    /// chance: the thief's copy and its owner's are one session.
+    pub(crate) fn adopted(token: &str, began: i64) -> Self {
+        let signed = token.rsplit_once(':').map_or(token, |(signed, _)| signed);
+        let digest = Sha256::new().chain_update("signed-session adopt\0").chain_update(signed);
+        Self { began, random: sure(digest.finalize().first_chunk().copied()) }
+    }
+
+    /// Returns the same identity, if it began at or after `moment`, or else one that began then.
+    pub(crate) fn at_or_after(self, moment: i64) -> Self {
+        Self { began: self.began.max(moment), ..self }
+    }
+
+    /// Reads the identity that a program or another process gives.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0; 16];
+        // The one spelling: base64 refuses set bits behind the last byte, and padding.
+        let len = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
+        let (began, random) = bytes.split_first_chunk()?;
+        let began = i64::from_be_bytes(*began);
+        let is_whole = len == bytes.len() && (0..=LAST_MICROSECOND).contains(&began);
+        is_whole.then_some(Self { began, random: *random.first_chunk()? })
+    }
+
+    /// Reads the reserved entry of a session that has a subject.
+    pub(crate) fn read(json: &str) -> Result<Self, DecodeError> {
+        let text = json.trim_ascii().strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        text.and_then(Self::parse).ok_or(DecodeError::BadSessionId)
+    }
+
+    /// Returns the text of the identity.
+    pub(crate) fn text(self) -> IdText {
+        let mut bytes = [0; 16];
+        let (began, random) = bytes.split_at_mut(8);
+        began.copy_from_slice(&self.began.to_be_bytes());
+        random.copy_from_slice(&self.random);
+        let mut text = [0; ID_LEN];
+        let len = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+        debug_assert_eq!(len.ok(), Some(ID_LEN), "sixteen bytes are 22 characters");
+        IdText(text)
+    }
+}
+
+/// The text of an identity.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IdText([u8; ID_LEN]);
+
+impl IdText {
+    pub(crate) fn as_str(&self) -> &str {
+        sure(str::from_utf8(&self.0).ok())
+    }
+}
+
+/// Returns a moment in microseconds of Unix time.
+pub(crate) fn microseconds(moment: OffsetDateTime) -> i64 {
+    let microseconds = moment.unix_timestamp_nanos().div_euclid(1000);
+    i64::try_from(microseconds).unwrap_or(if microseconds < 0 { i64::MIN } else { i64::MAX })
+}

@@ -1,0 +1,424 @@
+//! Remembers which sessions were ended, and for how long that matters.
+//!
+//! Nothing is stored about a session that lives. The table of what was ended is in memory, the same
+//! in every process that serves the same people, and bounded in time by the sessions' lifetime.
+
+pub(crate) mod state;
+
+pub(crate) mod line;
+pub(crate) mod table;
+
+use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+
+use crate::error::{ApplyError, RevocationError};
+use crate::identity::{Identity, Subject, microseconds};
+use crate::revocation::line::{Ended, Revocation};
+use crate::revocation::table::Table;
+
+/// How far the clocks of two machines may be apart, in microseconds: five minutes.
+///
+/// A constant of the format: sessions that came without an identity derive theirs with it.
+pub(crate) const CLOCK_SKEW: i64 = 300_000_000;
+
+/// How far ahead of this machine's clock a moment may be that another one chose: it may be ahead by
+/// the skew, choose a moment later by the skew, and be read by a clock that is behind by the skew.
+const MAX_AHEAD: i64 = 3 * CLOCK_SKEW;
+
+/// The list of sessions that were ended: one by one, all of a subject, or everyone's.
+///
+/// Pass it to [`SessionManager::revocations`], with the entry that says whose session it is. From
+/// then on every session with a subject has an identity, which no write and no refresh changes, and
+/// a logout ends the session itself: copies of its cookie are refused as
+/// [`DecodeError::Revoked`](crate::DecodeError::Revoked), whoever re-signed them since.
+///
+/// - [`Session::flush`](crate::Session::flush) at logout and
+///   [`Session::begin`](crate::Session::begin) at login end the session that came, and need no call
+///   of a method here.
+/// - [`end_others`](Self::end_others) after a password was changed, [`end_all`](Self::end_all) to
+///   sign a user out everywhere, [`end_everyone`](Self::end_everyone) after an incident.
+///
+/// Clones share one list: set it up before it is cloned. It is in memory. If there are several
+/// processes, or one that is to remember after a restart, tell the others what was ended
+/// ([`on_revocation`](Self::on_revocation)) and [`apply`](Self::apply) what they tell. Share one
+/// list among managers if and only if their subjects are the same people.
+///
+/// An end is not a lock: somebody who can log in can log in again. A login is ordered after every
+/// end that its process knows of, whatever the clock says.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use signed_session::{
+///     CookieOptions, DecodeError, Keyring, Revocations, SessionCodec, SessionManager,
+/// };
+///
+/// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+/// let revocations = Revocations::new(Duration::from_secs(30 * 24 * 60 * 60));
+/// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?)
+///     .revocations(revocations.clone(), "user_id");
+///
+/// // A login.
+/// let mut session = manager.load(["theme=dark"]);
+/// session.begin(|_| false);
+/// session.insert("user_id", 42)?;
+/// let stolen = manager.commit(&session, 200)?.set_cookie.unwrap().stripped().to_string();
+/// assert_eq!(manager.load([&stolen]).get("user_id")?, Some(42));
+///
+/// // A logout, by the owner of the cookie.
+/// let mut session = manager.load([&stolen]);
+/// session.flush();
+/// let _removal = manager.commit(&session, 200)?;
+/// assert_eq!(manager.load([&stolen]).refusal(), Some(&DecodeError::Revoked));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`SessionManager::revocations`]: crate::SessionManager::revocations
+#[derive(Clone)]
+pub struct Revocations {
+    /// How long a session lasts from its login, in microseconds.
+    lifetime: i64,
+    /// What the identities of sessions are drawn from.
+    random: fn() -> [u8; 8],
+    list: Arc<List>,
+    tell: Option<Tell>,
+    expected: Option<(Duration, Silence)>,
+}
+
+type Tell = Arc<dyn Fn(&Revocation) + Send + Sync>;
+
+struct List {
+    table: Table,
+    /// What the times in `heard` count from.
+    began: Instant,
+    /// When news were last complete, in microseconds and one more; zero for never.
+    heard: AtomicU64,
+    /// Whether a silence was reported that has not ended since.
+    has_warned: AtomicBool,
+}
+
+// The closure would take these away. A list has no state that a panic could leave half changed.
+impl UnwindSafe for Revocations {}
+impl RefUnwindSafe for Revocations {}
+
+/// What happens while it cannot be known what other processes ended.
+///
+/// See [`Revocations::expect_news_within`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Silence {
+    /// Sessions are accepted unless they are known to be ended.
+    Accept,
+    /// Sessions with a subject are refused, as
+    /// [`DecodeError::Unheard`](crate::DecodeError::Unheard), and their cookies are kept. Anonymous
+    /// sessions are accepted.
+    Refuse,
+}
+
+impl Revocations {
+    /// Creates an empty list, for sessions that last for `lifetime` from their login.
+    ///
+    /// A manager with this list refuses sessions with a subject that began longer ago, whatever their
+    /// own expiry and however often they were refreshed, and limits the cookie's `Max-Age` to it. An
+    /// end is remembered for as long and five minutes more, for clocks that differ: by then any copy
+    /// is refused for its age. Browsers keep a cookie for at most 400 days.
+    #[cfg(feature = "random")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "random")))]
+    #[must_use]
+    pub fn new(lifetime: Duration) -> Self {
+        let lifetime = i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX);
+        Self {
+            lifetime,
+            random: crate::random::bytes,
+            list: Arc::new(List {
+                table: Table::new(lifetime.saturating_add(CLOCK_SKEW)),
+                began: Instant::now(),
+                heard: AtomicU64::new(0),
+                has_warned: AtomicBool::new(false),
+            }),
+            tell: None,
+            expected: None,
+        }
+    }
+
+    /// Sets how often [`heard`](Self::heard) has to be called, and what happens if it is not.
+    ///
+    /// The time runs on this machine's monotonic clock. Until the first call the list is silent: a
+    /// process that has just started knows of no end. Without this setting there is no silence.
+    #[must_use]
+    pub fn expect_news_within(mut self, time: Duration, silence: Silence) -> Self {
+        self.expected = Some((time, silence));
+        self
+    }
+
+    /// Sets what is called with everything that is ended here and was not known to be.
+    ///
+    /// It is called in the thread that ends the session, often while a response waits for it: hand
+    /// the revocation on to a queue. It is not called for what was [applied](Self::apply).
+    #[must_use]
+    pub fn on_revocation(mut self, tell: impl Fn(&Revocation) + Send + Sync + 'static) -> Self {
+        self.tell = Some(Arc::new(tell));
+        self
+    }
+
+    /// Ends one session of a subject, by the [id](crate::Session::id) that the program has noted.
+    ///
+    /// For a list of devices. An id is not a secret, and does not prove that the session is the
+    /// subject's: that is what the program's note is for.
+    ///
+    /// # Errors
+    ///
+    /// As [`end_one_at`](Self::end_one_at).
+    pub fn end_one(
+        &self,
+        subject: impl fmt::Display,
+        id: &str,
+    ) -> Result<Revocation, RevocationError> {
+        self.end_one_at(subject, id, OffsetDateTime::now_utc())
+    }
+
+    /// Ends one session of a subject, at `now`; see [`end_one`](Self::end_one).
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationError::BadSubject`] if the subject does not have 1 to 255 bytes;
+    /// [`RevocationError::BadSessionId`] if the id is not one of a session, or of one that has not
+    /// begun yet.
+    pub fn end_one_at(
+        &self,
+        subject: impl fmt::Display,
+        id: &str,
+        now: OffsetDateTime,
+    ) -> Result<Revocation, RevocationError> {
+        let subject = read_subject(&subject)?;
+        let now = microseconds(now);
+        let id = Identity::parse(id).filter(|id| id.began <= now.saturating_add(MAX_AHEAD));
+        let id = id.ok_or(RevocationError::BadSessionId)?;
+        let is_news = self.list.table.end(&subject, id, now);
+        Ok(self.told(is_news, Ended::One { subject, id }))
+    }
+
+    /// Ends all sessions of a subject that began up to now: signs a user out everywhere.
+    ///
+    /// Sessions whose login follows on a process that has heard of it are good. A login that is under
+    /// way in this moment, whose response is still to come, is good, too.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use signed_session::Revocations;
+    ///
+    /// let revocations = Revocations::new(Duration::from_secs(30 * 24 * 60 * 60));
+    /// revocations.end_all(42)?;
+    /// assert_eq!(revocations.len(), 1);
+    /// # Ok::<(), signed_session::RevocationError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationError::BadSubject`] if the subject does not have 1 to 255 bytes.
+    pub fn end_all(&self, subject: impl fmt::Display) -> Result<Revocation, RevocationError> {
+        self.end_all_at(subject, OffsetDateTime::now_utc())
+    }
+
+    /// Ends all sessions of a subject that began up to `now`; see [`end_all`](Self::end_all).
+    ///
+    /// # Errors
+    ///
+    /// [`RevocationError::BadSubject`] if the subject does not have 1 to 255 bytes.
+    pub fn end_all_at(
+        &self,
+        subject: impl fmt::Display,
+        now: OffsetDateTime,
+    ) -> Result<Revocation, RevocationError> {
+        Ok(self.end_subject(read_subject(&subject)?, microseconds(now)))
+    }
+
+    /// Ends everyone's sessions that began up to now. Anonymous sessions stay.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn end_everyone(&self) -> Revocation {
+        self.end_everyone_at(OffsetDateTime::now_utc())
+    }
+
+    /// Ends everyone's sessions that began up to `now`. Anonymous sessions stay.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn end_everyone_at(&self, now: OffsetDateTime) -> Revocation {
+        let by = self.list.table.end_everyone(microseconds(now).saturating_add(CLOCK_SKEW));
+        self.told(true, Ended::Everyone { by })
+    }
+
+    /// Adds what another process ended, or this one before it restarted. Returns `true` if it was
+    /// not known.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply_at`](Self::apply_at).
+    pub fn apply(&self, revocation: &Revocation) -> Result<bool, ApplyError> {
+        self.apply_at(revocation, OffsetDateTime::now_utc())
+    }
+
+    /// Adds what another process ended, as of `now`. Returns `true` if it was not known.
+    ///
+    /// What was ended so long ago that it is not remembered any more is not added.
+    ///
+    /// # Errors
+    ///
+    /// [`ApplyError::Ahead`] if it lies more than fifteen minutes ahead of `now`: the clock of one
+    /// of the machines is wrong, and people would be locked out for as long. Nothing was added.
+    pub fn apply_at(
+        &self,
+        revocation: &Revocation,
+        now: OffsetDateTime,
+    ) -> Result<bool, ApplyError> {
+        let now = microseconds(now);
+        let (Ended::One { id: Identity { began: moment, .. }, .. }
+        | Ended::All { by: moment, .. }
+        | Ended::Everyone { by: moment }) = &revocation.0;
+        if *moment > now.saturating_add(MAX_AHEAD) {
+            return Err(ApplyError::Ahead);
+        }
+        Ok(match &revocation.0 {
+            Ended::One { subject, id } => self.list.table.end(subject, *id, now),
+            Ended::All { subject, by } => self.list.table.end_by(subject, *by, now),
+            Ended::Everyone { by } => self.list.table.end_everyone_by(*by, now),
+        })
+    }
+
+    /// Returns all that was ended and is still remembered, joined: what an ended session adds to
+    /// the end of all sessions of its subject is left out.
+    ///
+    /// For a copy on disk, and for a process that has to tell it all again.
+    #[must_use]
+    pub fn list(&self) -> Vec<Revocation> {
+        self.list_at(OffsetDateTime::now_utc())
+    }
+
+    /// Returns all that was ended and is still remembered at `now`; see [`list`](Self::list).
+    #[must_use]
+    pub fn list_at(&self, now: OffsetDateTime) -> Vec<Revocation> {
+        let (table, now) = (&self.list.table, microseconds(now));
+        let everyone = Some(table.everyone()).filter(|by| *by > 0 && *by >= table.horizon(now));
+        let mut list: Vec<_> =
+            everyone.map(|by| Revocation(Ended::Everyone { by })).into_iter().collect();
+        table.for_each(now, |subject, by, ids| {
+            let all = (by > 0).then(|| Ended::All { subject: subject.clone(), by });
+            let each = ids.iter().map(|id| Ended::One { subject: subject.clone(), id: *id });
+            list.extend(all.into_iter().chain(each).map(Revocation));
+        });
+        list
+    }
+
+    /// Notes that everything was applied that other processes ended until now.
+    ///
+    /// To be called after a read that reached the end of what they tell, even if there was nothing
+    /// new; see [`expect_news_within`](Self::expect_news_within).
+    pub fn heard(&self) {
+        let time = u64::try_from(self.list.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.list.heard.fetch_max(time.saturating_add(1), Ordering::AcqRel);
+        self.list.has_warned.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns `true` if it is not known what other processes ended in the time that was set.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        let Some((within, _)) = self.expected else { return false };
+        let heard = self.list.heard.load(Ordering::Acquire).checked_sub(1);
+        heard.is_none_or(|heard| {
+            self.list.began.elapsed().saturating_sub(Duration::from_micros(heard)) > within
+        })
+    }
+
+    /// Returns how many subjects are in the list, for a gauge.
+    ///
+    /// Those that can be forgotten count until the table is swept, which happens while it is written
+    /// to. A subject takes about 100 bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.table.len()
+    }
+
+    /// Returns `true` if there is no subject in the list.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns `true` if sessions with a subject are refused because the list is silent.
+    pub(crate) fn refuses(&self) -> bool {
+        matches!(self.expected, Some((_, Silence::Refuse))) && self.is_silent()
+    }
+
+    /// Returns `true` if a silence began that was not reported yet.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn is_silence_news(&self) -> bool {
+        self.is_silent() && !self.list.has_warned.swap(true, Ordering::Relaxed)
+    }
+
+    /// Returns how long a session lasts from its login, in microseconds.
+    pub(crate) fn lifetime(&self) -> i64 {
+        self.lifetime
+    }
+
+    /// Returns `true` if a moment is further ahead than any clock may be.
+    pub(crate) fn is_ahead(moment: i64, now: i64) -> bool {
+        moment > now.saturating_add(MAX_AHEAD)
+    }
+
+    /// Returns `true` if this session was ended.
+    pub(crate) fn covers(&self, subject: &Subject, id: Identity) -> bool {
+        self.list.table.covers(subject, id)
+    }
+
+    /// Returns the first moment at which a session can begin that no end covers which is known here.
+    pub(crate) fn first_moment(&self, subject: Option<&Subject>) -> i64 {
+        self.list.table.first_moment(subject)
+    }
+
+    /// Returns the identity of a session that begins at `now`, after every end that is known here.
+    pub(crate) fn begin(&self, subject: Option<&Subject>, now: i64) -> Identity {
+        Identity::new(now.max(self.first_moment(subject)), (self.random)())
+    }
+
+    /// Ends one session. Returns nothing if it had ended before.
+    pub(crate) fn end_session(
+        &self,
+        subject: Subject,
+        id: Identity,
+        now: i64,
+    ) -> Option<Revocation> {
+        let is_news = self.list.table.end(&subject, id, now);
+        is_news.then(|| self.told(true, Ended::One { subject, id }))
+    }
+
+    /// Ends all sessions of a subject.
+    pub(crate) fn end_subject(&self, subject: Subject, now: i64) -> Revocation {
+        let by = self.list.table.end_all(&subject, now.saturating_add(CLOCK_SKEW), now);
+        self.told(true, Ended::All { subject, by })
+    }
+
+    /// Returns what was ended, after it was told if it is news.
+    fn told(&self, is_news: bool, ended: Ended) -> Revocation {
+        let revocation = Revocation(ended);
+        if let Some(tell) = self.tell.as_ref().filter(|_| is_news) {
+            tell(&revocation);
+        }
+        revocation
+    }
+}
+
+fn read_subject(subject: &impl fmt::Display) -> Result<Subject, RevocationError> {
+    Subject::new(&subject.to_string()).ok_or(RevocationError::BadSubject)
+}
+
+/// Shows nothing of whose sessions were ended.
+impl fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocations").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,127 @@
+//! Holds what was ended of one subject: a cut-off, and the sessions ended one by one.
+//!
+//! What survives of a subject is every session that began after the cut-off and is not listed.
+//! Joining two states intersects what survives, so that the order in which ends arrive, and how
+//! often, makes no difference, and nothing that was ended ever comes back.
+
+use crate::identity::Identity;
+
+/// How many ended sessions of one subject are listed: the newest.
+///
+/// Beyond it the oldest of them becomes the cut-off, which ends sessions of this subject alone that
+/// began before 1,000 others of theirs which ended.
+const MAX_IDS: usize = 1_000;
+
+/// What was ended of one subject.
+///
+/// Most subjects have one entry, which takes no memory besides this.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// All sessions that began up to this moment; none for zero.
+    By(i64),
+    /// One session.
+    One(Identity),
+    /// Both.
+    Many(Box<Many>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Many {
+    by: i64,
+    /// In ascending order, all of them after `by`.
+    ids: Vec<Identity>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self::By(0)
+    }
+}
+
+impl State {
+    /// Returns the moment up to which all sessions were ended, or zero.
+    pub(crate) fn by(&self) -> i64 {
+        match self {
+            Self::By(by) => *by,
+            Self::One(_) => 0,
+            Self::Many(many) => many.by,
+        }
+    }
+
+    /// Returns the sessions that were ended one by one.
+    pub(crate) fn ids(&self) -> &[Identity] {
+        match self {
+            Self::By(_) => &[],
+            Self::One(id) => std::slice::from_ref(id),
+            Self::Many(many) => &many.ids,
+        }
+    }
+
+    /// Returns `true` if the session was ended.
+    pub(crate) fn covers(&self, id: Identity) -> bool {
+        id.began <= self.by() || self.ids().binary_search(&id).is_ok()
+    }
+
+    /// Ends one session. Returns `true` if it had not ended before.
+    pub(crate) fn end(&mut self, id: Identity) -> bool {
+        if self.covers(id) {
+            return false;
+        }
+        let Many { mut by, mut ids } = self.take();
+        let place = ids.binary_search(&id).unwrap_or_else(|place| place);
+        ids.insert(place, id);
+        // The oldest one too many takes all with it that began when it did.
+        if let Some(oldest) = ids.len().checked_sub(MAX_IDS + 1).and_then(|at| ids.get(at)) {
+            by = oldest.began;
+            ids.retain(|id| id.began > by);
+        }
+        self.put(Many { by, ids });
+        true
+    }
+
+    /// Ends all sessions that began up to a moment. Returns `true` if that was not so before.
+    pub(crate) fn end_by(&mut self, by: i64) -> bool {
+        let is_news = by > self.by();
+        if is_news {
+            let Many { mut ids, .. } = self.take();
+            ids.retain(|id| id.began > by);
+            self.put(Many { by, ids });
+        }
+        is_news
+    }
+
+    /// Forgets what lies before a moment. Returns `true` if something is left.
+    pub(crate) fn forget_before(&mut self, moment: i64) -> bool {
+        match self {
+            Self::By(by) if *by < moment => *by = 0,
+            Self::One(id) if id.began < moment => *self = Self::default(),
+            Self::Many(many) if many.by.min(many.ids.first().map_or(0, |id| id.began)) < moment => {
+                let Many { by, mut ids } = self.take();
+                ids.retain(|id| id.began >= moment);
+                self.put(Many { by: if by < moment { 0 } else { by }, ids });
+            }
+            Self::By(_) | Self::One(_) | Self::Many(_) => {}
+        }
+        *self != Self::default()
+    }
+
+    fn take(&mut self) -> Many {
+        match std::mem::take(self) {
+            Self::By(by) => Many { by, ids: Vec::new() },
+            Self::One(id) => Many { by: 0, ids: vec![id] },
+            Self::Many(many) => *many,
+        }
+    }
+
+    /// Keeps this in the smallest form.
+    fn put(&mut self, mut many: Many) {
+        *self = match (many.by, many.ids.as_slice()) {
+            (by, []) => Self::By(by),
+            (0, [id]) => Self::One(*id),
+            _ => {
+                many.ids.shrink_to(many.ids.len().saturating_mul(2));
+                Self::Many(Box::new(many))
+            }
+        };
+    }
+}

@@ -1,0 +1,211 @@
+//! Holds what was ended of all subjects, in memory that is bounded and shared by all threads.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockError};
+
+use crate::identity::{Identity, Subject};
+use crate::revocation::state::State;
+
+/// In how many parts the table is locked, grows and is swept: a million subjects make no pause
+/// longer than a millisecond then.
+const SHARDS: usize = 64;
+
+/// How often a shard is swept at least, in microseconds, if the table is written to: once an hour.
+const SWEEP_INTERVAL: i64 = 3_600_000_000;
+
+/// What was ended of all subjects.
+pub(crate) struct Table {
+    /// For how long an end is kept, in microseconds.
+    memory: i64,
+    /// Subjects are what users choose: with a hash that they know, they could choose them to collide.
+    hasher: RandomState,
+    shards: [RwLock<Shard>; SHARDS],
+    /// Which shard is looked at next for what can be forgotten.
+    next_swept: AtomicUsize,
+    /// Whether anything was ever ended: until then nothing else is looked at.
+    has_any: AtomicBool,
+    /// All sessions of everyone that began up to this moment were ended.
+    everyone: AtomicI64,
+    /// The latest cut-off of any subject.
+    latest: AtomicI64,
+}
+
+#[derive(Default)]
+struct Shard {
+    states: HashMap<Subject, State>,
+    swept_at: i64,
+}
+
+impl Table {
+    #[cfg(feature = "random")]
+    pub(crate) fn new(memory: i64) -> Self {
+        Self {
+            memory,
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| RwLock::default()),
+            next_swept: AtomicUsize::new(0),
+            has_any: AtomicBool::new(false),
+            everyone: AtomicI64::new(0),
+            latest: AtomicI64::new(0),
+        }
+    }
+
+    /// Returns `true` if the session was ended.
+    pub(crate) fn covers(&self, subject: &Subject, id: Identity) -> bool {
+        if !self.has_any.load(Ordering::Acquire) {
+            return false;
+        }
+        id.began <= self.everyone()
+            || self.read(subject).states.get(subject).is_some_and(|state| state.covers(id))
+    }
+
+    /// Returns the moment up to which all sessions of everyone were ended, or zero.
+    pub(crate) fn everyone(&self) -> i64 {
+        self.everyone.load(Ordering::Acquire)
+    }
+
+    /// Returns the first moment at which a session can begin that no end covers which is known here.
+    pub(crate) fn first_moment(&self, subject: Option<&Subject>) -> i64 {
+        let by = subject.and_then(|subject| Some(self.read(subject).states.get(subject)?.by()));
+        by.unwrap_or(0).max(self.everyone()).saturating_add(1)
+    }
+
+    /// Ends one session. Returns `true` if that is news.
+    pub(crate) fn end(&self, subject: &Subject, id: Identity, now: i64) -> bool {
+        id.began >= self.horizon(now) && self.change(subject, now, |state| state.end(id))
+    }
+
+    /// Ends a subject's sessions that began up to a moment. Returns `true` if that is news.
+    pub(crate) fn end_by(&self, subject: &Subject, by: i64, now: i64) -> bool {
+        by >= self.horizon(now)
+            && self.change(subject, now, |state| {
+                self.latest.fetch_max(by, Ordering::AcqRel);
+                state.end_by(by)
+            })
+    }
+
+    /// Ends a subject's sessions that began up to `at_least`, and up to all ends that are known here.
+    /// Returns the moment.
+    pub(crate) fn end_all(&self, subject: &Subject, at_least: i64, now: i64) -> i64 {
+        let mut by = at_least;
+        self.change(subject, now, |state| {
+            by = by.max(state.by().max(self.everyone()).saturating_add(1));
+            self.latest.fetch_max(by, Ordering::AcqRel);
+            state.end_by(by)
+        });
+        by
+    }
+
+    /// Ends everyone's sessions that began up to a moment. Returns `true` if that is news.
+    pub(crate) fn end_everyone_by(&self, by: i64, now: i64) -> bool {
+        let is_news = by >= self.horizon(now) && by > self.everyone.fetch_max(by, Ordering::AcqRel);
+        if is_news {
+            self.has_any.store(true, Ordering::Release);
+        }
+        is_news
+    }
+
+    /// Ends everyone's sessions that began up to `at_least`, and up to all ends that are known here.
+    /// Returns the moment.
+    pub(crate) fn end_everyone(&self, at_least: i64) -> i64 {
+        let known = self.latest.load(Ordering::Acquire);
+        let next = |everyone: i64| at_least.max(everyone.max(known).saturating_add(1));
+        let set = self
+            .everyone
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |everyone| Some(next(everyone)));
+        self.has_any.store(true, Ordering::Release);
+        next(set.unwrap_or_else(|everyone| everyone))
+    }
+
+    /// Calls `found` with each subject and what was ended of it, as far as it is still kept.
+    pub(crate) fn for_each(&self, now: i64, mut found: impl FnMut(&Subject, i64, &[Identity])) {
+        let horizon = self.horizon(now);
+        for shard in &self.shards {
+            for (subject, state) in &read(shard).states {
+                let by = if state.by() < horizon { 0 } else { state.by() };
+                let forgotten = state.ids().partition_point(|id| id.began < horizon);
+                found(subject, by, state.ids().get(forgotten..).unwrap_or_default());
+            }
+        }
+    }
+
+    /// Returns how many subjects take memory.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| read(shard).states.len()).sum()
+    }
+
+    /// Returns the moment before which nothing is kept.
+    ///
+    /// A session that began before it is over by itself: see `Revocations::new`.
+    pub(crate) fn horizon(&self, now: i64) -> i64 {
+        now.saturating_sub(self.memory)
+    }
+
+    fn change(&self, subject: &Subject, now: i64, change: impl FnOnce(&mut State) -> bool) -> bool {
+        let mut shard = write(self.shard(subject));
+        let is_news = match shard.states.entry(subject.clone()) {
+            Entry::Occupied(mut entry) => change(entry.get_mut()),
+            Entry::Vacant(entry) => {
+                let mut state = State::default();
+                let is_news = change(&mut state);
+                if is_news {
+                    entry.insert(state);
+                }
+                is_news
+            }
+        };
+        drop(shard);
+        if is_news {
+            self.has_any.store(true, Ordering::Release);
+        }
+        self.sweep_next(now);
+        is_news
+    }
+
+    /// Forgets, in one shard, what lies before the horizon, if that was not done for a while.
+    fn sweep_next(&self, now: i64) {
+        let next = self.next_swept.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let interval = self.memory.checked_div(64).unwrap_or(0).min(SWEEP_INTERVAL);
+        let Some(shard) = self.shards.get(next) else { return };
+        // Whoever holds it comes by again.
+        let mut shard = match shard.try_write() {
+            Ok(shard) => shard,
+            Err(TryLockError::Poisoned(shard)) => shard.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        // Before it only if the clock was set back.
+        if (shard.swept_at..shard.swept_at.saturating_add(interval)).contains(&now) {
+            return;
+        }
+        shard.swept_at = now;
+        let horizon = self.horizon(now);
+        let states = &mut shard.states;
+        states.retain(|_, state| state.forget_before(horizon));
+        if states.len() < states.capacity() / 4 {
+            states.shrink_to(states.len().saturating_mul(2));
+        }
+    }
+
+    fn read(&self, subject: &Subject) -> RwLockReadGuard<'_, Shard> {
+        read(self.shard(subject))
+    }
+
+    fn shard(&self, subject: &Subject) -> &RwLock<Shard> {
+        // The map in the shard hashes with another key: all of its bits are still unknown.
+        let hash = self.hasher.hash_one(subject).to_le_bytes();
+        let [index, ..] = hash;
+        self.shards.get(usize::from(index) % SHARDS).unwrap_or(&self.shards[0])
+    }
+}
+
+/// Locks a shard to read. One that a thread left while it panicked is still whole.
+fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    shard.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(shard: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+    shard.write().unwrap_or_else(PoisonError::into_inner)
+}

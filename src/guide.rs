@@ -11,6 +11,8 @@
 //! 4. [What differs](#what-differs)
 //! 5. [What to watch](#what-to-watch)
 //!
+//! A chapter of its own, for applications without Django too: [`log_in_and_out`].
+//!
 //! # In fifteen minutes
 //!
 //! ## Django keeps its sessions in a signed cookie
@@ -320,8 +322,8 @@
 //!   asks who is there, as in Django; and it has to be the [current row](#when-the-hash-does-not-match).
 //! - **The last cookie wins.** The whole session is in it: of two requests at once,
 //!   one in each language, the one answered last has its changes kept.
-//! - **Logout** deletes the cookie. A copy stays good until it expires; who needs
-//!   more changes the password, or sets [`SessionCodec::refuse_signed_before`].
+//! - **Logout** deletes the cookie. Without [`Revocations`](crate::Revocations), a copy stays good until
+//!   it expires. With them it is refused in Rust; Django goes on accepting it.
 //! - **The order of deployment.** First the Rust service that only reads, then what
 //!   writes. Entries that one side does not know are carried by it.
 //! - **Caches.** What depends on the session says `Vary: Cookie`. A cache that
@@ -348,3 +350,5 @@
 //! [`SettingsError::SigningBackend`]: crate::django::SettingsError::SigningBackend
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
 //! [`SessionCodec::refuse_signed_before`]: crate::SessionCodec::refuse_signed_before
+
+pub mod log_in_and_out;

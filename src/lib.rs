@@ -16,6 +16,9 @@
 //! else a Django site shares: logins, messages, settings. [`SessionManager`] reads the session from a
 //! request's cookies and says what the response must carry.
 //!
+//! [`Revocations`] remembers which sessions were ended, so that a logout also ends the copies of a
+//! cookie: see [`guide::log_in_and_out`].
+//!
 //! The [`guide`] tells how to put a Rust service beside a Django site.
 //!
 //! The only way to learn that a token is good is to receive what was in it.
@@ -48,8 +51,9 @@
 //!
 //! None by default: no framework, no asynchrony. `tower` has the layer for any
 //! tower or hyper service, `axum` (with `tower`) the extractor for its handlers,
-//! `actix` both for actix-web. `cli` is the command line, a program and not part
-//! of the library.
+//! `actix` both for actix-web. `random` is for what needs the operating system's random source, such
+//! as [`Revocations`]; the adapters turn it on. `cli` is the command line, a program and not part of
+//! the library.
 //!
 //! `zlib`: compress with C zlib, to the very bytes that Django writes. Without
 //! it zlib is Rust's; any Django reads the result. Cargo unites features: where

@@ -40,6 +40,7 @@ const LIBRARY: Tree = Tree {
         &["django/messages"],
         &["django/settings"],
         &["django"],
+        &["guide/log_in_and_out"],
         &["guide"],
     ],
 };

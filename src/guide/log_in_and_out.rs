@@ -1,0 +1,405 @@
+//! Log in, log out, sign out everywhere.
+//!
+//! What a Rust application calls when somebody logs in, logs out, changes a password or is signed
+//! out by an administrator. Nothing is stored about a session that lives, and no database is asked
+//! in a request: the program keeps a list of what was *ended*, in memory, for as long as a copy of
+//! an ended session's cookie could still be valid.
+//!
+//! | when | call |
+//! |---|---|
+//! | somebody logs in | [`SessionHandle::begin`], then insert the entry that says who it is |
+//! | somebody logs out | [`SessionHandle::flush`] |
+//! | a password or another factor was changed | [`Revocations::end_others`] |
+//! | a user is to be signed out everywhere, or was disabled | [`Revocations::end_all`] |
+//! | everybody is to be signed out | [`Revocations::end_everyone`] |
+//! | one device of a list is to be signed out | [`Revocations::end_one`], with the [id] noted at login |
+//!
+//! [`SessionHandle::begin`]: crate::SessionHandle::begin
+//! [`SessionHandle::flush`]: crate::SessionHandle::flush
+//! [`Revocations::end_others`]: crate::Revocations::end_others
+//! [`Revocations::end_all`]: crate::Revocations::end_all
+//! [`Revocations::end_everyone`]: crate::Revocations::end_everyone
+//! [`Revocations::end_one`]: crate::Revocations::end_one
+//! [id]: crate::SessionHandle::id
+//!
+//! # With axum
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # mod application {
+//! use std::time::Duration;
+//!
+//! use axum::extract::{Form, Path, State};
+//! use axum::http::StatusCode;
+//! use axum::routing::{get, post};
+//! use axum::Router;
+//! use signed_session::{
+//!     CookieOptions, Keyring, Revocations, SessionCodec, SessionHandle, SessionLayer,
+//!     SessionManager, ValueError,
+//! };
+//!
+//! const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+//!
+//! pub fn app(secret: &str) -> Result<Router, signed_session::ConfigError> {
+//!     // Everybody has to log in again after thirty days.
+//!     let revocations = Revocations::new(THIRTY_DAYS);
+//!     let codec = SessionCodec::new(&Keyring::new(secret)?);
+//!     let manager = SessionManager::new(codec, CookieOptions::new("session")?)
+//!         .revocations(revocations.clone(), "user_id");
+//!     Ok(Router::new()
+//!         .route("/", get(home))
+//!         .route("/login", post(log_in))
+//!         .route("/logout", post(log_out))
+//!         .route("/logout/everywhere", post(log_out_everywhere))
+//!         .route("/password", post(change_password))
+//!         .route("/admin/users/{id}/logout", post(sign_out_user))
+//!         .layer(SessionLayer::new(manager))
+//!         .with_state(revocations))
+//! }
+//!
+//! async fn home(session: SessionHandle) -> Result<String, ValueError> {
+//!     Ok(match session.get::<u64>("user_id")? {
+//!         Some(id) => format!("You are user {id}."),
+//!         None => "You are not logged in.".to_owned(),
+//!     })
+//! }
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Login {
+//!     name: String,
+//!     password: String,
+//! }
+//!
+//! async fn log_in(
+//!     session: SessionHandle,
+//!     Form(login): Form<Login>,
+//! ) -> Result<StatusCode, ValueError> {
+//!     let Some(id) = check_password(&login.name, &login.password) else {
+//!         return Ok(StatusCode::FORBIDDEN);
+//!     };
+//!     // Another session, in which nothing is left that somebody may have planted: only the cart.
+//!     session.begin(|key| key == "cart");
+//!     session.insert("user_id", id)?;
+//!     Ok(StatusCode::NO_CONTENT)
+//! }
+//!
+//! async fn log_out(session: SessionHandle) -> StatusCode {
+//!     // The session has ended here, and every copy of its cookie with it.
+//!     session.flush();
+//!     StatusCode::NO_CONTENT
+//! }
+//!
+//! async fn log_out_everywhere(
+//!     State(revocations): State<Revocations>,
+//!     mut session: SessionHandle,
+//! ) -> StatusCode {
+//!     session.with(|session| {
+//!         revocations.end_others(session);
+//!         session.flush();
+//!     });
+//!     StatusCode::NO_CONTENT
+//! }
+//!
+//! async fn change_password(
+//!     State(revocations): State<Revocations>,
+//!     mut session: SessionHandle,
+//! ) -> StatusCode {
+//!     // Once the new password is stored: this browser stays logged in, with another session.
+//!     match session.with(|session| revocations.end_others(session)) {
+//!         Some(_) => StatusCode::NO_CONTENT,
+//!         None => StatusCode::UNAUTHORIZED,
+//!     }
+//! }
+//!
+//! async fn sign_out_user(
+//!     State(revocations): State<Revocations>,
+//!     session: SessionHandle,
+//!     Path(id): Path<u64>,
+//! ) -> Result<StatusCode, ValueError> {
+//!     if !is_administrator(session.get::<u64>("user_id")?) {
+//!         return Ok(StatusCode::FORBIDDEN);
+//!     }
+//!     Ok(match revocations.end_all(id) {
+//!         Ok(_) => StatusCode::NO_CONTENT,
+//!         Err(_) => StatusCode::BAD_REQUEST,
+//!     })
+//! }
+//! # fn check_password(name: &str, password: &str) -> Option<u64> {
+//! #     (password == "correct horse").then(|| if name == "root" { 1 } else { 42 })
+//! # }
+//! # fn is_administrator(id: Option<u64>) -> bool {
+//! #     id == Some(1)
+//! # }
+//! # }
+//! #
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main]
+//! # async fn main() {
+//! #     use axum::body::{Body, to_bytes};
+//! #     use axum::http::Request;
+//! #     use tower::ServiceExt as _;
+//! #
+//! #     let app = application::app("example-only-correct-horse-battery-staple").unwrap();
+//! #     let send = async |path: &str, cookie: &str, form: &str| {
+//! #         let request = if path == "/" { Request::get(path) } else { Request::post(path) };
+//! #         let request = request
+//! #             .header("cookie", cookie)
+//! #             .header("content-type", "application/x-www-form-urlencoded")
+//! #             .body(Body::from(form.to_owned()));
+//! #         let response = app.clone().oneshot(request.unwrap()).await.unwrap();
+//! #         let cookie = response.headers().get("set-cookie").map(|cookie| {
+//! #             cookie.to_str().unwrap().split(';').next().unwrap().to_owned()
+//! #         });
+//! #         let status = response.status().as_u16();
+//! #         let body = to_bytes(response.into_body(), 1000).await.unwrap();
+//! #         (status, cookie.unwrap_or_default(), String::from_utf8(body.to_vec()).unwrap())
+//! #     };
+//! #     let log_in = async |name: &str| {
+//! #         let form = format!("name={name}&password=correct+horse");
+//! #         let (status, cookie, _) = send("/login", "", &form).await;
+//! #         assert_eq!(status, 204);
+//! #         assert_eq!(send("/", &cookie, "").await.0, 200);
+//! #         cookie
+//! #     };
+//! #     let is_in = async |cookie: &str| send("/", cookie, "").await.2 == "You are user 42.";
+//! #
+//! #     assert_eq!(send("/login", "", "name=ada&password=wrong").await.0, 403);
+//! #     let [one, other] = [log_in("ada").await, log_in("ada").await];
+//! #     assert!(is_in(&one).await && is_in(&other).await);
+//! #     // Logged out, with a copy of the cookie.
+//! #     assert_eq!(send("/logout", &one, "").await.1, "session=");
+//! #     assert!(!is_in(&one).await && is_in(&other).await);
+//! #     // A changed password: this browser stays in, under a new cookie.
+//! #     let [one, third] = [log_in("ada").await, log_in("ada").await];
+//! #     let (status, new, _) = send("/password", &one, "").await;
+//! #     assert!(status == 204 && is_in(&new).await);
+//! #     assert!(!is_in(&one).await && !is_in(&other).await && !is_in(&third).await);
+//! #     assert_eq!(send("/password", "", "").await.0, 401);
+//! #     // Everywhere.
+//! #     let one = log_in("ada").await;
+//! #     assert_eq!(send("/logout/everywhere", &one, "").await.1, "session=");
+//! #     assert!(!is_in(&one).await && !is_in(&new).await);
+//! #     // By an administrator, and by nobody else.
+//! #     let [one, root] = [log_in("ada").await, log_in("root").await];
+//! #     assert_eq!(send("/admin/users/42/logout", &one, "").await.0, 403);
+//! #     assert!(is_in(&one).await);
+//! #     assert_eq!(send("/admin/users/42/logout", &root, "").await.0, 204);
+//! #     assert!(!is_in(&one).await);
+//! #     assert!(is_in(&log_in("ada").await).await, "whoever logs in again is in");
+//! # }
+//! # #[cfg(not(feature = "axum"))]
+//! # fn main() {}
+//! ```
+//!
+//! # With actix-web
+//!
+//! ```
+//! # #[cfg(feature = "actix")]
+//! # mod application {
+//! use std::time::Duration;
+//!
+//! use actix_web::web::{Data, Form, Path, ServiceConfig, get, post};
+//! use actix_web::{HttpResponse, Responder};
+//! use signed_session::{
+//!     CookieOptions, Keyring, Revocations, SessionCodec, SessionHandle, SessionManager, ValueError,
+//! };
+//!
+//! const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+//!
+//! /// Returns what all workers share: create it once, outside of `HttpServer::new`.
+//! pub fn sessions(
+//!     secret: &str,
+//! ) -> Result<(SessionManager, Revocations), signed_session::ConfigError> {
+//!     // Everybody has to log in again after thirty days.
+//!     let revocations = Revocations::new(THIRTY_DAYS);
+//!     let codec = SessionCodec::new(&Keyring::new(secret)?);
+//!     let manager = SessionManager::new(codec, CookieOptions::new("session")?)
+//!         .revocations(revocations.clone(), "user_id");
+//!     Ok((manager, revocations))
+//! }
+//!
+//! /// For `App::new().wrap(SessionMiddleware::new(manager)).app_data(Data::new(revocations))`.
+//! pub fn routes(config: &mut ServiceConfig) {
+//!     config
+//!         .route("/", get().to(home))
+//!         .route("/login", post().to(log_in))
+//!         .route("/logout", post().to(log_out))
+//!         .route("/logout/everywhere", post().to(log_out_everywhere))
+//!         .route("/password", post().to(change_password))
+//!         .route("/admin/users/{id}/logout", post().to(sign_out_user));
+//! }
+//!
+//! async fn home(session: SessionHandle) -> Result<String, ValueError> {
+//!     Ok(match session.get::<u64>("user_id")? {
+//!         Some(id) => format!("You are user {id}."),
+//!         None => "You are not logged in.".to_owned(),
+//!     })
+//! }
+//!
+//! #[derive(serde::Deserialize)]
+//! struct Login {
+//!     name: String,
+//!     password: String,
+//! }
+//!
+//! async fn log_in(
+//!     session: SessionHandle,
+//!     login: Form<Login>,
+//! ) -> Result<HttpResponse, ValueError> {
+//!     let Some(id) = check_password(&login.name, &login.password) else {
+//!         return Ok(HttpResponse::Forbidden().finish());
+//!     };
+//!     // Another session, in which nothing is left that somebody may have planted: only the cart.
+//!     session.begin(|key| key == "cart");
+//!     session.insert("user_id", id)?;
+//!     Ok(HttpResponse::NoContent().finish())
+//! }
+//!
+//! async fn log_out(session: SessionHandle) -> impl Responder {
+//!     // The session has ended here, and every copy of its cookie with it.
+//!     session.flush();
+//!     HttpResponse::NoContent()
+//! }
+//!
+//! async fn log_out_everywhere(
+//!     revocations: Data<Revocations>,
+//!     mut session: SessionHandle,
+//! ) -> impl Responder {
+//!     session.with(|session| {
+//!         revocations.end_others(session);
+//!         session.flush();
+//!     });
+//!     HttpResponse::NoContent()
+//! }
+//!
+//! async fn change_password(
+//!     revocations: Data<Revocations>,
+//!     mut session: SessionHandle,
+//! ) -> impl Responder {
+//!     // Once the new password is stored: this browser stays logged in, with another session.
+//!     match session.with(|session| revocations.end_others(session)) {
+//!         Some(_) => HttpResponse::NoContent(),
+//!         None => HttpResponse::Unauthorized(),
+//!     }
+//! }
+//!
+//! async fn sign_out_user(
+//!     revocations: Data<Revocations>,
+//!     session: SessionHandle,
+//!     id: Path<u64>,
+//! ) -> Result<HttpResponse, ValueError> {
+//!     if !is_administrator(session.get::<u64>("user_id")?) {
+//!         return Ok(HttpResponse::Forbidden().finish());
+//!     }
+//!     Ok(match revocations.end_all(id) {
+//!         Ok(_) => HttpResponse::NoContent().finish(),
+//!         Err(_) => HttpResponse::BadRequest().finish(),
+//!     })
+//! }
+//! # fn check_password(name: &str, password: &str) -> Option<u64> {
+//! #     (password == "correct horse").then(|| if name == "root" { 1 } else { 42 })
+//! # }
+//! # fn is_administrator(id: Option<u64>) -> bool {
+//! #     id == Some(1)
+//! # }
+//! # }
+//! #
+//! # #[cfg(feature = "actix")]
+//! # fn main() {
+//! #     use actix_web::test::{TestRequest, call_service, init_service, read_body};
+//! #     use actix_web::web::Data;
+//! #     use actix_web::{App, rt::System};
+//! #     use signed_session::SessionMiddleware;
+//! #
+//! #     System::new().block_on(async {
+//! #         let (manager, revocations) =
+//! #             application::sessions("example-only-correct-horse-battery-staple").unwrap();
+//! #         let app = App::new()
+//! #             .wrap(SessionMiddleware::new(manager))
+//! #             .app_data(Data::new(revocations))
+//! #             .configure(application::routes);
+//! #         let app = init_service(app).await;
+//! #         let send = async |path: &str, cookie: &str, form: &str| {
+//! #             let request =
+//! #                 if path == "/" { TestRequest::get() } else { TestRequest::post() };
+//! #             let request = request
+//! #                 .uri(path)
+//! #                 .insert_header(("cookie", cookie))
+//! #                 .insert_header(("content-type", "application/x-www-form-urlencoded"))
+//! #                 .set_payload(form.to_owned());
+//! #             let response = call_service(&app, request.to_request()).await;
+//! #             let cookie = response.headers().get("set-cookie").map(|cookie| {
+//! #                 cookie.to_str().unwrap().split(';').next().unwrap().to_owned()
+//! #             });
+//! #             let status = response.status().as_u16();
+//! #             let body = String::from_utf8(read_body(response).await.to_vec()).unwrap();
+//! #             (status, cookie.unwrap_or_default(), body)
+//! #         };
+//! #         let log_in = async |name: &str| {
+//! #             let form = format!("name={name}&password=correct+horse");
+//! #             let (status, cookie, _) = send("/login", "", &form).await;
+//! #             assert_eq!(status, 204);
+//! #             cookie
+//! #         };
+//! #         let is_in = async |cookie: &str| send("/", cookie, "").await.2 == "You are user 42.";
+//! #
+//! #         assert_eq!(send("/login", "", "name=ada&password=wrong").await.0, 403);
+//! #         let [one, other] = [log_in("ada").await, log_in("ada").await];
+//! #         assert!(is_in(&one).await && is_in(&other).await);
+//! #         assert_eq!(send("/logout", &one, "").await.1, "session=");
+//! #         assert!(!is_in(&one).await && is_in(&other).await);
+//! #         let one = log_in("ada").await;
+//! #         let (status, new, _) = send("/password", &one, "").await;
+//! #         assert!(status == 204 && is_in(&new).await);
+//! #         assert!(!is_in(&one).await && !is_in(&other).await);
+//! #         assert_eq!(send("/logout/everywhere", &new, "").await.1, "session=");
+//! #         assert!(!is_in(&new).await);
+//! #         let [one, root] = [log_in("ada").await, log_in("root").await];
+//! #         assert_eq!(send("/admin/users/42/logout", &one, "").await.0, 403);
+//! #         assert_eq!(send("/admin/users/42/logout", &root, "").await.0, 204);
+//! #         assert!(!is_in(&one).await && is_in(&log_in("ada").await).await);
+//! #     });
+//! # }
+//! # #[cfg(not(feature = "actix"))]
+//! # fn main() {}
+//! ```
+//!
+//! # What an end is
+//!
+//! - **The next request.** A session that was ended is refused in every request that reads it
+//!   afterwards, as [`DecodeError::Revoked`], and the browser is told to remove its cookie. A request
+//!   that is under way finishes, but its response sets no cookie. What outlives its request, such as
+//!   a WebSocket, asks [`Revocations::has_ended`].
+//! - **Copies.** The end is the session's, not the token's: a copy that was refreshed, re-signed under
+//!   another key or written by another service has the same id.
+//! - **A logout holds at once**, whatever becomes of the response. The session that a login replaces
+//!   ends with the response that carries the new cookie: if the handler answers with a status of 500
+//!   or above, the old one goes on.
+//! - **Sessions, not logins.** [`Revocations::end_all`] keeps nobody from logging in again. If an
+//!   account is disabled, that is for your login to check. A login that is under way while all
+//!   sessions of its user are ended is good.
+//! - **The lifetime** ends every session with a subject, one with "remember me" too: after that time
+//!   people log in again, however often the session was refreshed.
+//! - **Not the time of signing.** [`Session::signed_at`] is the time of the last write. A cut-off
+//!   that compares it ends nothing: whoever has a copy of the cookie renews it.
+//!
+//! Only call [`SessionHandle::begin`] when somebody has just been authenticated: it is what makes a
+//! session another one, which no earlier end concerns.
+//!
+//! # More than one process
+//!
+//! The list is in the memory of one process, which forgets it when it restarts. Hand what is ended
+//! on ([`Revocations::on_revocation`]), as one line of JSON each, and let the others
+//! [`apply`](crate::Revocations::apply) it: through a table, a stream, a file. Lines can arrive in any order
+//! and any number of times. A process that starts applies all lines of the last `lifetime` before it
+//! serves requests. What happens while nothing can be heard of the others is your choice:
+//! [`Revocations::expect_news_within`].
+//!
+//! The clocks of all machines may differ by five minutes: run NTP. A revocation that lies further
+//! ahead is an [error](crate::ApplyError), because it would lock people out.
+//!
+//! [`DecodeError::Revoked`]: crate::DecodeError::Revoked
+//! [`Revocations::has_ended`]: crate::Revocations::has_ended
+//! [`Revocations::on_revocation`]: crate::Revocations::on_revocation
+//! [`Revocations::expect_news_within`]: crate::Revocations::expect_news_within
+//! [`Session::signed_at`]: crate::Session::signed_at

@@ -364,14 +364,14 @@ impl fmt::Display for RevocationError {
         f.write_str(match self {
             Self::BadSubject => "the subject does not have 1 to 255 bytes",
             Self::BadSessionId => "the text is not the id of a session that has begun",
-            Self::BadLine => "the line does not say in this format what was ended",
+            Self::BadLine => "the line is not a revocation in this format",
         })
     }
 }
 
 impl Error for RevocationError {}
 
-/// Why a [`Revocation`] was not applied.
+/// Why a [`Revocation`](crate::Revocation) was not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyError {

@@ -66,7 +66,8 @@ fn check_input(verifier: Verifier, layout: Layout, run: &Run) -> Result<(), Fail
 
 /// Points to `explain`, where messages are for people and it can help.
 fn give_hint(layout: Layout, tokens: &[String], tally: &Tally) {
-    if layout == Layout::Records || tally.exit_status() != 1 {
+    // What else was refused than sessions that ended, which need no explanation.
+    if layout == Layout::Records || !tally.has_unexplained() {
         return;
     }
     match tokens.iter().find_map(|token| stdio::file_hint(token)) {

@@ -13,6 +13,7 @@ mod old_session;
 mod salt;
 mod stdio;
 mod args;
+mod ended;
 mod usage;
 mod form;
 mod header;

@@ -74,6 +74,12 @@ impl Tally {
         }
     }
 
+    /// Returns `true` if any token was refused whose verdict does not say the cause.
+    pub(crate) fn has_unexplained(&self) -> bool {
+        let explained = [Status::Ok, Status::Expired, Status::Revoked].map(|it| self.count(it));
+        self.total() > explained.into_iter().fold(0, u64::saturating_add)
+    }
+
     /// `3 ok, 1 expired`
     pub(crate) fn by_status(&self) -> String {
         let counts = Status::ALL.iter().zip(self.statuses);

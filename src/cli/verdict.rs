@@ -54,6 +54,7 @@ pub(crate) enum Status {
     Expired,
     NotYetValid,
     SignedTooEarly,
+    Revoked,
     BadSignature,
     Malformed,
     TooLong,
@@ -61,11 +62,12 @@ pub(crate) enum Status {
 }
 
 impl Status {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Ok,
         Self::Expired,
         Self::NotYetValid,
         Self::SignedTooEarly,
+        Self::Revoked,
         Self::BadSignature,
         Self::Malformed,
         Self::TooLong,
@@ -78,6 +80,7 @@ impl Status {
             Self::Expired => "expired",
             Self::NotYetValid => "not_yet_valid",
             Self::SignedTooEarly => "signed_too_early",
+            Self::Revoked => "revoked",
             Self::BadSignature => "bad_signature",
             Self::Malformed => "malformed",
             Self::TooLong => "too_long",
@@ -99,6 +102,7 @@ impl Refusal {
                 DecodeError::Expired { .. } => Status::Expired,
                 DecodeError::NotYetValid { .. } => Status::NotYetValid,
                 DecodeError::SignedTooEarly { .. } => Status::SignedTooEarly,
+                DecodeError::Revoked => Status::Revoked,
                 DecodeError::BadSignature => Status::BadSignature,
                 DecodeError::Malformed | DecodeError::BadTimestamp => Status::Malformed,
                 DecodeError::TooLong { .. } | DecodeError::TooManyCookies { .. } => Status::TooLong,

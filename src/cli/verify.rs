@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use signed_session::{
-    Candidates, ConfigError, CookieOptions, DecodeError, Expiry, ExpiryRule, Keyring, SessionCodec,
-    Signer, TimestampSigner,
+    Candidates, ConfigError, CookieOptions, DecodeError, Expiry, ExpiryRule, Keyring, Session,
+    SessionCodec, Signer, TimestampSigner,
 };
 use time::OffsetDateTime;
 
 use crate::cli::args::{From, Rule, Rules, TextRules};
+use crate::cli::ended::{Ended, EndedArgs};
 use crate::cli::failure::Failure;
 use crate::cli::form::{self, Found, Shape};
 use crate::cli::keys::{Keys, Secret};
@@ -31,7 +32,7 @@ pub(crate) struct Verifier {
 /// What the tokens hold.
 enum Content {
     /// A session, which may have an expiry of its own, and the signer that dates what it refuses.
-    Session(Box<SessionCodec>, TimestampSigner),
+    Session(Box<SessionCodec>, TimestampSigner, Option<Ended>),
     Object(TimestampSigner),
     Text(TimestampSigner),
     /// Text without a stamp: a signer for each key, to learn which it was.
@@ -66,7 +67,7 @@ impl Verifier {
             if let Some(moment) = rules.refuse_signed_before {
                 codec = codec.refuse_signed_before(moment);
             }
-            Content::Session(Box::new(codec), signer)
+            Content::Session(Box::new(codec), signer, None)
         };
         Ok(Self {
             content,
@@ -78,6 +79,22 @@ impl Verifier {
             clock: rules.clock.clock(),
             max_token_len: rules.limits.max_token_len,
         })
+    }
+
+    /// Has the verifier refuse the sessions that a file says were ended.
+    pub(crate) fn refuse_ended(mut self, args: &EndedArgs) -> Result<Self, Failure> {
+        match &mut self.content {
+            Content::Session(codec, _, ended) => {
+                *ended = Ended::read(args, codec, self.clock.now())?;
+            }
+            _ if args.is_given() => {
+                return Err(Failure::new(
+                    "--revocations is for sessions: an object has no subject",
+                ));
+            }
+            _ => {}
+        }
+        Ok(self)
     }
 
     /// Creates the verifier of text.
@@ -163,14 +180,23 @@ impl Verifier {
             return Verdict::refused(Refusal::Token(error));
         }
         match &self.content {
-            Content::Session(codec, signer) => match codec.decode_at(token, now) {
-                Ok(session) => Verdict {
-                    signed_at: session.signed_at(),
-                    key_index: session.key_index(),
-                    result: Ok(Payload::Json(session.to_json())),
-                },
-                Err(error) => dated(signer, token, Err(error), now),
-            },
+            Content::Session(codec, signer, ended) => {
+                let is_open = |session: Session| {
+                    let ended = ended.as_ref();
+                    match ended.and_then(|ended| ended.refusal(&session, token, now)) {
+                        Some(refusal) => Err(refusal),
+                        None => Ok(session),
+                    }
+                };
+                match codec.decode_at(token, now).and_then(is_open) {
+                    Ok(session) => Verdict {
+                        signed_at: session.signed_at(),
+                        key_index: session.key_index(),
+                        result: Ok(Payload::Json(session.to_json())),
+                    },
+                    Err(error) => dated(signer, token, Err(error), now),
+                }
+            }
             Content::Object(signer) => {
                 let object = self
                     .check_age(signer, token, now)
@@ -219,7 +245,7 @@ impl Verifier {
 
     /// Returns when a genuine session ends by its own word, if that counts.
     pub(crate) fn own_end(&self, line: &[u8], now: OffsetDateTime) -> Option<OffsetDateTime> {
-        let Content::Session(codec, _) = &self.content else { return None };
+        let Content::Session(codec, ..) = &self.content else { return None };
         if self.expiry_rule == ExpiryRule::Django {
             return None;
         }

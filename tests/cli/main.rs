@@ -738,6 +738,7 @@ fn every_example_in_the_help_runs() {
     write("tokens.txt", &format!("{fresh}\n{}\n", codec().encode(&session).unwrap()));
     write("objects.jsonl", "{\"user_id\": 1}\n{\"user_id\": 2}\n");
     write("text.txt", "hello\n");
+    write("ended.jsonl", "{\"v\":1,\"subject\":\"43\",\"by\":1764158824123456}\n");
     write("hash.txt", "pbkdf2_sha256$1000$salt$hash\n");
     let ring = Keyring::new(SECRET).unwrap();
     let text = signed_session::TimestampSigner::new(&ring, "reset").sign("ada");

@@ -54,7 +54,7 @@ const COMMAND_LINE: Tree = Tree {
         &["bulk/lines", "json", "mac", "moment", "say", "shell", "signature", "text"],
         &["failure", "old_session"],
         &["salt", "stdio"],
-        &["args", "usage"],
+        &["args", "ended", "usage"],
         &["form", "header", "keys", "verdict"],
         &["tally", "verify"],
         &["bulk/answers", "explain/causes", "explain/repairs", "explain/spellings"],

@@ -130,7 +130,7 @@ fn revocation_errors() -> [(RevocationError, &'static str); 3] {
     [
         (RevocationError::BadSubject, "the subject does not have 1 to 255 bytes"),
         (RevocationError::BadSessionId, "the text is not the id of a session that has begun"),
-        (RevocationError::BadLine, "the line does not say in this format what was ended"),
+        (RevocationError::BadLine, "the line is not a revocation in this format"),
     ]
 }
 

@@ -7,6 +7,7 @@ use clap::ValueEnum;
 use crate::cli::args::{Bulk, Rules};
 use crate::cli::bulk::answers::Layout;
 use crate::cli::check;
+use crate::cli::ended::EndedArgs;
 use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::verify::Verifier;
@@ -20,9 +21,9 @@ use crate::cli::verify::Verifier;
 With --format jsonl there is an object for each token, in order, good or not,
 with line, status, signed_at (RFC 3339), signed_at_unix, age (in seconds),
 key_index (0 is the key that signs) and payload; what is not known is null.
-status is one of ok, expired, not_yet_valid, signed_too_early, bad_signature,
-malformed, too_long, bad_payload. The other formats say on standard error
-what was refused.
+status is one of ok, expired, not_yet_valid, signed_too_early, revoked,
+bad_signature, malformed, too_long, bad_payload. The other formats say on
+standard error what was refused.
 
 Exit status:
   0  all good
@@ -34,12 +35,15 @@ Examples:
   signed-session decode --key-file site.key -- \"$TOKEN\"
   signed-session decode --key-file site.key --max-age none --format pretty < token.txt
   signed-session decode --key-file site.key --from cookie -- \"Cookie: sessionid=$TOKEN\"
-  signed-session decode --key-file site.key --format jsonl < tokens.txt")]
+  signed-session decode --key-file site.key --format jsonl < tokens.txt
+  signed-session decode --key-file site.key --revocations ended.jsonl < tokens.txt")]
 pub(crate) struct Args {
     /// The tokens; for - or none, standard input, one per line
     tokens: Vec<String>,
     #[command(flatten)]
     rules: Rules,
+    #[command(flatten)]
+    ended: EndedArgs,
     /// How to print: the JSON, a record for each token, or indented JSON
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
@@ -56,7 +60,7 @@ enum Format {
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     let keys = Keys::read(&args.rules.keys)?;
-    let verifier = Verifier::new(&args.rules, &keys.ring)?;
+    let verifier = Verifier::new(&args.rules, &keys.ring)?.refuse_ended(&args.ended)?;
     let layout = match args.format {
         Format::Json => Layout::Json,
         Format::Jsonl => Layout::Records,

@@ -1,7 +1,7 @@
 //! Counts visits and logs visitors in, with axum.
 //!
 //! ```sh
-//! export SECRET_KEY="$(head -c 32 /dev/urandom | base64)"
+//! export SIGNED_SESSION_KEY="$(openssl rand -base64 48)"
 //! cargo run --features axum --example axum 3000
 //! ```
 //!
@@ -73,11 +73,7 @@ async fn write_note(
 }
 
 fn session_manager() -> Result<SessionManager, Box<dyn Error>> {
-    let secret = env::var("SECRET_KEY").map_err(|_| {
-        "the environment variable SECRET_KEY holds no secret\n\
-         hint: export SECRET_KEY=\"$(head -c 32 /dev/urandom | base64)\""
-    })?;
-    let codec = SessionCodec::new(&Keyring::new(secret)?);
+    let codec = SessionCodec::new(&Keyring::from_env()?);
     // Only because this is http, on your own machine: a site on https leaves `secure` out.
     let options = CookieOptions::new("sessionid")?.secure(false);
     Ok(SessionManager::new(codec, options))

@@ -317,6 +317,13 @@ pub enum ConfigError {
     /// Django takes an empty fallback key for the primary key, and with its
     /// cookie prefix an empty secret would make a key that everybody knows.
     EmptySecret,
+    /// The environment variable `SIGNED_SESSION_KEY` is not set.
+    MissingKey,
+    /// A secret in an environment variable is empty or nothing but white space.
+    EmptyKey {
+        /// The variable: `SIGNED_SESSION_KEY` or `SIGNED_SESSION_FALLBACK_KEYS`.
+        variable: &'static str,
+    },
     /// The separator could occur in a signature.
     ///
     /// Django's rule: it must not be empty nor consist only of letters,
@@ -336,6 +343,12 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EmptySecret => "a secret is empty or only white space",
+            Self::MissingKey => {
+                "the variable SIGNED_SESSION_KEY is not set: `openssl rand -base64 48` prints a good secret for it"
+            }
+            Self::EmptyKey { variable } => {
+                return write!(f, "a secret in {variable} is empty or only white space");
+            }
             Self::UnsafeSeparator => "the separator could occur in a signature",
             Self::CookieName => "the cookie's name is not a token of 1 to 256 characters",
             Self::CookiePath => "the cookie's path is not an absolute path in printable ASCII",

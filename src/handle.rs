@@ -380,6 +380,10 @@ impl Error for MissingSession {}
 /// Warns, once, of secrets that are easy to guess.
 pub(crate) fn warn_of_weak_secrets(manager: &SessionManager) {
     for (index, weakness) in manager.weaknesses() {
-        tracing::warn!(index, %weakness, "a session secret is weak");
+        tracing::warn!(
+            index,
+            %weakness,
+            "a session secret is weak: `openssl rand -base64 48` prints a good one"
+        );
     }
 }

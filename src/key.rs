@@ -5,7 +5,10 @@ use std::{fmt, iter};
 
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::environment;
 use crate::error::ConfigError;
+#[cfg(feature = "random")]
+use crate::{random, wiped::wiping_stack};
 
 /// The secrets of a site: one signs, all verify, newest first.
 ///
@@ -53,6 +56,69 @@ impl Keyring {
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = check(secret.as_ref())?;
         Ok(Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() })
+    }
+
+    /// Creates a ring of a random secret, which ends with the program.
+    ///
+    /// For tests and demonstrations: after a restart every session is refused, and a second process
+    /// refuses those of the first. A service keeps its secret: see [`from_env`](Self::from_env).
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no random source.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{Keyring, Session, SessionCodec};
+    ///
+    /// let codec = SessionCodec::new(&Keyring::generate());
+    /// let token = codec.encode(&Session::new())?;
+    /// assert!(codec.decode(&token).is_ok());
+    /// assert!(SessionCodec::new(&Keyring::generate()).decode(&token).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "random")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "random")))]
+    #[must_use]
+    pub fn generate() -> Self {
+        let secret = wiping_stack(|| Arc::new(Zeroizing::new(random::bytes::<32>().to_vec())));
+        Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() }
+    }
+
+    /// Creates the ring of the secrets in the environment.
+    ///
+    /// `SIGNED_SESSION_KEY` holds the secret that signs, and `SIGNED_SESSION_FALLBACK_KEYS` the
+    /// retired ones, if there are any: one per line, the most recently retired first. A byte order
+    /// mark and the line ends are not part of a secret, and everything else is: nothing is split or
+    /// trimmed. The command line reads the same variables in the same way.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::MissingKey`] if `SIGNED_SESSION_KEY` is not set; [`ConfigError::EmptyKey`] if
+    /// it, or a line that is not empty, is only white space.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
+    ///
+    /// // export SIGNED_SESSION_KEY="$(openssl rand -base64 48)"
+    /// let codec = SessionCodec::new(&Keyring::from_env()?);
+    /// let manager = SessionManager::new(codec, CookieOptions::new("sessionid")?);
+    /// # Ok::<(), signed_session::ConfigError>(())
+    /// ```
+    pub fn from_env() -> Result<Self, ConfigError> {
+        let named = |line: Option<usize>| {
+            let variable =
+                if line.is_some() { environment::FALLBACK_KEYS } else { environment::KEY };
+            ConfigError::EmptyKey { variable }
+        };
+        let mut secrets = environment::secrets().ok_or(ConfigError::MissingKey)?.into_iter();
+        let (line, secret) = secrets.next().ok_or(ConfigError::MissingKey)?;
+        let ring = Self::new(secret).map_err(|_| named(line))?;
+        secrets
+            .try_fold(ring, |ring, (line, secret)| ring.fallback(secret).map_err(|_| named(line)))
     }
 
     /// Adds a retired secret, which is accepted and does not sign.

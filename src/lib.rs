@@ -77,6 +77,8 @@
 // A module imports from the layers before its own only; `tests` enforces this list.
 
 // Layer 0
+#[doc(hidden)]
+pub mod environment;
 mod error;
 mod finite;
 mod kept;

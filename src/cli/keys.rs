@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use signed_session::environment::{self, FALLBACK_KEYS, KEY, without_line_end, without_mark};
 use signed_session::{ConfigError, Keyring};
 use zeroize::Zeroizing;
 
@@ -12,10 +13,7 @@ use crate::cli::args::KeyFiles;
 use crate::cli::failure::Failure;
 use crate::cli::say;
 use crate::cli::shell;
-use crate::cli::text::{from_utf16, without_line_end, without_mark};
-
-const KEY: &str = "SIGNED_SESSION_KEY";
-const FALLBACK_KEYS: &str = "SIGNED_SESSION_FALLBACK_KEYS";
+use crate::cli::text::from_utf16;
 
 /// The most that a key file may hold, in bytes: a wrong path may be endless.
 const MAX_LEN: usize = 64 * 1024;
@@ -81,10 +79,17 @@ impl Keys {
             })?);
         }
         let ring = ring.ok_or_else(missing)?;
-        for (index, weakness) in ring.weaknesses() {
-            if let Some(secret) = secrets.get(index) {
+        let weaknesses = ring.weaknesses();
+        for (index, weakness) in &weaknesses {
+            if let Some(secret) = secrets.get(*index) {
                 say::warning(format_args!("{secret} {weakness}"));
             }
+        }
+        if !weaknesses.is_empty() {
+            say::hint(
+                "signed-session keygen --out new.key makes a good one, and signed-session rotate \
+                 --help says how to change over",
+            );
         }
         for secret in &secrets {
             if let Some(oddity) = oddity(&secret.bytes) {
@@ -118,22 +123,13 @@ fn oddity(secret: &[u8]) -> Option<&'static str> {
 }
 
 fn from_environment() -> Result<Vec<Secret>, Failure> {
-    let variable = |name| Some(Zeroizing::new(std::env::var_os(name)?.into_encoded_bytes()));
-    let secret = |bytes: &[u8], source| Secret {
-        bytes: Zeroizing::new(bytes.to_vec()),
+    let secret = |(line, bytes): (Option<usize>, _)| Secret {
+        bytes,
         taken_off: None,
-        source,
+        source: line.map_or(Source::Variable, Source::Line),
     };
-    let bytes = variable(KEY).ok_or_else(missing)?;
-    let mut secrets = vec![secret(without_line_end(without_mark(&bytes)), Source::Variable)];
-    let retired = variable(FALLBACK_KEYS).unwrap_or_default();
-    for (line, number) in without_mark(&retired).split(|byte| *byte == b'\n').zip(1..) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !line.is_empty() {
-            secrets.push(secret(line, Source::Line(number)));
-        }
-    }
-    Ok(secrets)
+    let secrets = environment::secrets().ok_or_else(missing)?;
+    Ok(secrets.into_iter().map(secret).collect())
 }
 
 fn from_file(path: &Path) -> Result<Secret, Failure> {

@@ -1,4 +1,4 @@
-//! Reads text as other systems write it: with a byte order mark, with CR, in UTF-16.
+//! Reads text as other systems write it: in UTF-16.
 
 use zeroize::Zeroizing;
 
@@ -16,15 +16,4 @@ pub(crate) fn from_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         text.extend_from_slice(character.ok()?.encode_utf8(&mut [0; 4]).as_bytes());
     }
     Some(text)
-}
-
-/// Drops the byte order mark of UTF-8, which Windows writes.
-pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
-    bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
-}
-
-/// Drops one LF, CR LF or CR.
-pub(crate) fn without_line_end(bytes: &[u8]) -> &[u8] {
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }

@@ -23,7 +23,7 @@ const LIBRARY: Tree = Tree {
     above: &["main.rs", "cli"],
     prefix: "crate::",
     layers: &[
-        &["error", "finite", "kept", "random", "wiped"],
+        &["environment", "error", "finite", "kept", "random", "wiped"],
         &["age", "base62", "cookie", "json", "key", "payload"],
         &["entries", "expiry", "reply", "signer"],
         &["identity", "timestamp"],

@@ -138,9 +138,17 @@ fn apply_errors() -> [(ApplyError, &'static str); 1] {
     [(ApplyError::Ahead, "the revocation lies more than fifteen minutes ahead of the clock")]
 }
 
-fn config_errors() -> [(ConfigError, &'static str); 6] {
+fn config_errors() -> [(ConfigError, &'static str); 8] {
     [
         (ConfigError::EmptySecret, "a secret is empty or only white space"),
+        (
+            ConfigError::MissingKey,
+            "the variable SIGNED_SESSION_KEY is not set: `openssl rand -base64 48` prints a good secret for it",
+        ),
+        (
+            ConfigError::EmptyKey { variable: "SIGNED_SESSION_FALLBACK_KEYS" },
+            "a secret in SIGNED_SESSION_FALLBACK_KEYS is empty or only white space",
+        ),
         (ConfigError::UnsafeSeparator, "the separator could occur in a signature"),
         (ConfigError::CookieName, "the cookie's name is not a token of 1 to 256 characters"),
         (ConfigError::CookiePath, "the cookie's path is not an absolute path in printable ASCII"),

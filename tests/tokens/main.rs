@@ -3,6 +3,7 @@
 mod authenticity;
 mod compression;
 mod debug;
+mod environment;
 mod errors;
 mod expiry;
 mod lossless;

@@ -85,10 +85,10 @@ async fn weak_secrets_are_warned_of_once_a_layer() {
     assert_eq!(
         log,
         [
-            "WARN a session secret is weak index=0 weakness=has fewer than 32 bytes, and can be guessed",
-            "WARN a session secret is weak index=0 weakness=begins example-only-: it is a sample that everybody knows",
-            "WARN a session secret is weak index=1 weakness=has fewer than 32 bytes, and can be guessed",
-            "WARN a session secret is weak index=1 weakness=begins django-insecure-: it was made for development",
+            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=0 weakness=has fewer than 32 bytes, and can be guessed",
+            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=0 weakness=begins example-only-: it is a sample that everybody knows",
+            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=1 weakness=has fewer than 32 bytes, and can be guessed",
+            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=1 weakness=begins django-insecure-: it was made for development",
         ]
     );
     let respond = |_: Request<()>| ready(Ok::<_, Infallible>(Response::new(())));

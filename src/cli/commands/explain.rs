@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use signed_session::environment::without_line_end;
+
 use crate::cli::args::{ReportFormat, Rules};
 use crate::cli::explain::causes::{Cause, Findings, inside};
 use crate::cli::explain::report::Report;
@@ -74,7 +76,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             let outside = decoded.is_some().then(|| {
                 Cause::new("utf16", "it is text in UTF-16, as PowerShell writes", "to decode it")
             });
-            let decoded = decoded.as_deref().map(|text| text::without_line_end(text));
+            let decoded = decoded.as_deref().map(|text| without_line_end(text));
             let line = String::from_utf8_lossy(decoded.unwrap_or(&text));
             Search::new(&keys, &args.rules, &verifier, now, &line).run(
                 &line,

@@ -257,12 +257,12 @@ pub fn no_visitor_ever_sees_what_is_anothers(path: &Path) {
 }
 
 pub fn without_a_secret_it_says_how_to_make_one(path: &Path) {
-    let output = Command::new(path).env_remove("SECRET_KEY").output().unwrap();
+    let output = Command::new(path).env_remove("SIGNED_SESSION_KEY").output().unwrap();
     assert!(!output.status.success() && output.stdout.is_empty(), "{output:?}");
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "error: the environment variable SECRET_KEY holds no secret\n\
-         hint: export SECRET_KEY=\"$(head -c 32 /dev/urandom | base64)\"\n",
+        "error: the variable SIGNED_SESSION_KEY is not set: `openssl rand -base64 48` prints a good secret for \
+         it\n",
     );
 }
 

@@ -27,7 +27,7 @@ impl Program {
     pub fn start(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let mut child = Command::new(path)
-            .env("SECRET_KEY", SECRET)
+            .env("SIGNED_SESSION_KEY", SECRET)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -30,6 +30,10 @@ use crate::reply::Reply;
 /// and the reason is logged with `tracing`. An error that another middleware
 /// returns in place of a response gets the same headers.
 ///
+/// The cookie's name is not signed: a session of another layer with the same key ring and salt is
+/// valid here too. Where a site has several sessions, create their codecs with
+/// [`SessionCodec::named`](crate::SessionCodec::named).
+///
 /// # Examples
 ///
 /// ```
@@ -71,8 +75,9 @@ impl SessionMiddleware {
     /// Creates a middleware for one of several sessions: handlers take a `SessionHandle<M>`.
     ///
     /// `M` is a type that stands for the session, and is never created. The sessions of a request
-    /// need different markers, and their managers different cookie names. Logs a warning for each
-    /// weak secret.
+    /// need different markers, and their managers different cookie names and codecs with different
+    /// names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for each weak
+    /// secret.
     #[must_use]
     pub fn marked<M>(manager: SessionManager) -> SessionMiddleware<M> {
         handle::warn_of_weak_secrets(&manager);

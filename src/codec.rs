@@ -80,7 +80,9 @@ pub struct SessionCodec {
 }
 
 impl SessionCodec {
-    /// Makes a codec for Django's session cookie.
+    /// Creates a codec for Django's session cookie.
+    ///
+    /// Where a site has several sessions, use [`named`](Self::named).
     #[must_use]
     pub fn new(ring: &Keyring) -> Self {
         Self {
@@ -98,6 +100,44 @@ impl SessionCodec {
             naive_offset: None,
             use_tz: true,
         }
+    }
+
+    /// Creates a codec for one of several sessions: the tokens of any other are not valid for it.
+    ///
+    /// The codecs that [`new`](Self::new) creates for one key ring read each other's tokens, as in
+    /// Django, whatever their cookies are called: a visitor who renames the shop's cookie to that of
+    /// the office is there who they are in the shop. A name of its own for each session prevents
+    /// that. It is not the cookie's name, which may change while this one stays, and it is not a
+    /// secret.
+    ///
+    /// The salt is `signed_session.named:` and the name. No salt of Django's begins so. Django and the
+    /// command line read such tokens if they are told the salt.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{CookieOptions, DecodeError, Keyring, SessionCodec, SessionManager};
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let manager = |name: &str| {
+    ///     let options = CookieOptions::new(name)?;
+    ///     Ok::<_, signed_session::ConfigError>(SessionManager::new(SessionCodec::named(&ring, name), options))
+    /// };
+    /// let (shop, office) = (manager("shop")?, manager("office")?);
+    ///
+    /// let mut session = shop.load(["theme=dark"]);
+    /// session.insert("user_id", 42)?;
+    /// let cookie = shop.commit(&session, 200)?.set_cookie.unwrap().stripped().to_string();
+    /// assert_eq!(shop.load([&cookie]).get("user_id")?, Some(42));
+    ///
+    /// let renamed = cookie.replace("shop=", "office=");
+    /// assert_eq!(office.load([&renamed]).refusal(), Some(&DecodeError::BadSignature));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn named(ring: &Keyring, name: &str) -> Self {
+        // One part that varies, behind one that does not: no two names have the same salt.
+        Self::new(ring).salt(&format!("signed_session.named:{name}"))
     }
 
     /// Sets what the tokens are for; see [`Signer`](crate::Signer) for why it matters.

@@ -22,6 +22,9 @@ const LAST_DATE: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 
 /// A cookie's name and attributes.
 ///
+/// The name is not signed, as in Django: a visitor can send any cookie under any other name. What
+/// keeps the sessions of a site apart is [`SessionCodec::named`](crate::SessionCodec::named).
+///
 /// `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/` unless told otherwise:
 /// Django's defaults, but for `Secure`. What browsers insist on holds whatever
 /// is set: `SameSite=None`, `Partitioned` and the prefixes `__Secure-`,

@@ -1,6 +1,6 @@
 //! Reads the secrets that the environment holds: one parser for the library and for the command line.
 
-use std::env;
+use std::{env, fmt};
 
 use zeroize::Zeroizing;
 
@@ -10,8 +10,19 @@ pub const KEY: &str = "SIGNED_SESSION_KEY";
 /// The variable that holds the retired secrets, one per line, the most recently retired first.
 pub const FALLBACK_KEYS: &str = "SIGNED_SESSION_FALLBACK_KEYS";
 
-/// A secret, and its line in [`FALLBACK_KEYS`]: the one that signs has none.
-pub type Secret = (Option<usize>, Zeroizing<Vec<u8>>);
+/// A secret, and where it stands.
+pub struct Secret {
+    /// The secret itself.
+    pub bytes: Zeroizing<Vec<u8>>,
+    /// Its line in [`FALLBACK_KEYS`], counted from one; the one that signs has none.
+    pub line: Option<usize>,
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").field("line", &self.line).finish_non_exhaustive()
+    }
+}
 
 /// Returns the secrets, the one that signs first.
 ///
@@ -20,14 +31,14 @@ pub type Secret = (Option<usize>, Zeroizing<Vec<u8>>);
 #[must_use]
 pub fn secrets() -> Option<Vec<Secret>> {
     let variable = |name| Some(Zeroizing::new(env::var_os(name)?.into_encoded_bytes()));
-    let owned = |secret: &[u8]| Zeroizing::new(secret.to_vec());
+    let secret = |bytes: &[u8], line| Secret { bytes: Zeroizing::new(bytes.to_vec()), line };
     let key = variable(KEY)?;
-    let mut secrets = vec![(None, owned(without_line_end(without_mark(&key))))];
+    let mut secrets = vec![secret(without_line_end(without_mark(&key)), None)];
     let retired = variable(FALLBACK_KEYS).unwrap_or_default();
-    for (line, number) in without_mark(&retired).split(|byte| *byte == b'\n').zip(1..) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if !line.is_empty() {
-            secrets.push((Some(number), owned(line)));
+    for (text, line) in without_mark(&retired).split(|byte| *byte == b'\n').zip(1..) {
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if !text.is_empty() {
+            secrets.push(secret(text, Some(line)));
         }
     }
     Some(secrets)

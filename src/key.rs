@@ -109,16 +109,15 @@ impl Keyring {
     /// # Ok::<(), signed_session::ConfigError>(())
     /// ```
     pub fn from_env() -> Result<Self, ConfigError> {
-        let named = |line: Option<usize>| {
-            let variable =
-                if line.is_some() { environment::FALLBACK_KEYS } else { environment::KEY };
-            ConfigError::EmptyKey { variable }
+        let named = |line: Option<usize>| ConfigError::EmptyKey {
+            variable: if line.is_some() { environment::FALLBACK_KEYS } else { environment::KEY },
         };
         let mut secrets = environment::secrets().ok_or(ConfigError::MissingKey)?.into_iter();
-        let (line, secret) = secrets.next().ok_or(ConfigError::MissingKey)?;
-        let ring = Self::new(secret).map_err(|_| named(line))?;
-        secrets
-            .try_fold(ring, |ring, (line, secret)| ring.fallback(secret).map_err(|_| named(line)))
+        let first = secrets.next().ok_or(ConfigError::MissingKey)?;
+        let ring = Self::new(first.bytes).map_err(|_| named(first.line))?;
+        secrets.try_fold(ring, |ring, secret| {
+            ring.fallback(secret.bytes).map_err(|_| named(secret.line))
+        })
     }
 
     /// Adds a retired secret, which is accepted and does not sign.

@@ -115,7 +115,11 @@ struct Found<'h> {
 }
 
 impl SessionManager {
-    /// Makes a manager that behaves as Django's middleware with its default settings.
+    /// Creates a manager that behaves as Django's middleware with its default settings.
+    ///
+    /// The cookie's name is not signed: the tokens of one manager are valid for every other with the
+    /// same key ring and salt. Where there are several, create each codec with
+    /// [`SessionCodec::named`].
     #[must_use]
     pub fn new(codec: SessionCodec, options: CookieOptions) -> Self {
         Self {

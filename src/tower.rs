@@ -27,6 +27,10 @@ use crate::manager::SessionManager;
 /// included, passes untouched. Where the session cannot be written the response
 /// is a bare 500, and the reason is logged with `tracing`.
 ///
+/// The cookie's name is not signed: a session of another layer with the same key ring and salt is
+/// valid here too. Where a site has several sessions, create their codecs with
+/// [`SessionCodec::named`](crate::SessionCodec::named).
+///
 /// # Examples
 ///
 /// With axum:
@@ -96,8 +100,9 @@ impl SessionLayer {
     /// Creates a layer for one of several sessions: handlers take a `SessionHandle<M>`.
     ///
     /// `M` is a type that stands for the session, and is never created. The sessions of a request
-    /// need different markers, and their managers different cookie names. Logs a warning for each
-    /// weak secret.
+    /// need different markers, and their managers different cookie names and codecs with different
+    /// names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for each weak
+    /// secret.
     ///
     /// # Examples
     ///
@@ -114,10 +119,10 @@ impl SessionLayer {
     ///     if admin.contains_key("admin_id") { "welcome back" } else { "who are you?" }
     /// }
     ///
-    /// let shop = Keyring::new("example-only-correct-horse-battery-staple")?;
-    /// let office = Keyring::new("example-only-a-wholly-different-passphrase")?;
-    /// let visitors = SessionManager::new(SessionCodec::new(&shop), CookieOptions::new("shop")?);
-    /// let admins = SessionManager::new(SessionCodec::new(&office), CookieOptions::new("office")?);
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let (shop, office) = (SessionCodec::named(&ring, "shop"), SessionCodec::named(&ring, "office"));
+    /// let visitors = SessionManager::new(shop, CookieOptions::new("shop")?);
+    /// let admins = SessionManager::new(office, CookieOptions::new("office")?);
     /// let app: Router = Router::new()
     ///     .route("/", get(page))
     ///     .layer(SessionLayer::new(visitors))

@@ -123,10 +123,10 @@ fn oddity(secret: &[u8]) -> Option<&'static str> {
 }
 
 fn from_environment() -> Result<Vec<Secret>, Failure> {
-    let secret = |(line, bytes): (Option<usize>, _)| Secret {
-        bytes,
+    let secret = |secret: environment::Secret| Secret {
+        bytes: secret.bytes,
         taken_off: None,
-        source: line.map_or(Source::Variable, Source::Line),
+        source: secret.line.map_or(Source::Variable, Source::Line),
     };
     let secrets = environment::secrets().ok_or_else(missing)?;
     Ok(secrets.into_iter().map(secret).collect())

@@ -8,8 +8,8 @@ use base64::engine::general_purpose::{
 };
 use proptest::prelude::*;
 use signed_session::{
-    Algorithm, Compress, ConfigError, DecodeError, ExpiryRule, Keyring, Session, SessionCodec,
-    Signer, TimestampSigner, Weakness, django,
+    Algorithm, Compress, ConfigError, CookieOptions, DecodeError, ExpiryRule, Keyring, Session,
+    SessionCodec, SessionManager, Signer, TimestampSigner, Weakness, django,
 };
 use time::OffsetDateTime;
 
@@ -383,6 +383,17 @@ fn no_signer_verifies_what_was_signed_for_another_purpose() {
         ("another signed cookie", django::signed_cookie_signer(&ring, "cook", "salt")),
         ("an old signed cookie", django::legacy_signed_cookie_signer(&ring, "cookie", "salt")),
         ("no salt", timed("")),
+        // Salts, names and cookies that come as close to a named session as they can.
+        ("the session named admin", timed("signed_session.named:admin")),
+        ("the session without a name", timed("signed_session.named:")),
+        (
+            "an old cookie of that salt",
+            django::legacy_signed_cookie_signer(&ring, "signed_session", ".named:admin"),
+        ),
+        (
+            "a cookie of that salt",
+            django::signed_cookie_signer(&ring, "admin", "signed_session.named:"),
+        ),
     ];
     for (one, signer) in &purposes {
         let token = signer.sign_at("e30", noon());
@@ -391,9 +402,68 @@ fn no_signer_verifies_what_was_signed_for_another_purpose() {
             let expected = if one == other { Ok("e30") } else { Err(DecodeError::BadSignature) };
             assert_eq!(verdict, expected, "{one} read as {other}");
         }
-        let codec = SessionCodec::new(&ring);
-        assert_eq!(codec.decode_at(&token, noon()).is_ok(), *one == "session", "{one}");
+        for (codec, owner) in [
+            (SessionCodec::new(&ring), "session"),
+            (SessionCodec::named(&ring, "admin"), "the session named admin"),
+            (SessionCodec::named(&ring, ""), "the session without a name"),
+        ] {
+            assert_eq!(codec.decode_at(&token, noon()).is_ok(), *one == owner, "{one}, {owner}");
+        }
     }
+}
+
+#[test]
+fn a_named_session_is_what_django_signs_with_its_salt() {
+    // Made by Django 5.2.19: signing.dumps({"user_id": 42}, salt="signed_session.named:admin")
+    for (name, signature) in [
+        ("admin", "a50zB95g0uzeCAv5IahuJ5i9ZSve6wpYsCLBtp10bW0"),
+        ("", "5TrTYgtVdlH-yKazx_nNsBCCGxVezKQd4Kb0Y8EPHFY"),
+        ("Zoë:é", "hWGGNd-AG2NP2PBBTnGJNIOUcJ54oWK73NEbmHYoU9s"),
+        ("a:", "BcEJx8uQmABxQJRqnVsdRVSDpjOxvzlj0aQ11j23qYc"),
+    ] {
+        let mut session = Session::new();
+        session.insert("user_id", 42).unwrap();
+        let codec = SessionCodec::named(&ring(), name).compress(Compress::Never);
+        let token = codec.encode_at(&session, noon()).unwrap();
+        assert_eq!(token, format!("eyJ1c2VyX2lkIjo0Mn0:1r31eq:{signature}"), "{name}");
+    }
+}
+
+#[test]
+fn a_token_is_valid_for_managers_of_its_name_only() {
+    let cookies = ["sessionid", "shop", "office"];
+    let ring = ring();
+    let codecs: Vec<(String, SessionCodec)> = cookies
+        .map(|name| (format!("named {name}"), SessionCodec::named(&ring, name)))
+        .into_iter()
+        .chain([
+            ("unnamed".to_owned(), SessionCodec::new(&ring)),
+            ("another salt".to_owned(), SessionCodec::new(&ring).salt("shop")),
+            ("named, another key".to_owned(), SessionCodec::named(&ring_of(&[ANOTHER]), "shop")),
+        ])
+        .collect();
+    let mut refused = 0;
+    for (issuer, codec) in &codecs {
+        for issued in cookies {
+            let from = SessionManager::new(codec.clone(), CookieOptions::new(issued).unwrap());
+            let mut session = from.load_at(["a=b"], noon());
+            session.insert("user_id", 42).unwrap();
+            let cookie = from.commit_at(&session, 200, noon()).unwrap().set_cookie.unwrap();
+            for (reader, codec) in &codecs {
+                for name in cookies {
+                    // A visitor can send any value under any name.
+                    let header = format!("{name}={}", cookie.value());
+                    let to = SessionManager::new(codec.clone(), CookieOptions::new(name).unwrap());
+                    let read = to.load_at([&header], noon());
+                    let expected = (issuer != reader).then_some(&DecodeError::BadSignature);
+                    assert_eq!(read.refusal(), expected, "{issuer} {issued} as {reader} {name}");
+                    assert_eq!(read.get("user_id"), Ok((issuer == reader).then_some(42)));
+                    refused += usize::from(expected.is_some());
+                }
+            }
+        }
+    }
+    assert_eq!(refused, 6 * 5 * 9);
 }
 
 #[test]
@@ -672,6 +742,42 @@ fn a_separator_that_could_occur_in_a_signature_is_refused() {
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_split_of_a_text_into_name_and_salt_is_a_named_session(
+        pieces in prop::collection::vec(
+            prop::sample::select(vec![
+                "signed_session.named", ":", "signer", "django.http.cookies", "v2", "admin", "5", ".",
+            ]),
+            0..8,
+        ),
+        at in any::<prop::sample::Index>(),
+        named in any::<prop::sample::Index>(),
+    ) {
+        let text = pieces.concat();
+        let (name, salt) = text.split_at(at.index(text.len() + 1));
+        // A session named by any part of the text.
+        let start = named.index(text.len() + 1);
+        for session in [&text, &text[start..], &text[..start]] {
+            let codec = SessionCodec::named(&ring(), session);
+            let token = codec.encode_at(&Session::new(), noon()).unwrap();
+            for other in [
+                django::signed_cookie_signer(&ring(), name, salt),
+                django::legacy_signed_cookie_signer(&ring(), name, salt),
+                django::cookie_signer(&ring(), &text),
+            ] {
+                let verdict = other.unsign(&token, None).map(drop);
+                prop_assert_eq!(verdict, Err(DecodeError::BadSignature));
+                let signed = other.sign_at("e30", noon());
+                prop_assert!(codec.decode_at(&signed, noon()).is_err());
+            }
+            // Nor is one of another name.
+            for other in [name, salt, &text] {
+                let is_read = SessionCodec::named(&ring(), other).decode_at(&token, noon()).is_ok();
+                prop_assert_eq!(is_read, session == other);
+            }
+        }
+    }
 
     #[test]
     fn what_was_signed_comes_back_under_any_accepted_separator(

@@ -12,7 +12,7 @@ use signed_session::django::{
 use signed_session::{
     Algorithm, ApplyError, Candidates, Compress, CookieOptions, Expiry, ExpiryRule, Keyring,
     Revocation, Session, SessionCodec, SessionManager, Signer, Silence, TimestampSigner,
-    Unverified,
+    Unverified, environment,
 };
 use time::OffsetDateTime;
 
@@ -104,6 +104,8 @@ fn of_the_core(shown: &mut Shown) {
     let stamper = TimestampSigner::new(&ring, MARK);
     shown.show("key.rs", "Keyring", &ring);
     shown.show("key.rs", "Weakness", &Keyring::new(MARK).unwrap().weaknesses());
+    let bytes = MARK.as_bytes().to_vec().into();
+    shown.show("environment.rs", "Secret", &environment::Secret { bytes, line: Some(1) });
     shown.show("signer.rs", "Signer", &signer);
     shown.show("signer.rs", "Algorithm", &[Algorithm::Sha256, Algorithm::Sha512]);
     shown.show("timestamp.rs", "TimestampSigner", &stamper);

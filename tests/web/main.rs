@@ -16,5 +16,7 @@ mod middleware;
 mod nested;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod servers;
+#[cfg(all(feature = "axum", feature = "actix"))]
+mod several;
 #[cfg(feature = "tower")]
 mod tower;

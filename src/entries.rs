@@ -267,6 +267,18 @@ impl Entries {
         })
     }
 
+    /// Returns how messages name an entry: by its key, or by its index, as [`sizes`](Self::sizes).
+    pub(crate) fn label(&self, key: &str) -> String {
+        if is_plain_name(key) {
+            return key.to_owned();
+        }
+        let is_named = |entry: &Entry| entry.name(&self.arrived) == key.as_bytes();
+        match self.live().position(is_named) {
+            Some(index) => label_of(index),
+            None => "an entry".to_owned(),
+        }
+    }
+
     /// Returns each key with the bytes of JSON that its entry takes, the largest first.
     ///
     /// A key that is not a plain identifier may contain user input, so its index is given instead.
@@ -275,7 +287,7 @@ impl Entries {
             let (quoted, value) = (entry.key.get(&self.arrived), entry.value.get(&self.arrived));
             let key = match str::from_utf8(entry.name(&self.arrived)) {
                 Ok(key) if is_plain_name(key) => key.to_owned(),
-                _ => format!("entry {}", index.saturating_add(1)),
+                _ => label_of(index),
             };
             // The colon and the comma count, too.
             (key, quoted.len().saturating_add(value.len()).saturating_add(2))
@@ -382,6 +394,11 @@ impl<'a> Iterator for Iter<'a> {
 /// Returns a key's own characters, if its JSON has escapes.
 fn unescaped(quoted: &str) -> Option<Box<[u8]>> {
     json::has_escape(quoted).then(|| json::unquote(quoted)).flatten().map(Vec::into_boxed_slice)
+}
+
+/// Returns how messages name an entry whose key they must not show.
+fn label_of(index: usize) -> String {
+    format!("entry {}", index.saturating_add(1))
 }
 
 fn is_plain_name(key: &str) -> bool {

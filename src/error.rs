@@ -274,31 +274,41 @@ impl Error for EncodeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// The entry is there, but its JSON is not of the type that was asked for.
-    WrongType,
+    /// The entry is there, but its JSON is not of the type that was asked for; or a struct has a field
+    /// that the session lacks.
+    WrongType {
+        /// The entry's key, or its index if the key is not a plain identifier, as it may contain user
+        /// input.
+        key: String,
+    },
     /// A number is NaN or infinite, which JSON cannot say.
     NotFinite,
     /// The value's `Serialize` refused, or a map's key is not text.
     Unserializable,
-    /// The key is reserved, and no decoder would accept the value.
+    /// What is to replace a session is not a JSON object: a struct or a map.
+    NotAnObject,
+    /// The key is reserved, and cannot be set to this value.
     Reserved {
-        /// The key.
-        key: &'static str,
+        /// The key, or its index as for `WrongType`.
+        key: String,
     },
     /// The text is not one JSON value.
     NotJson,
+    /// The response has begun, so that nothing can be saved any more.
+    TooLate,
 }
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Reserved { key } => {
-                return write!(
-                    f,
-                    "the key {key} is reserved, and its value could not be read back"
-                );
+            Self::WrongType { key } => {
+                return write!(f, "the value of {key} is not of the type asked for");
             }
-            Self::WrongType => "the entry is not of the type asked for",
+            Self::Reserved { key } => {
+                return write!(f, "a reserved entry cannot be set to this value: {key}");
+            }
+            Self::NotAnObject => "a session must be a JSON object",
+            Self::TooLate => "the response has begun: the session can no longer be saved",
             Self::NotFinite => "a number is NaN or infinite, which JSON cannot say",
             Self::Unserializable => "the value cannot be written as JSON",
             Self::NotJson => "the text is not JSON",

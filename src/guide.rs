@@ -10,6 +10,7 @@
 //! 3. [The order of key rotation](#the-order-of-key-rotation)
 //! 4. [What differs](#what-differs)
 //! 5. [What to watch](#what-to-watch)
+//! 6. [Changing what is in a session](#changing-what-is-in-a-session)
 //!
 //! A chapter of its own, for applications without Django too: [`log_in_and_out`].
 //!
@@ -89,9 +90,9 @@
 //!
 //! async fn hello(
 //!     State(settings): State<DjangoSettings>,
-//!     mut session: SessionHandle,
+//!     session: SessionHandle,
 //! ) -> Result<String, ValueError> {
-//!     Ok(match who(&settings, &mut session).await? {
+//!     Ok(match who(&settings, &session).await? {
 //!         Some(row) => format!("Hello, {}.", row.username),
 //!         None => "Hello, stranger.".to_owned(),
 //!     })
@@ -100,7 +101,7 @@
 //! /// The user who is logged in, by the rules of Django's `get_user`.
 //! async fn who(
 //!     settings: &DjangoSettings,
-//!     session: &mut SessionHandle,
+//!     session: &SessionHandle,
 //! ) -> Result<Option<Row>, ValueError> {
 //!     let Some(user) = session.with(|session| AuthUser::from_session(session))? else { return Ok(None) };
 //!     if !settings.authentication_backends().iter().any(|known| known == user.backend()) {
@@ -193,12 +194,10 @@
 //! /// Puts pears into the cart; the storage is `settings.message_storage()?`.
 //! pub async fn add_pears(
 //!     State(storage): State<MessageStorage>,
-//!     mut session: SessionHandle,
+//!     session: SessionHandle,
 //!     headers: HeaderMap,
 //! ) -> Result<impl IntoResponse, MessagesError> {
-//!     let mut cart: Vec<String> = session.get("cart")?.unwrap_or_default();
-//!     cart.push("pears".to_owned());
-//!     session.insert("cart", &cart)?;
+//!     session.update("cart", |cart: &mut Vec<String>| cart.push("pears".to_owned()))?;
 //!
 //!     let mut messages = storage.load(headers.get_all(COOKIE));
 //!     messages.add(Message::new(Level::SUCCESS, "The pears are in the cart."));
@@ -333,6 +332,54 @@
 //!   fewer may fit than in Django, because zlib in Rust packs a little differently; the feature `zlib`
 //!   packs as Django does.
 //!
+//! # Changing what is in a session
+//!
+//! A session outlives a release: for two weeks visitors return with what the last one wrote. A
+//! handler that expects the new shape must not answer them with an error.
+//!
+//! | the release | what to do |
+//! |---|---|
+//! | adds an entry | Read it with a default: `get("cart")?.unwrap_or_default()`, or [`Session::update`]. |
+//! | drops an entry | Nothing has to be done. It is carried along until the session ends; [`Session::replace`] drops it. |
+//! | renames an entry | Read both keys until the longest lifetime of a session has passed. |
+//! | changes an entry's type | Read it with [`Session::get_or_discard`], or give it a new key. [`Session::get`] is an error, which names the key. |
+//!
+//! One struct for the whole session needs a default for every field. serde then fills in what an
+//! older release did not write, and ignores what a newer one added:
+//!
+//! ```
+//! use serde::{Deserialize, Serialize};
+//! use signed_session::Session;
+//!
+//! #[derive(Serialize, Deserialize, Default)]
+//! #[serde(default)] // at the struct: for every field, the ones to come included
+//! struct Visitor {
+//!     user_id: Option<u64>,
+//!     #[serde(alias = "basket")] // its name in the last release
+//!     cart: Vec<String>,
+//!     language: String, // new in this one
+//! }
+//!
+//! let mut session = Session::new();
+//! session.insert("basket", ["pears"])?;
+//! session.insert("survey", true)?; // of the last release, which nobody reads any more
+//!
+//! let mut visitor: Visitor = session.read()?;
+//! visitor.language = "fr".to_owned();
+//! session.replace(&visitor)?;
+//! assert_eq!(session.to_json(), r#"{"user_id":null,"cart":["pears"],"language":"fr"}"#);
+//! # Ok::<(), signed_session::ValueError>(())
+//! ```
+//!
+//! - **Never `deny_unknown_fields`**: it turns a returning visitor of an older release, or of a
+//!   newer one while two releases run side by side, into an error.
+//! - **`replace` writes exactly the struct**, and keeps the entries whose keys begin with `_`. While
+//!   two releases run side by side, the older one drops what the newer one added, so the first
+//!   release that has a new field should only read it. A Django beside Rust has entries of its own
+//!   too, which `replace` would drop: there, change single entries with [`Session::update`].
+//! - **A type cannot change twice under one key** while sessions of the first shape are still valid.
+//!   A new key, such as `cart2`, costs nothing.
+//!
 //! [`stored_session_codec`]: crate::django::stored_session_codec
 //! [`AuthUser::resume_with`]: crate::django::AuthUser::resume_with
 //! [`AuthUser::with_hash`]: crate::django::AuthUser::with_hash
@@ -346,6 +393,10 @@
 //! [`Expiry::At`]: crate::Expiry::At
 //! [`DecodeError::BadSignature`]: crate::DecodeError::BadSignature
 //! [`SettingsError::SessionEngine`]: crate::django::SettingsError::SessionEngine
+//! [`Session::get`]: crate::Session::get
+//! [`Session::get_or_discard`]: crate::Session::get_or_discard
+//! [`Session::replace`]: crate::Session::replace
+//! [`Session::update`]: crate::Session::update
 //! [`SessionManager::retire`]: crate::SessionManager::retire
 //! [`SettingsError::SigningBackend`]: crate::django::SettingsError::SigningBackend
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew

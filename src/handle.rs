@@ -4,7 +4,10 @@ use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -19,12 +22,14 @@ use crate::session::Session;
 /// The session of a request, as handlers have it from the middleware.
 ///
 /// The cookie is decoded when the session is first asked for: a request that
-/// never asks pays nothing. Clones share one session. What is not here, and
-/// several steps that belong together, go through [`with`](Self::with).
+/// never asks pays nothing. Clones share one session. Everything that a [`Session`]
+/// does is here too; several steps that belong together go through
+/// [`with`](Self::with).
 ///
 /// The session is written with the head of the response. What is changed
-/// later, while a body streams, cannot be saved, and if it is only then read,
-/// caches were not told of it; a warning is logged.
+/// later, while a body streams, cannot be saved: the methods that return a
+/// `Result` are [`ValueError::TooLate`] then, and the others log a warning. If it
+/// is only then read, caches were not told of it; a warning is logged.
 ///
 /// A request can have several sessions. The marker `M` tells them apart: it is the type that their
 /// layer was created with, and `()` where there is only one.
@@ -53,6 +58,8 @@ struct Shared {
     /// The session of the next layer with the same marker further out.
     outer: Option<Arc<Shared>>,
     state: Mutex<State>,
+    /// The thread that uses the session, by [`this_thread`]; 0 if none does.
+    user: AtomicUsize,
 }
 
 struct State {
@@ -105,7 +112,8 @@ impl<M> SessionHandle<M> {
             cookies.push(b';');
         }
         let state = Mutex::new(State { cookies, session: None, is_hidden: false, is_sent: false });
-        let shared = Arc::new(Shared { manager: Arc::clone(manager), outer, state });
+        let user = AtomicUsize::new(0);
+        let shared = Arc::new(Shared { manager: Arc::clone(manager), outer, state, user });
         Self { shared, marker: PhantomData }
     }
 
@@ -130,27 +138,28 @@ impl<M> SessionHandle<M> {
         extensions.get::<Self>().cloned().ok_or_else(MissingSession::new)
     }
 
-    /// Has a function read and change the session, with nobody else between.
+    /// Runs a function that reads and changes the session, with nobody else in between.
     ///
-    /// Others who share the session wait. Inside, use the session that the
-    /// function is given: a clone of this handle would wait for itself.
+    /// Others who share the session wait. Inside, use the session that the function is given.
+    ///
+    /// # Panics
+    ///
+    /// If the function uses a handle of the same session, which would wait for itself.
     ///
     /// # Examples
     ///
     /// ```
     /// use signed_session::{SessionHandle, ValueError};
     ///
-    /// async fn add_to_cart(mut session: SessionHandle) -> Result<String, ValueError> {
+    /// async fn order(session: SessionHandle) -> Result<String, ValueError> {
     ///     session.with(|session| {
-    ///         let mut cart: Vec<String> = session.get("cart")?.unwrap_or_default();
-    ///         cart.push("pears".to_owned());
-    ///         session.insert("cart", &cart)?;
-    ///         Ok(format!("There are {} things in the cart.", cart.len()))
+    ///         let cart: Vec<String> = session.pop("cart")?.unwrap_or_default();
+    ///         session.insert("order", &cart)?;
+    ///         Ok(format!("You ordered {} things.", cart.len()))
     ///     })
     /// }
     /// ```
-    // Exclusive, so that the function cannot use the same handle.
-    pub fn with<R>(&mut self, function: impl FnOnce(&mut Session) -> R) -> R {
+    pub fn with<R>(&self, function: impl FnOnce(&mut Session) -> R) -> R {
         self.share(|session| {
             // A login in there begins now, and not when the request came in.
             session.set_now(self.shared.manager.now());
@@ -177,9 +186,10 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// [`ValueError::NotFinite`], [`ValueError::Unserializable`] and [`ValueError::Reserved`].
+    /// [`ValueError::NotFinite`], [`ValueError::Unserializable`], [`ValueError::Reserved`] and
+    /// [`ValueError::TooLate`].
     pub fn insert<T: Serialize>(&self, key: &str, value: T) -> Result<(), ValueError> {
-        self.share(|session| session.insert(key, value))
+        self.change(|session| session.insert(key, value))
     }
 
     /// Removes an entry and tells whether there was one.
@@ -193,8 +203,9 @@ impl<M> SessionHandle<M> {
     /// # Errors
     ///
     /// [`ValueError::WrongType`] if it does not fit `T`; the entry then stays.
+    /// [`ValueError::TooLate`].
     pub fn pop<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ValueError> {
-        self.share(|session| session.pop(key))
+        self.change(|session| session.pop(key))
     }
 
     /// Tells whether there is an entry with this key.
@@ -242,6 +253,234 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.set_expiry(expiry));
     }
 
+    /// Returns an entry's JSON text, unchanged, if there is one; see [`Session::get_json`].
+    #[must_use]
+    pub fn get_json(&self, key: &str) -> Option<String> {
+        self.share(|session| session.get_json(key).map(str::to_owned))
+    }
+
+    /// Sets an entry to what is JSON already; see [`Session::insert_json`].
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::NotJson`], [`ValueError::Reserved`] and [`ValueError::TooLate`].
+    pub fn insert_json(&self, key: &str, json: &str) -> Result<(), ValueError> {
+        self.change(|session| session.insert_json(key, json))
+    }
+
+    /// Returns the entry's value, which is set first if there was none; see
+    /// [`Session::get_or_insert`].
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    pub fn get_or_insert<T>(&self, key: &str, value: T) -> Result<T, ValueError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        self.change(|session| session.get_or_insert(key, value))
+    }
+
+    /// Changes an entry's value with a function, and returns what that returns; see
+    /// [`Session::update`].
+    ///
+    /// Requests that share the handle wait meanwhile, so that no change of theirs is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    ///
+    /// # Panics
+    ///
+    /// If the function uses a handle of the same session, as [`with`](Self::with).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{SessionHandle, ValueError};
+    ///
+    /// async fn add_to_cart(session: SessionHandle) -> Result<String, ValueError> {
+    ///     let count = session.update("cart", |cart: &mut Vec<String>| {
+    ///         cart.push("pears".to_owned());
+    ///         cart.len()
+    ///     })?;
+    ///     Ok(format!("There are {count} things in the cart."))
+    /// }
+    /// ```
+    pub fn update<T, R>(&self, key: &str, change: impl FnOnce(&mut T) -> R) -> Result<R, ValueError>
+    where
+        T: Serialize + DeserializeOwned + Default,
+    {
+        self.change(|session| session.update(key, change))
+    }
+
+    /// Returns the entry's value, and drops the entry if it does not fit `T`; see
+    /// [`Session::get_or_discard`].
+    #[must_use]
+    pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+        self.share(|session| session.get_or_discard(key))
+    }
+
+    /// Returns all entries as one struct or map, without the reserved ones; see [`Session::read`].
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] with the key of what does not fit.
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
+        self.share(|session| session.read())
+    }
+
+    /// Replaces all entries by those of a struct or a map, except for the reserved ones; see
+    /// [`Session::replace`].
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::NotAnObject`], [`ValueError::Reserved`], [`ValueError::NotFinite`],
+    /// [`ValueError::Unserializable`] and [`ValueError::TooLate`].
+    pub fn replace<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), ValueError> {
+        self.change(|session| session.replace(value))
+    }
+
+    /// Returns the keys in order; see [`Session::keys`].
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        self.share(|session| session.keys().map(str::to_owned).collect())
+    }
+
+    /// Returns the keys, in order, and each value as its JSON text; see [`Session::iter`].
+    pub fn iter(&self) -> impl Iterator<Item = (String, String)> + use<M> {
+        let owned = |(key, json): (&str, &str)| (key.to_owned(), json.to_owned());
+        self.share(|session| session.iter().map(owned).collect::<Vec<_>>()).into_iter()
+    }
+
+    /// Returns all entries as one JSON object; see [`Session::to_json`].
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        self.share(|session| session.to_json())
+    }
+
+    /// Returns the number of entries, reserved ones included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.share(|session| session.len())
+    }
+
+    /// Returns `true` if there are no entries.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.share(|session| session.is_empty())
+    }
+
+    /// Sets several entries; see [`Session::extend`].
+    ///
+    /// # Errors
+    ///
+    /// As [`insert`](Self::insert). The session is then unchanged.
+    pub fn extend<K, V, I>(&self, entries: I) -> Result<(), ValueError>
+    where
+        K: AsRef<str>,
+        V: Serialize,
+        I: IntoIterator<Item = (K, V)>,
+    {
+        self.change(|session| session.extend(entries))
+    }
+
+    /// Removes all entries and stays the visitor's session; see [`Session::clear`].
+    pub fn clear(&self) {
+        self.share(Session::clear);
+    }
+
+    /// Returns when this session ends, as it was last set; see [`Session::expiry`].
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] if `_session_expiry` says nothing usable.
+    pub fn expiry(&self) -> Result<Expiry, ValueError> {
+        self.share(|session| session.expiry())
+    }
+
+    /// Returns how long the session lasts from `modification`; see [`Session::expiry_age`].
+    ///
+    /// # Errors
+    ///
+    /// As [`expiry`](Self::expiry).
+    pub fn expiry_age(
+        &self,
+        cookie_age: Duration,
+        modification: OffsetDateTime,
+    ) -> Result<time::Duration, ValueError> {
+        self.share(|session| session.expiry_age(cookie_age, modification))
+    }
+
+    /// Returns when the session ends if written at `modification`; see [`Session::expiry_date`].
+    ///
+    /// # Errors
+    ///
+    /// As [`expiry`](Self::expiry).
+    pub fn expiry_date(
+        &self,
+        cookie_age: Duration,
+        modification: OffsetDateTime,
+    ) -> Result<OffsetDateTime, ValueError> {
+        self.share(|session| session.expiry_date(cookie_age, modification))
+    }
+
+    /// Returns `true` if the session ends with the browser; see
+    /// [`Session::expires_at_browser_close`].
+    ///
+    /// # Errors
+    ///
+    /// As [`expiry`](Self::expiry).
+    pub fn expires_at_browser_close(&self, setting: bool) -> Result<bool, ValueError> {
+        self.share(|session| session.expires_at_browser_close(setting))
+    }
+
+    /// Sets an entry that the next request can look for, to see whether cookies come back.
+    pub fn set_test_cookie(&self) {
+        self.share(Session::set_test_cookie);
+    }
+
+    /// Returns `true` if the test entry came back.
+    #[must_use]
+    pub fn test_cookie_worked(&self) -> bool {
+        self.share(|session| session.test_cookie_worked())
+    }
+
+    /// Removes the test entry and returns `true` if there was one.
+    pub fn delete_test_cookie(&self) -> bool {
+        self.share(Session::delete_test_cookie)
+    }
+
+    /// Returns `true` if the session was changed; see [`Session::is_modified`].
+    #[must_use]
+    pub fn is_modified(&self) -> bool {
+        self.lock().session.as_ref().is_some_and(Session::is_modified)
+    }
+
+    /// Returns `true` if anything was asked of the session; see [`Session::is_accessed`].
+    #[must_use]
+    pub fn is_accessed(&self) -> bool {
+        self.lock().session.as_ref().is_some_and(Session::is_accessed)
+    }
+
+    /// Returns when the token was signed that the session came in.
+    #[must_use]
+    pub fn signed_at(&self) -> Option<OffsetDateTime> {
+        self.share(|session| session.signed_at())
+    }
+
+    /// Returns which secret of the ring signed that token: 0 for the first.
+    #[must_use]
+    pub fn key_index(&self) -> Option<usize> {
+        self.share(|session| session.key_index())
+    }
+
+    /// Returns why the token was refused that this session stands in for.
+    #[must_use]
+    pub fn refusal(&self) -> Option<DecodeError> {
+        self.share(|session| session.refusal().cloned())
+    }
+
     /// Returns what the response must carry, which begins now.
     pub(crate) fn commit(&self, status: u16) -> Result<Reply, EncodeError> {
         let mut state = self.lock();
@@ -268,7 +507,26 @@ impl<M> SessionHandle<M> {
     }
 
     fn share<R>(&self, function: impl FnOnce(&mut Session) -> R) -> R {
-        let mut state = self.lock();
+        self.share_locked(self.lock(), function)
+    }
+
+    /// As [`share`](Self::share), for a change that would not be saved once the response has begun.
+    fn change<R>(
+        &self,
+        function: impl FnOnce(&mut Session) -> Result<R, ValueError>,
+    ) -> Result<R, ValueError> {
+        let state = self.lock();
+        if state.is_sent {
+            return Err(ValueError::TooLate);
+        }
+        self.share_locked(state, function)
+    }
+
+    fn share_locked<R>(
+        &self,
+        mut state: Locked<'_>,
+        function: impl FnOnce(&mut Session) -> R,
+    ) -> R {
         let State { cookies, session, is_sent, .. } = &mut *state;
         let session = session.get_or_insert_with(|| {
             let session = self.shared.manager.load([&*cookies]);
@@ -294,9 +552,58 @@ impl<M> SessionHandle<M> {
     }
 
     /// Locks the state; what a handler left that panicked is still a session.
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    ///
+    /// # Panics
+    ///
+    /// If this thread has locked it already.
+    fn lock(&self) -> Locked<'_> {
+        let Shared { state, user, .. } = &*self.shared;
+        let thread = this_thread();
+        // Only this thread writes its own name there, so that no other can be mistaken for it.
+        assert!(
+            user.load(Ordering::Relaxed) != thread,
+            "a session was used again inside `SessionHandle::with` or `update`: use the session that \
+             the function is given"
+        );
+        let state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        user.store(thread, Ordering::Relaxed);
+        Locked { state, user }
     }
+}
+
+/// The state of a session while one thread uses it.
+struct Locked<'a> {
+    state: MutexGuard<'a, State>,
+    user: &'a AtomicUsize,
+}
+
+impl Deref for Locked<'_> {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.state
+    }
+}
+
+impl DerefMut for Locked<'_> {
+    fn deref_mut(&mut self) -> &mut State {
+        &mut self.state
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        // Before the guard is dropped, which is a field.
+        self.user.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Returns a number that no other thread that runs has: an address of its own.
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
 /// Returns the headers to append to a response, given those that it has.

@@ -187,7 +187,7 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
 }
 
 /// Returns `true` if a text is nested deeper than may be read; of what is not JSON it may err.
-fn is_too_deep(text: &str) -> bool {
+pub(crate) fn is_too_deep(text: &str) -> bool {
     // The two differ in one bit.
     let is_open = |byte: u8| byte | 0x20 == b'{';
     // Few texts have as many brackets. In bytes the compiler counts with vector instructions.

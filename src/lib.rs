@@ -97,6 +97,7 @@ mod entries;
 mod expiry;
 mod reply;
 mod signer;
+mod typed;
 // Layer 3
 mod identity;
 mod timestamp;

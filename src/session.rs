@@ -23,6 +23,7 @@ use crate::identity::{Subject, microseconds};
 use crate::json::{self, Fault};
 use crate::revocation::Revocations;
 use crate::revocation::line::Revocation;
+use crate::typed::{self, Misfit};
 
 const TEST_COOKIE_KEY: &str = "testcookie";
 const TEST_COOKIE_VALUE: &str = "worked";
@@ -186,7 +187,7 @@ impl Session {
     pub fn get<'a, T: Deserialize<'a>>(&'a self, key: &str) -> Result<Option<T>, ValueError> {
         self.touch();
         let Some(text) = self.text(key) else { return Ok(None) };
-        json::read(text).map(Some).map_err(|_| ValueError::WrongType)
+        json::read(text).map(Some).map_err(|_| self.wrong_type(key))
     }
 
     /// Returns an entry's JSON text, unchanged, if there is one.
@@ -283,6 +284,142 @@ impl Session {
         }
         self.insert(key, &value)?;
         Ok(value)
+    }
+
+    /// Changes an entry's value with a function, and returns what that returns.
+    ///
+    /// An entry that is not there is the type's default. The value is set only if the function
+    /// changed it, so that looking sends no cookie. What a struct does not know of the entry is lost
+    /// when it is changed; see the guide on [changing what is in a
+    /// session](crate::guide#changing-what-is-in-a-session).
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get) and [`insert`](Self::insert). The session is then unchanged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    ///
+    /// let mut session = Session::new();
+    /// let count = session.update("cart", |cart: &mut Vec<String>| {
+    ///     cart.push("pears".to_owned());
+    ///     cart.len()
+    /// })?;
+    /// assert_eq!((count, session.get_json("cart")), (1, Some(r#"["pears"]"#)));
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
+    pub fn update<T, R>(
+        &mut self,
+        key: &str,
+        change: impl FnOnce(&mut T) -> R,
+    ) -> Result<R, ValueError>
+    where
+        T: Serialize + DeserializeOwned + Default,
+    {
+        let mut value: T = self.get(key)?.unwrap_or_default();
+        // Compared with what it was here: the entry may be spelled in another way.
+        let before = json::write(&value).ok();
+        let result = change(&mut value);
+        let after = encode(key, &value)?;
+        if before.as_ref() != Some(&after) {
+            self.set(key, after);
+        }
+        Ok(result)
+    }
+
+    /// Returns the entry's value, and drops the entry if it does not fit `T`.
+    ///
+    /// For an entry whose type an older release of the program chose differently. A dropped entry is
+    /// missing from the next response that writes the session; dropping it does not count as a
+    /// change, because a page that only reads must not set a cookie.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    ///
+    /// let mut session = Session::new();
+    /// session.insert("cart", 3)?; // the last release counted only
+    /// assert_eq!(session.get_or_discard::<Vec<String>>("cart"), None);
+    /// assert!(!session.contains_key("cart"));
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
+    pub fn get_or_discard<T: DeserializeOwned>(&mut self, key: &str) -> Option<T> {
+        let value = self.get(key);
+        if value.is_err() {
+            self.entries.remove(key);
+        }
+        value.ok().flatten()
+    }
+
+    /// Returns all entries as one struct or map, without the reserved ones.
+    ///
+    /// Reserved are all keys that begin with `_`. With `#[serde(default)]` at the struct, a session
+    /// of an older release is read too: see the guide on [changing what is in a
+    /// session](crate::guide#changing-what-is-in-a-session).
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::WrongType`] with the key of an entry that does not fit, or of a field of `T` that
+    /// has no entry.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde::{Deserialize, Serialize};
+    /// use signed_session::{Session, ValueError};
+    ///
+    /// #[derive(Serialize, Deserialize, Default)]
+    /// #[serde(default)]
+    /// struct Visitor {
+    ///     user_id: Option<u64>,
+    ///     cart: Vec<String>,
+    /// }
+    ///
+    /// let mut session = Session::new();
+    /// let mut visitor: Visitor = session.read()?;
+    /// visitor.cart.push("pears".to_owned());
+    /// session.replace(&visitor)?;
+    /// assert_eq!(session.to_json(), r#"{"user_id":null,"cart":["pears"]}"#);
+    ///
+    /// session.insert("cart", true)?;
+    /// let error = session.read::<Visitor>().err();
+    /// assert_eq!(error, Some(ValueError::WrongType { key: "cart".to_owned() }));
+    /// # Ok::<(), ValueError>(())
+    /// ```
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
+        let entries = self.iter().filter(|(key, _)| !is_reserved(key));
+        typed::read(entries).map_err(|misfit| match misfit {
+            Misfit::Entry(key) => self.wrong_type(&key),
+            Misfit::Whole => self.wrong_type(""),
+        })
+    }
+
+    /// Replaces all entries by those of a struct or a map, except for the reserved ones.
+    ///
+    /// Those whose keys begin with `_` stay: they belong to Django and to this crate. An entry whose
+    /// JSON is the same stays as it came.
+    ///
+    /// # Errors
+    ///
+    /// [`ValueError::NotAnObject`] if it is neither a struct nor a map; [`ValueError::Reserved`] if it
+    /// has a key that begins with `_`; [`ValueError::NotFinite`] and [`ValueError::Unserializable`]
+    /// as [`insert`](Self::insert). The session is then unchanged.
+    pub fn replace<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
+        let new = Entries::read(json::write(value)?).map_err(|_| ValueError::NotAnObject)?;
+        if let Some((key, _)) = new.iter().find(|(key, _)| is_reserved(key)) {
+            return Err(ValueError::Reserved { key: new.label(key) });
+        }
+        self.change();
+        self.entries.retain(|key| is_reserved(key) || new.contains_key(key));
+        for (key, json) in new.iter() {
+            if self.text(key) != Some(json) {
+                self.set(key, json.to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// Tells whether there is an entry with this key.
@@ -822,9 +959,15 @@ impl Session {
         self.entries.get(key)
     }
 
+    /// Returns the error about an entry of another type.
+    fn wrong_type(&self, key: &str) -> ValueError {
+        ValueError::WrongType { key: self.entries.label(key) }
+    }
+
     fn read_claim(&self) -> Result<Claim, ValueError> {
         self.touch();
-        let claim = Claim::read(self.text(EXPIRY_KEY)).ok_or(ValueError::WrongType)?;
+        let claim =
+            Claim::read(self.text(EXPIRY_KEY)).ok_or_else(|| self.wrong_type(EXPIRY_KEY))?;
         Ok(claim.with_offset(Some(UtcOffset::UTC)))
     }
 
@@ -890,6 +1033,11 @@ impl Session {
     }
 }
 
+/// Returns `true` if a key is reserved to Django or to this crate.
+fn is_reserved(key: &str) -> bool {
+    key.starts_with('_')
+}
+
 /// Writes a value as JSON, unless it could not be read back under this key.
 fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, ValueError> {
     allow(key, json::write(value)?)
@@ -899,9 +1047,9 @@ fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, ValueError> {
 fn allow(key: &str, text: String) -> Result<String, ValueError> {
     match key {
         // A session's beginning does not move.
-        STARTED_KEY => Err(ValueError::Reserved { key: STARTED_KEY }),
+        STARTED_KEY => Err(ValueError::Reserved { key: key.to_owned() }),
         EXPIRY_KEY if Claim::read(Some(&text)).is_none() => {
-            Err(ValueError::Reserved { key: EXPIRY_KEY })
+            Err(ValueError::Reserved { key: key.to_owned() })
         }
         _ => Ok(text),
     }

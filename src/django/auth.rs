@@ -356,7 +356,10 @@ fn read_id(json: &str) -> Result<String, ValueError> {
         return Ok(json.to_owned());
     }
     // An empty one names nobody.
-    json::read(json).ok().filter(|id: &String| !id.is_empty()).ok_or(ValueError::WrongType)
+    json::read(json)
+        .ok()
+        .filter(|id: &String| !id.is_empty())
+        .ok_or_else(|| ValueError::WrongType { key: ID_KEY.to_owned() })
 }
 
 /// Returns the hash of a password under the first key.

@@ -489,7 +489,8 @@ fn read_session(session: &Session) -> Result<Vec<Row>, ValueError> {
     if text.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = json::items(&text).map_err(|_| ValueError::WrongType)?;
+    let rows =
+        json::items(&text).map_err(|_| ValueError::WrongType { key: SESSION_KEY.to_owned() })?;
     Ok(rows.into_iter().map(Row::read).collect())
 }
 

@@ -56,7 +56,7 @@ fn brackets_in_texts_and_side_by_side_are_no_nesting() {
     let deep = format!("[\"{}\",{}{}]", "]".repeat(99), "[".repeat(64), "]".repeat(64));
     let token = plain_token(&format!("{{\"deep\":{deep}}}"));
     let session = roomy().decode_at(&token, noon()).unwrap();
-    assert_eq!(session.get::<Value>("deep"), Err(ValueError::WrongType));
+    assert_eq!(session.get::<Value>("deep"), Err(ValueError::WrongType { key: "deep".to_owned() }));
 }
 
 #[test]
@@ -76,7 +76,9 @@ fn any_nesting_is_read_as_a_value_or_refused_on_a_small_stack() {
                         assert_eq!(session.get_json("copy"), Some(&*deep));
                         deepest = depth;
                     }
-                    Err(error) => assert_eq!(error, ValueError::WrongType),
+                    Err(error) => {
+                        assert!(matches!(error, ValueError::WrongType { .. }), "{error:?}")
+                    }
                 }
                 let _ = read_and_write::<BTreeMap<String, Value>>(&mut session);
                 let _ = read_and_write::<Vec<Value>>(&mut session);

@@ -112,6 +112,10 @@ fn every_other_spelling_of_the_hash_is_refused() {
     }
 }
 
+fn wrong_type(key: &str) -> ValueError {
+    ValueError::WrongType { key: key.to_owned() }
+}
+
 #[test]
 fn a_malformed_user_is_an_error_and_an_absent_one_is_nobody() {
     for (key, json, expected) in [
@@ -123,21 +127,21 @@ fn a_malformed_user_is_an_error_and_an_absent_one_is_nobody() {
             "123456789012345678901234567890",
             Ok(Some("123456789012345678901234567890")),
         ),
-        ("_auth_user_id", r#""""#, Err(ValueError::WrongType)),
-        ("_auth_user_id", "null", Err(ValueError::WrongType)),
-        ("_auth_user_id", "true", Err(ValueError::WrongType)),
-        ("_auth_user_id", "1.0", Err(ValueError::WrongType)),
-        ("_auth_user_id", "1e3", Err(ValueError::WrongType)),
-        ("_auth_user_id", "[1]", Err(ValueError::WrongType)),
-        ("_auth_user_id", r#"{"id":1}"#, Err(ValueError::WrongType)),
-        ("_auth_user_id", r#""\ud800""#, Err(ValueError::WrongType)),
-        ("_auth_user_backend", "null", Err(ValueError::WrongType)),
-        ("_auth_user_backend", "1", Err(ValueError::WrongType)),
+        ("_auth_user_id", r#""""#, Err(wrong_type("_auth_user_id"))),
+        ("_auth_user_id", "null", Err(wrong_type("_auth_user_id"))),
+        ("_auth_user_id", "true", Err(wrong_type("_auth_user_id"))),
+        ("_auth_user_id", "1.0", Err(wrong_type("_auth_user_id"))),
+        ("_auth_user_id", "1e3", Err(wrong_type("_auth_user_id"))),
+        ("_auth_user_id", "[1]", Err(wrong_type("_auth_user_id"))),
+        ("_auth_user_id", r#"{"id":1}"#, Err(wrong_type("_auth_user_id"))),
+        ("_auth_user_id", r#""\ud800""#, Err(wrong_type("_auth_user_id"))),
+        ("_auth_user_backend", "null", Err(wrong_type("_auth_user_backend"))),
+        ("_auth_user_backend", "1", Err(wrong_type("_auth_user_backend"))),
         ("_auth_user_hash", "null", Ok(Some("1"))),
         ("_auth_user_hash", r#""""#, Ok(Some("1"))),
-        ("_auth_user_hash", "0", Err(ValueError::WrongType)),
-        ("_auth_user_hash", "false", Err(ValueError::WrongType)),
-        ("_auth_user_hash", r#"["a"]"#, Err(ValueError::WrongType)),
+        ("_auth_user_hash", "0", Err(wrong_type("_auth_user_hash"))),
+        ("_auth_user_hash", "false", Err(wrong_type("_auth_user_hash"))),
+        ("_auth_user_hash", r#"["a"]"#, Err(wrong_type("_auth_user_hash"))),
     ] {
         let mut session = logged_in(1);
         session.insert_json(key, json).unwrap();

@@ -322,13 +322,17 @@ fn d21_unreadable_messages_of_a_session_are_an_error_and_stay() {
         session.insert("_messages", &value).unwrap();
         assert_eq!(
             storage.load(["a=b"]).show(&session),
-            Err(MessagesError::Value(ValueError::WrongType)),
+            Err(MessagesError::Value(ValueError::WrongType { key: "_messages".to_owned() })),
             "{value}"
         );
         let mut messages = storage.load(["a=b"]);
         messages.add(hello());
         let refused = messages.commit_at(&mut session, NOW).err();
-        assert_eq!(refused, Some(MessagesError::Value(ValueError::WrongType)), "{value}");
+        assert_eq!(
+            refused,
+            Some(MessagesError::Value(ValueError::WrongType { key: "_messages".to_owned() })),
+            "{value}"
+        );
         assert_eq!(session.get("_messages"), Ok(Some(value)));
     }
     for value in [json!(null), json!(""), json!("[]")] {

@@ -25,7 +25,7 @@ const LIBRARY: Tree = Tree {
     layers: &[
         &["environment", "error", "finite", "kept", "random", "wiped"],
         &["age", "base62", "cookie", "json", "key", "payload"],
-        &["entries", "expiry", "reply", "signer"],
+        &["entries", "expiry", "reply", "signer", "typed"],
         &["identity", "timestamp"],
         &["revocation/state"],
         &["revocation/line", "revocation/table"],

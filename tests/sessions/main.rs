@@ -5,3 +5,4 @@ mod cookies;
 mod manager;
 mod session;
 mod table;
+mod typed;

@@ -597,7 +597,7 @@ fn reserved_entries_take_nothing_that_could_not_be_read_back() {
         ("_session_started", json!(0)),
         ("_session_started", json!("soon")),
     ] {
-        let reserved = Err(ValueError::Reserved { key });
+        let reserved = Err(ValueError::Reserved { key: key.to_owned() });
         assert_eq!(session.insert(key, &value), reserved, "{value}");
         assert_eq!(session.extend([("a", &json!(1)), (key, &value)]), reserved, "{value}");
         assert_eq!(session.get_or_insert(key, value.clone()).map(drop), reserved, "{value}");

@@ -30,6 +30,10 @@ fn state(session: &Session) -> (bool, bool) {
     (session.is_accessed(), session.is_modified())
 }
 
+fn wrong_type(key: &str) -> ValueError {
+    ValueError::WrongType { key: key.to_owned() }
+}
+
 /// An operation, its name, and whether it counts as access and as change.
 type Row = (&'static str, (bool, bool), fn(&mut Session));
 
@@ -40,7 +44,7 @@ const NEITHER: (bool, bool) = (false, false);
 const TABLE: &[Row] = &[
     ("get", READ, |s| assert_eq!(s.get("a"), Ok(Some(1)))),
     ("get of nothing", READ, |s| assert_eq!(s.get::<u8>("x"), Ok(None))),
-    ("get of another type", READ, |s| assert_eq!(s.get::<u8>("b"), Err(ValueError::WrongType))),
+    ("get of another type", READ, |s| assert_eq!(s.get::<u8>("b"), Err(wrong_type("b")))),
     ("contains_key", READ, |s| assert!(s.contains_key("a") && !s.contains_key("x"))),
     ("keys", READ, |s| assert_eq!(s.keys().collect::<Vec<_>>(), ["a", "b", "_session_expiry"])),
     ("iter", READ, |s| assert_eq!(s.iter().nth(1), Some(("b", "[1,2]")))),
@@ -71,6 +75,34 @@ const TABLE: &[Row] = &[
     ("pop of another type", READ, |s| assert!(s.pop::<u8>("b").is_err() && s.contains_key("b"))),
     ("get_or_insert of what is there", READ, |s| assert_eq!(s.get_or_insert("a", 9), Ok(1))),
     ("get_or_insert of nothing", CHANGED, |s| assert_eq!(s.get_or_insert("x", 9), Ok(9))),
+    ("update", CHANGED, |s| assert_eq!(s.update("b", |b: &mut Vec<u8>| b.pop()), Ok(Some(2)))),
+    ("update of nothing", CHANGED, |s| s.update("x", |x: &mut u8| *x = 1).unwrap()),
+    ("update without a change", READ, |s| s.update("b", |b: &mut Vec<u8>| b.sort()).unwrap()),
+    ("update of nothing without a change", READ, |s| {
+        assert_eq!(s.update("x", |x: &mut u8| *x), Ok(0));
+        assert!(!s.contains_key("x"));
+    }),
+    ("update of another type", READ, |s| {
+        assert_eq!(s.update("b", |_: &mut u8| ()), Err(wrong_type("b")));
+    }),
+    ("update refused", READ, |s| {
+        assert_eq!(s.update("a", |a: &mut f64| *a = f64::NAN), Err(ValueError::NotFinite));
+        assert_eq!(s.get("a"), Ok(Some(1)));
+    }),
+    ("get_or_discard", READ, |s| assert_eq!(s.get_or_discard("a"), Some(1))),
+    // Nobody asked for the cookie that would say so.
+    ("get_or_discard of another type", READ, |s| {
+        assert_eq!((s.get_or_discard::<u8>("b"), s.contains_key("b")), (None, false));
+    }),
+    ("read", READ, |s| {
+        let all: std::collections::BTreeMap<String, serde_json::Value> = s.read().unwrap();
+        assert_eq!(serde_json::to_string(&all).unwrap(), r#"{"a":1,"b":[1,2]}"#);
+    }),
+    ("replace", CHANGED, |s| {
+        s.replace(&std::collections::BTreeMap::from([("b", 3), ("c", 4)])).unwrap();
+        assert_eq!(s.to_json(), r#"{"b":3,"_session_expiry":300,"c":4}"#);
+    }),
+    ("replace refused", NEITHER, |s| assert_eq!(s.replace(&[1]), Err(ValueError::NotAnObject))),
     ("clear", CHANGED, Session::clear),
     ("flush", CHANGED, Session::flush),
     ("cycle_key", CHANGED, Session::cycle_key),

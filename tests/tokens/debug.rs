@@ -149,7 +149,9 @@ fn of_the_core(shown: &mut Shown) {
         noon(),
     );
     shown.show("error.rs", "EncodeError", &too_long.unwrap_err());
-    shown.show("error.rs", "ValueError", &session.get::<u8>(MARK).unwrap_err());
+    let typed = format!("{MARK} typed");
+    session.insert(&typed, MARK).unwrap();
+    shown.show("error.rs", "ValueError", &session.get::<u8>(&typed).unwrap_err());
     shown.show("error.rs", "ConfigError", &CookieOptions::new(&format!("{MARK};")).unwrap_err());
 }
 

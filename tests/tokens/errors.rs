@@ -73,20 +73,28 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 21] {
     ]
 }
 
-fn encode_errors() -> [(EncodeError, &'static str); 13] {
+fn encode_errors() -> [(EncodeError, &'static str); 15] {
     let limits = (5000, 4096);
     [
-        (EncodeError::Value(ValueError::WrongType), "the entry is not of the type asked for"),
+        (
+            EncodeError::Value(ValueError::WrongType { key: "cart".into() }),
+            "the value of cart is not of the type asked for",
+        ),
         (
             EncodeError::Value(ValueError::NotFinite),
             "a number is NaN or infinite, which JSON cannot say",
         ),
         (EncodeError::Value(ValueError::Unserializable), "the value cannot be written as JSON"),
         (
-            EncodeError::Value(ValueError::Reserved { key: "_session_started" }),
-            "the key _session_started is reserved, and its value could not be read back",
+            EncodeError::Value(ValueError::Reserved { key: "_session_started".into() }),
+            "a reserved entry cannot be set to this value: _session_started",
         ),
+        (EncodeError::Value(ValueError::NotAnObject), "a session must be a JSON object"),
         (EncodeError::Value(ValueError::NotJson), "the text is not JSON"),
+        (
+            EncodeError::Value(ValueError::TooLate),
+            "the response has begun: the session can no longer be saved",
+        ),
         (EncodeError::NotAnObject, "a session must be a JSON object"),
         (EncodeError::BadExpiry, "the session's own expiry could not be read back"),
         (EncodeError::BadSubject, "the session's subject could not be read back"),
@@ -113,16 +121,21 @@ fn encode_errors() -> [(EncodeError, &'static str); 13] {
     ]
 }
 
-fn value_errors() -> [(ValueError, &'static str); 5] {
+fn value_errors() -> [(ValueError, &'static str); 7] {
     [
-        (ValueError::WrongType, "the entry is not of the type asked for"),
+        (
+            ValueError::WrongType { key: "entry 3".into() },
+            "the value of entry 3 is not of the type asked for",
+        ),
         (ValueError::NotFinite, "a number is NaN or infinite, which JSON cannot say"),
         (ValueError::Unserializable, "the value cannot be written as JSON"),
         (
-            ValueError::Reserved { key: "_session_expiry" },
-            "the key _session_expiry is reserved, and its value could not be read back",
+            ValueError::Reserved { key: "_session_expiry".into() },
+            "a reserved entry cannot be set to this value: _session_expiry",
         ),
+        (ValueError::NotAnObject, "a session must be a JSON object"),
         (ValueError::NotJson, "the text is not JSON"),
+        (ValueError::TooLate, "the response has begun: the session can no longer be saved"),
     ]
 }
 
@@ -431,8 +444,11 @@ fn no_error_about_a_value_carries_any_of_it() {
     let mut session = Session::new();
     session.insert(MARK, MARK).unwrap();
 
-    let wrong_type = session.get::<u64>(MARK).unwrap_err();
-    assert_eq!(wrong_type, ValueError::WrongType);
+    let typed = format!("{MARK} typed");
+    session.insert(&typed, MARK).unwrap();
+    let wrong_type = session.get::<u64>(&typed).unwrap_err();
+    // A key that may be a visitor's own is not shown.
+    assert_eq!(wrong_type, ValueError::WrongType { key: "entry 2".to_owned() });
     assert_clean_error("get", &wrong_type);
     let unserializable = session.insert(MARK, Talkative).unwrap_err();
     assert_eq!(unserializable, ValueError::Unserializable);

@@ -110,7 +110,10 @@ fn nesting_deeper_than_any_reader_s_limit_is_carried() {
         let json = format!(r#"{{"deep":{deep},"a":1}}"#);
         let mut session = arrived(&json);
         assert_eq!(session.get::<u32>("a"), Ok(Some(1)));
-        assert_eq!(session.get::<serde_json::Value>("deep"), Err(ValueError::WrongType));
+        assert_eq!(
+            session.get::<serde_json::Value>("deep"),
+            Err(ValueError::WrongType { key: "deep".to_owned() })
+        );
         session.insert("a", 1).unwrap();
         assert_eq!(written(&session), json);
     }

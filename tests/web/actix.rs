@@ -78,13 +78,13 @@ fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing() {
     let answer = answer.unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     assert_eq!((answer.cookie(), answer.all("vary")), (None, vec!["Cookie"]));
-    let reason = ValueError::WrongType;
+    let reason = ValueError::WrongType { key: "user".to_owned() };
     assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
 }
 
 #[test]
 fn messages_that_cannot_be_left_are_a_bare_500_showing_nothing() {
-    async fn page(mut session: SessionHandle) -> Result<&'static str, MessagesError> {
+    async fn page(session: SessionHandle) -> Result<&'static str, MessagesError> {
         session.insert("_messages", 1)?;
         let mut messages = MessageStorage::session().load(["a=b"]);
         messages.add(Message::new(Level::INFO, "planted"));
@@ -95,7 +95,7 @@ fn messages_that_cannot_be_left_are_a_bare_500_showing_nothing() {
     let (answer, log) = ask(app, &cookie(MARK));
     let answer = answer.unwrap();
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
-    let reason = ValueError::WrongType;
+    let reason = ValueError::WrongType { key: "_messages".to_owned() };
     assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
 }
 

@@ -21,7 +21,10 @@ const MISSING: &str = "there is no session middleware around this handler";
 
 /// Returns the answer to a request of a visitor whose session has one entry, and what was logged.
 fn ask(app: Router) -> (Answer, Vec<String>) {
-    let request = Request::builder().header(COOKIE, cookie(MARK)).body(Body::empty()).unwrap();
+    send(app, Request::builder().header(COOKIE, cookie(MARK)).body(Body::empty()).unwrap())
+}
+
+fn send(app: Router, request: Request) -> (Answer, Vec<String>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     logged(|| {
         runtime.block_on(async {
@@ -58,13 +61,13 @@ fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing() {
     let (answer, log) = ask(with_sessions(Router::new().route("/", get(page))));
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
     assert_eq!((answer.cookie(), answer.all("vary")), (None, vec!["Cookie"]));
-    let reason = ValueError::WrongType;
+    let reason = ValueError::WrongType { key: "user".to_owned() };
     assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
 }
 
 #[test]
 fn messages_that_cannot_be_left_are_a_bare_500_showing_nothing() {
-    async fn page(mut session: SessionHandle) -> Result<&'static str, MessagesError> {
+    async fn page(session: SessionHandle) -> Result<&'static str, MessagesError> {
         session.insert("_messages", 1)?;
         let mut messages = MessageStorage::session().load(["a=b"]);
         messages.add(Message::new(Level::INFO, "planted"));
@@ -73,7 +76,7 @@ fn messages_that_cannot_be_left_are_a_bare_500_showing_nothing() {
     }
     let (answer, log) = ask(with_sessions(Router::new().route("/", get(page))));
     assert_eq!((answer.status, answer.body.as_str()), (500, ""));
-    let reason = ValueError::WrongType;
+    let reason = ValueError::WrongType { key: "_messages".to_owned() };
     assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
 }
 
@@ -107,4 +110,76 @@ fn a_page_that_is_not_there_has_a_session_too() {
     let (answer, _) = ask(with_sessions(Router::new().fallback(missing)));
     assert_eq!(answer.status, 404);
     assert_eq!(answer.session().unwrap().get("lost"), Ok(Some(true)));
+}
+
+/// Releases of one program, each with a struct for all of the session, as the guide has it.
+mod releases {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Serialize, Deserialize, Default)]
+    #[serde(default)]
+    pub struct First {
+        pub user: String,
+        pub survey: bool,
+    }
+
+    #[derive(Serialize, Deserialize, Default)]
+    #[serde(default)]
+    pub struct Second {
+        pub user: String,
+        pub language: String,
+    }
+
+    /// As one writes it who has not read the guide.
+    #[derive(Serialize, Deserialize)]
+    pub struct Careless {
+        pub user: String,
+        pub language: String,
+    }
+}
+
+#[test]
+fn a_release_that_adds_and_drops_a_field_answers_every_visitor() {
+    use releases::{Careless, First, Second};
+
+    async fn first(session: SessionHandle) -> Result<String, ValueError> {
+        let mut visitor: First = session.read()?;
+        visitor.survey = true;
+        session.replace(&visitor)?;
+        Ok(visitor.user)
+    }
+    async fn second(session: SessionHandle) -> Result<String, ValueError> {
+        let mut visitor: Second = session.read()?;
+        visitor.language = "fr".to_owned();
+        session.replace(&visitor)?;
+        Ok(visitor.user)
+    }
+    async fn careless(session: SessionHandle) -> Result<String, ValueError> {
+        session.read::<Careless>().map(|visitor| visitor.user + &visitor.language)
+    }
+    let app = || {
+        with_sessions(
+            Router::new()
+                .route("/first", get(first))
+                .route("/second", get(second))
+                .route("/careless", get(careless)),
+        )
+    };
+    let visit = |path: &str, cookie: &str| {
+        let request = Request::get(path).header(COOKIE, cookie).body(Body::empty()).unwrap();
+        send(app(), request)
+    };
+    // A visitor goes to and fro between the releases while both run.
+    let mut cookie = cookie(MARK);
+    for path in ["/first", "/second", "/first", "/first", "/second", "/second"] {
+        let (answer, log) = visit(path, &cookie);
+        assert_eq!((answer.status, answer.body.as_str(), log.len()), (200, MARK, 0), "{path}");
+        // The same session in the same second is not sent again.
+        cookie = answer.cookie().map_or(cookie, str::to_owned);
+    }
+    let (answer, _) = visit("/first", &cookie);
+    let (answer, log) = visit("/careless", answer.cookie().unwrap());
+    assert_eq!(answer.status, 500);
+    let reason = "the value of language is not of the type asked for";
+    assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
 }

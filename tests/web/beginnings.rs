@@ -345,7 +345,7 @@ fn a_session_begins_when_it_is_written_and_not_when_it_is_looked_at() {
 
     let clock = Clock::default();
     let waiting = clock.clone();
-    let handler = move |mut session: SessionHandle| async move {
+    let handler = move |session: SessionHandle| async move {
         assert_eq!(session.started_at(), None);
         session.insert("cart", 1).unwrap();
         let begun = waiting.now();
@@ -386,11 +386,11 @@ fn a_session_that_was_moved_out_counts_as_read_and_ended() {
         let mut visitor = Visitor::new(framework);
         visitor.visit(&manager, log_in);
         let layers = || Layers::Same(manager.clone());
-        let take: Handler = |mut session| {
+        let take: Handler = |session| {
             assert_eq!(session.with(std::mem::take).get("user_id"), Ok(Some(42)));
             200
         };
-        let replace: Handler = |mut session| {
+        let replace: Handler = |session| {
             session.with(|session| *session = Session::new());
             200
         };

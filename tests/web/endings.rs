@@ -356,7 +356,7 @@ fn signing_out_the_others_spares_this_browser_and_no_copy() {
         let [copy, other] = [user.clone(), logged_in(framework, &process)];
         let before = id(&process, &user);
         let list = process.list.clone();
-        let change_password = move |mut session: SessionHandle| {
+        let change_password = move |session: SessionHandle| {
             assert!(session.with(|session| list.end_others(session)).is_some());
             200
         };
@@ -364,7 +364,7 @@ fn signing_out_the_others_spares_this_browser_and_no_copy() {
         let out = Process::new();
         let unlucky = logged_in(framework, &out);
         let list = out.list.clone();
-        let fail = move |mut session: SessionHandle| {
+        let fail = move |session: SessionHandle| {
             session.with(|session| list.end_others(session)).unwrap();
             500
         };
@@ -378,7 +378,7 @@ fn signing_out_the_others_spares_this_browser_and_no_copy() {
         assert_ended(&process, &other);
         // Nobody else is there: nothing to do for a guest.
         let guest = process.list.clone();
-        let page = move |mut session: SessionHandle| {
+        let page = move |session: SessionHandle| {
             assert_eq!(session.with(|session| guest.end_others(session)), None);
             200
         };
@@ -543,13 +543,13 @@ fn a_copy_under_a_former_name_is_ended_too() {
 fn a_session_that_loses_its_subject_has_ended() {
     let leave: [fn(SessionHandle) -> u16; 5] = [
         |session| u16::from(session.remove("user_id")) + 199,
-        |mut session| {
+        |session| {
             session.with(|session| session.clear());
             200
         },
         |session| session.insert("user_id", 43).map_or(500, |()| 200),
         |session| session.insert("user_id", ()).map_or(500, |()| 200),
-        |mut session| {
+        |session| {
             session.with(|session| drop(std::mem::take(session)));
             200
         },
@@ -597,14 +597,14 @@ fn the_program_can_neither_lose_nor_forge_the_identity() {
         |session| u16::from(session.remove("_session_id")) + 199,
         |session| session.insert("_session_id", "AAZEfjwKDEDdJT-cq0nM5g").map_or(0, |()| 200),
         |session| session.insert("_session_id", 1.5).map_or(0, |()| 200),
-        |mut session| {
+        |session| {
             session.with(|session| {
                 let user: u32 = session.get("user_id").unwrap().unwrap();
                 session.clear();
                 session.insert("user_id", user).map_or(0, |()| 200)
             })
         },
-        |mut session| session.with(|it| it.extend([("_session_id", 1)])).map_or(0, |()| 200),
+        |session| session.with(|it| it.extend([("_session_id", 1)])).map_or(0, |()| 200),
         |session| {
             session.cycle_key();
             200
@@ -1077,8 +1077,8 @@ fn a_websocket_hears_of_the_end_of_its_session() {
                 if login_first { log_in(session) } else { look(session) }
             };
             assert_eq!(user.visit(&here.manager, upgrade), 200);
-            let mut socket = socket.lock().unwrap().take().unwrap();
-            let mut has_ended = || socket.with(|session| here.list.has_ended(session));
+            let socket = socket.lock().unwrap().take().unwrap();
+            let has_ended = || socket.with(|session| here.list.has_ended(session));
             assert!(!has_ended());
             user.visit(&there.manager, log_out);
             there.tell(&[&here]);

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use signed_session::{
     DecodeError, Expiry, Keyring, SameSite, Session, SessionCodec, SessionHandle, SessionManager,
+    ValueError,
 };
 use time::OffsetDateTime;
 
@@ -256,47 +257,77 @@ const USES_OF_A_HANDLE: &Uses = &[
     ("started_at", |s| _ = s.started_at()),
     ("cycle_key", |s| s.cycle_key()),
     ("set_expiry", |s| s.set_expiry(Expiry::Default)),
+    ("get_json", |s| _ = s.get_json("user")),
+    ("insert_json", |s| s.insert_json("a", "1").unwrap()),
+    ("get_or_insert", |s| _ = s.get_or_insert("a", 1)),
+    ("update", |s| s.update("a", |_: &mut u8| ()).unwrap()),
+    ("get_or_discard", |s| _ = s.get_or_discard::<u8>("user")),
+    ("read", |s| _ = s.read::<()>()),
+    ("replace", |s| s.replace(&Entries::new()).unwrap()),
+    ("keys", |s| _ = s.keys()),
+    ("iter", |s| _ = s.iter()),
+    ("to_json", |s| _ = s.to_json()),
+    ("len", |s| _ = s.len()),
+    ("is_empty", |s| _ = s.is_empty()),
+    ("extend", |s| s.extend([("a", 1)]).unwrap()),
+    ("clear", |s| s.clear()),
+    ("expiry", |s| _ = s.expiry()),
+    ("expiry_age", |s| _ = s.expiry_age(DEADLINE, OffsetDateTime::UNIX_EPOCH)),
+    ("expiry_date", |s| _ = s.expiry_date(DEADLINE, OffsetDateTime::UNIX_EPOCH)),
+    ("expires_at_browser_close", |s| _ = s.expires_at_browser_close(true)),
+    ("set_test_cookie", |s| s.set_test_cookie()),
+    ("test_cookie_worked", |s| _ = s.test_cookie_worked()),
+    ("delete_test_cookie", |s| _ = s.delete_test_cookie()),
+    ("signed_at", |s| _ = s.signed_at()),
+    ("key_index", |s| _ = s.key_index()),
+    ("refusal", |s| _ = s.refusal()),
 ];
 
+type Entries = std::collections::BTreeMap<String, u8>;
+
 const USES_OF_A_SESSION: &Uses = &[
-    ("get", |mut s| s.with(|s| _ = s.get::<String>("user"))),
-    ("get_json", |mut s| s.with(|s| _ = s.get_json("user").is_some())),
-    ("insert", |mut s| s.with(|s| s.insert("a", 1).unwrap())),
-    ("insert_json", |mut s| s.with(|s| s.insert_json("a", "1").unwrap())),
-    ("remove", |mut s| s.with(|s| _ = s.remove("a"))),
-    ("pop", |mut s| s.with(|s| _ = s.pop::<u8>("a"))),
-    ("get_or_insert", |mut s| s.with(|s| _ = s.get_or_insert("a", 1))),
-    ("contains_key", |mut s| s.with(|s| _ = s.contains_key("a"))),
-    ("keys", |mut s| s.with(|s| _ = s.keys())),
-    ("iter", |mut s| s.with(|s| _ = s.iter())),
-    ("to_json", |mut s| s.with(|s| _ = s.to_json())),
-    ("signed_at", |mut s| s.with(|s| _ = s.signed_at())),
-    ("key_index", |mut s| s.with(|s| _ = s.key_index())),
-    ("refusal", |mut s| s.with(|s| _ = s.refusal().is_some())),
-    ("len", |mut s| s.with(|s| _ = s.len())),
-    ("is_empty", |mut s| s.with(|s| _ = s.is_empty())),
-    ("extend", |mut s| s.with(|s| s.extend([("a", 1)]).unwrap())),
-    ("clear", |mut s| s.with(Session::clear)),
-    ("flush", |mut s| s.with(Session::flush)),
-    ("cycle_key", |mut s| s.with(Session::cycle_key)),
-    ("begin", |mut s| s.with(|s| s.begin(|_| true))),
-    ("id", |mut s| s.with(|s| _ = s.id())),
-    ("started_at", |mut s| s.with(|s| _ = s.started_at())),
-    ("end", |mut s| s.with(|s| _ = revocations().end(s))),
-    ("end_at", |mut s| s.with(|s| _ = revocations().end_at(s, OffsetDateTime::UNIX_EPOCH))),
-    ("end_others", |mut s| s.with(|s| _ = revocations().end_others(s))),
-    ("end_others_at", |mut s| {
+    ("get", |s| s.with(|s| _ = s.get::<String>("user"))),
+    ("get_json", |s| s.with(|s| _ = s.get_json("user").is_some())),
+    ("insert", |s| s.with(|s| s.insert("a", 1).unwrap())),
+    ("insert_json", |s| s.with(|s| s.insert_json("a", "1").unwrap())),
+    ("remove", |s| s.with(|s| _ = s.remove("a"))),
+    ("pop", |s| s.with(|s| _ = s.pop::<u8>("a"))),
+    ("get_or_insert", |s| s.with(|s| _ = s.get_or_insert("a", 1))),
+    ("update", |s| s.with(|s| s.update("a", |_: &mut u8| ()).unwrap())),
+    ("get_or_discard", |s| s.with(|s| _ = s.get_or_discard::<u8>("user"))),
+    ("read", |s| s.with(|s| _ = s.read::<()>())),
+    ("replace", |s| s.with(|s| s.replace(&Entries::new()).unwrap())),
+    ("contains_key", |s| s.with(|s| _ = s.contains_key("a"))),
+    ("keys", |s| s.with(|s| _ = s.keys())),
+    ("iter", |s| s.with(|s| _ = s.iter())),
+    ("to_json", |s| s.with(|s| _ = s.to_json())),
+    ("signed_at", |s| s.with(|s| _ = s.signed_at())),
+    ("key_index", |s| s.with(|s| _ = s.key_index())),
+    ("refusal", |s| s.with(|s| _ = s.refusal().is_some())),
+    ("len", |s| s.with(|s| _ = s.len())),
+    ("is_empty", |s| s.with(|s| _ = s.is_empty())),
+    ("extend", |s| s.with(|s| s.extend([("a", 1)]).unwrap())),
+    ("clear", |s| s.with(Session::clear)),
+    ("flush", |s| s.with(Session::flush)),
+    ("cycle_key", |s| s.with(Session::cycle_key)),
+    ("begin", |s| s.with(|s| s.begin(|_| true))),
+    ("id", |s| s.with(|s| _ = s.id())),
+    ("started_at", |s| s.with(|s| _ = s.started_at())),
+    ("end", |s| s.with(|s| _ = revocations().end(s))),
+    ("end_at", |s| s.with(|s| _ = revocations().end_at(s, OffsetDateTime::UNIX_EPOCH))),
+    ("end_others", |s| s.with(|s| _ = revocations().end_others(s))),
+    ("end_others_at", |s| {
         s.with(|s| _ = revocations().end_others_at(s, OffsetDateTime::UNIX_EPOCH))
     }),
-    ("has_ended", |mut s| s.with(|s| _ = revocations().has_ended(s))),
-    ("set_expiry", |mut s| s.with(|s| s.set_expiry(Expiry::Default))),
-    ("expiry", |mut s| s.with(|s| _ = s.expiry())),
-    ("expiry_age", |mut s| s.with(|s| _ = s.expiry_age(DEADLINE, OffsetDateTime::UNIX_EPOCH))),
-    ("expiry_date", |mut s| s.with(|s| _ = s.expiry_date(DEADLINE, OffsetDateTime::UNIX_EPOCH))),
-    ("expires_at_browser_close", |mut s| s.with(|s| _ = s.expires_at_browser_close(true))),
-    ("set_test_cookie", |mut s| s.with(Session::set_test_cookie)),
-    ("test_cookie_worked", |mut s| s.with(|s| _ = s.test_cookie_worked())),
-    ("delete_test_cookie", |mut s| s.with(|s| _ = s.delete_test_cookie())),
+    ("has_ended", |s| s.with(|s| _ = revocations().has_ended(s))),
+    ("set_expiry", |s| s.with(|s| s.set_expiry(Expiry::Default))),
+    ("expiry", |s| s.with(|s| _ = s.expiry())),
+    ("expiry_age", |s| s.with(|s| _ = s.expiry_age(DEADLINE, OffsetDateTime::UNIX_EPOCH))),
+    ("expiry_date", |s| s.with(|s| _ = s.expiry_date(DEADLINE, OffsetDateTime::UNIX_EPOCH))),
+    ("expires_at_browser_close", |s| s.with(|s| _ = s.expires_at_browser_close(true))),
+    ("set_test_cookie", |s| s.with(Session::set_test_cookie)),
+    ("test_cookie_worked", |s| s.with(|s| _ = s.test_cookie_worked())),
+    ("delete_test_cookie", |s| s.with(|s| _ = s.delete_test_cookie())),
 ];
 
 fn revocations() -> signed_session::Revocations {
@@ -559,7 +590,7 @@ fn a_use_after_the_response_began_is_not_saved_and_is_warned_of() {
                 keep.replace(Some(session.clone()));
                 before(session)
             });
-            let mut session = kept.take().unwrap();
+            let session = kept.take().unwrap();
 
             let ((), log) = logged(|| session.with(|_| ()));
             assert_eq!(log, [""; 0], "nothing was done");
@@ -571,10 +602,39 @@ fn a_use_after_the_response_began_is_not_saved_and_is_warned_of() {
             let (user, log) = logged(|| session.contains_key("user"));
             assert_eq!((user, log.len()), (true, 0));
 
-            let ((), log) = logged(|| session.insert("late", true).unwrap());
+            // What can fail does, and leaves the session as it is.
+            let entries = session.to_json();
+            let (refused, log) = logged(|| {
+                [
+                    session.insert("late", true),
+                    session.insert_json("late", "true"),
+                    session.extend([("late", true)]),
+                    session.get_or_insert("late", true).map(drop),
+                    session.update("late", |late: &mut bool| *late = true),
+                    session.replace(&Entries::new()),
+                    session.pop::<String>("user").map(drop),
+                ]
+            });
+            assert_eq!(refused, [const { Err::<(), _>(ValueError::TooLate) }; 7]);
+            assert_eq!((session.to_json(), log.len()), (entries, 0));
+            // What cannot is warned of, each time.
+            let uses: [fn(&SessionHandle); 7] = [
+                |s| _ = s.remove("user"),
+                |s| s.cycle_key(),
+                |s| s.begin(|_| true),
+                |s| s.set_expiry(Expiry::AtBrowserClose),
+                |s| s.set_test_cookie(),
+                |s| s.with(|session| session.insert("late", true).unwrap()),
+                |s| s.clear(),
+            ];
+            for late_use in uses {
+                let ((), log) = logged(|| late_use(&session));
+                assert_eq!(log, [late]);
+            }
+            session.with(|session| session.insert("user", "eve").unwrap());
+            let ((), log) = logged(|| session.flush());
             assert_eq!(log, [late]);
-            let ((), log) = logged(|| session.with(Session::flush));
-            assert_eq!(log, [late]);
+            assert!(session.is_empty());
         }
     }
 }
@@ -604,7 +664,7 @@ fn in_time<R: Send + 'static>(function: impl FnOnce() -> R + Send + 'static) -> 
 fn a_session_can_be_used_after_a_panic_poisoned_its_lock() {
     for through in MIDDLEWARES {
         let answer = in_time(|| {
-            through.answer(manager(), &[cookie("eve")], |mut session| {
+            through.answer(manager(), &[cookie("eve")], |session| {
                 // Another task holds it, too.
                 let other = session.clone();
                 let caught = catch_unwind(AssertUnwindSafe(|| {
@@ -629,11 +689,90 @@ fn a_session_can_be_used_after_a_panic_poisoned_its_lock() {
     }
 }
 
+/// Returns what a function panics with.
+fn panic_of(function: impl FnOnce()) -> String {
+    let caught = catch_unwind(AssertUnwindSafe(function)).expect_err("there was no panic");
+    match caught.downcast_ref::<&str>() {
+        Some(message) => (*message).to_owned(),
+        None => caught.downcast_ref::<String>().expect("a message").clone(),
+    }
+}
+
+#[test]
+fn a_session_used_inside_with_panics_with_a_message_and_hangs_nothing() {
+    // Each of these waited for ever. With a clone the compiler cannot see it.
+    let uses: [fn(&SessionHandle, &SessionHandle); 5] = [
+        |one, other| one.with(|_| _ = other.get::<String>("user")),
+        |one, other| one.with(|_| other.insert("user", 1).unwrap()),
+        |one, other| one.with(|_| other.with(|_| ())),
+        |one, other| one.update("a", |_: &mut u8| other.flush()).unwrap(),
+        |one, other| one.with(|_| _ = other.is_modified()),
+    ];
+    for through in MIDDLEWARES {
+        for misuse in uses {
+            let answer = in_time(move || {
+                through.answer(manager(), &[cookie("eve")], move |session| {
+                    for other in [&session, &session.clone()] {
+                        let message = panic_of(|| misuse(&session, other));
+                        assert!(message.contains("inside `SessionHandle::with`"), "{message}");
+                    }
+                    // It can be used again.
+                    session.insert("user", "ada").unwrap();
+                    Answer::new(200)
+                })
+            });
+            assert_eq!(answer.session().unwrap().get("user"), Ok(Some("ada")));
+        }
+    }
+}
+
+#[test]
+fn another_thread_waits_for_with_and_does_not_panic() {
+    for through in MIDDLEWARES {
+        let answer = in_time(move || {
+            through.answer(manager(), &[cookie("eve")], |session| {
+                let (other, (begun, began)) = (session.clone(), mpsc::channel());
+                let thread = session.with(|session| {
+                    let thread = thread::spawn(move || {
+                        begun.send(()).unwrap();
+                        other.update("count", |count: &mut u8| *count += 1)
+                    });
+                    began.recv().unwrap();
+                    thread::sleep(Duration::from_millis(20));
+                    session.insert("count", 1).unwrap();
+                    thread
+                });
+                assert_eq!(thread.join().unwrap(), Ok(()));
+                Answer::new(200)
+            })
+        });
+        assert_eq!(answer.session().unwrap().get("count"), Ok(Some(2)));
+    }
+}
+
+#[test]
+fn handles_of_two_sessions_can_be_used_inside_of_each_other() {
+    for through in MIDDLEWARES {
+        let answer = in_time(move || {
+            through.answer(manager(), &[cookie("eve")], |session| {
+                let inner = through.answer(manager(), &[cookie("ada")], move |other| {
+                    let name = other.with(|other| {
+                        session.with(|_| other.get::<String>("user").unwrap().unwrap())
+                    });
+                    Answer::new(200).body(name)
+                });
+                Answer::new(200).body(inner.body)
+            })
+        });
+        assert_eq!(answer.body, "ada");
+    }
+}
+
 #[test]
 fn a_handler_that_panics_saves_nothing() {
     for through in MIDDLEWARES {
         let answer = in_time(|| {
-            through.answer(manager(), &[cookie("eve")], |mut session| {
+            through.answer(manager(), &[cookie("eve")], |session| {
                 // What a layer that catches panics does.
                 let caught = catch_unwind(AssertUnwindSafe(|| {
                     session.with(|session| {
@@ -656,7 +795,7 @@ fn a_panic_passes_through_the_session_s_layer() {
         let held = Rc::new(RefCell::new(None));
         let hold = Rc::clone(&held);
         let caught = catch_unwind(AssertUnwindSafe(|| {
-            through.answer(manager(), &[cookie("eve")], move |mut session| {
+            through.answer(manager(), &[cookie("eve")], move |session| {
                 hold.replace(Some(session.clone()));
                 session.with(|_| fail())
             })

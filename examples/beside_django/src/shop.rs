@@ -54,7 +54,7 @@ impl Shop {
     /// Finds out who is logged in, on whichever side that was done.
     ///
     /// As `request.user`: a session made before the password was changed ends here.
-    async fn user(&self, session: &mut SessionHandle) -> Result<Option<User>, Failure> {
+    async fn user(&self, session: &SessionHandle) -> Result<Option<User>, Failure> {
         let named = session.with(|session| AuthUser::from_session(session))?;
         let named =
             named.filter(|named| self.backends.iter().any(|known| known == named.backend()));
@@ -77,10 +77,10 @@ impl Shop {
 /// Shows who is there, what messages there are, and the cart.
 async fn home(
     State(shop): Shared,
-    mut session: SessionHandle,
+    session: SessionHandle,
     headers: HeaderMap,
 ) -> Result<Response, Oops> {
-    let user = shop.user(&mut session).await?;
+    let user = shop.user(&session).await?;
     let cart: Vec<String> = session.get("cart")?.unwrap_or_default();
     let mut messages = shop.messages(&headers);
     let shown = session.with(|session| messages.show(session))?;
@@ -95,9 +95,7 @@ struct Thing {
 }
 
 async fn add(session: SessionHandle, Form(form): Form<Thing>) -> Result<Redirect, Oops> {
-    let mut cart: Vec<String> = session.get("cart")?.unwrap_or_default();
-    cart.push(form.thing);
-    session.insert("cart", cart)?;
+    session.update("cart", |cart: &mut Vec<String>| cart.push(form.thing))?;
     Ok(back())
 }
 
@@ -125,7 +123,7 @@ struct Credentials {
 
 async fn login(
     State(shop): Shared,
-    mut session: SessionHandle,
+    session: SessionHandle,
     headers: HeaderMap,
     Form(form): Form<Credentials>,
 ) -> Result<Response, Oops> {
@@ -141,7 +139,7 @@ async fn login(
     answer(back(), messages, session)
 }
 
-async fn logout(mut session: SessionHandle) -> Redirect {
+async fn logout(session: SessionHandle) -> Redirect {
     session.with(django::logout);
     back()
 }
@@ -154,7 +152,7 @@ fn back() -> Redirect {
 fn answer(
     body: impl IntoResponse,
     messages: Messages,
-    mut session: SessionHandle,
+    session: SessionHandle,
 ) -> Result<Response, Oops> {
     let stored = session.with(|session| messages.commit(session))?;
     let mut response = body.into_response();

@@ -71,7 +71,7 @@ static WIDE_CODEC: LazyLock<SessionCodec> = LazyLock::new(|| {
 fn is_rightly_reserved(error: &ValueError, entries: &[(&str, String)]) {
     let ValueError::Reserved { key } = error else { panic!("{error}") };
     let mut said = entries.iter().filter(|(other, _)| other == key).map(|(_, json)| json);
-    match *key {
+    match key.as_str() {
         "_session_started" => assert!(said.next().is_some()),
         "_session_expiry" => assert!(said.any(|json| !is_readable_expiry(json))),
         other => panic!("{other} is not reserved"),
@@ -88,7 +88,7 @@ fn is_readable_expiry(json: &str) -> bool {
     }
     // It can come from a program that does not mind, and cannot go on from here.
     let session = WIDE_CODEC.decode_at(&token, NOW).unwrap();
-    assert_eq!(session.expiry(), Err(ValueError::WrongType));
+    assert_eq!(session.expiry(), Err(ValueError::WrongType { key: "_session_expiry".to_owned() }));
     assert_eq!(enforcing.encode_at(&session, NOW), Err(EncodeError::BadExpiry));
     false
 }

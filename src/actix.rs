@@ -13,12 +13,12 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::error::InternalError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{COOKIE, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use pin_project_lite::pin_project;
 
 use crate::error::{EncodeError, ValueError, sure};
-use crate::handle::{self, MissingSession, SessionHandle};
+use crate::handle::{self, Asker, MissingSession, SessionHandle};
 use crate::manager::SessionManager;
 use crate::reply::Reply;
 
@@ -222,14 +222,23 @@ impl<M: 'static> FromRequest for SessionHandle<M> {
     type Future = Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.extensions().get::<Self>().cloned().ok_or_else(MissingSession::new))
+        ready(
+            request
+                .extensions()
+                .get::<Self>()
+                .cloned()
+                .ok_or_else(|| MissingSession::new::<M>(Asker::ActixHandler)),
+        )
     }
 }
 
-/// A bare 500, with the reason in the log.
+/// A 500 that says which middleware is missing, and where it goes; also in the log.
 impl ResponseError for MissingSession {
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        internal_error(self)
+        let mut response = internal_error(self).set_body(BoxBody::new(format!("{self}\n")));
+        let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
     }
 }
 

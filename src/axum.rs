@@ -9,20 +9,21 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::error::{EncodeError, ValueError};
-use crate::handle::{MissingSession, SessionHandle};
+use crate::handle::{Asker, MissingSession, SessionHandle};
 
 impl<S: Sync, M: 'static> FromRequestParts<S> for SessionHandle<M> {
     type Rejection = MissingSession;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         Self::from_extensions(&parts.extensions)
+            .map_err(|_| MissingSession::new::<M>(Asker::AxumHandler))
     }
 }
 
-/// A bare 500, with the reason in the log.
+/// A 500 that says which layer is missing, and where it goes; also in the log.
 impl IntoResponse for MissingSession {
     fn into_response(self) -> Response {
-        internal_error(&self)
+        (internal_error(&self).status(), format!("{self}\n")).into_response()
     }
 }
 

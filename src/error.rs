@@ -126,6 +126,39 @@ impl DecodeError {
     }
 }
 
+impl DecodeError {
+    /// Returns the variant's name in snake case, for logs and metrics: `bad_signature`.
+    ///
+    /// The middlewares log each refusal as a `tracing` event with this in the field `code`. A code
+    /// does not change between releases, unlike the message.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooManyCookies { .. } => "too_many_cookies",
+            Self::TooLong { .. } => "too_long",
+            Self::Malformed => "malformed",
+            Self::BadSignature => "bad_signature",
+            Self::BadTimestamp => "bad_timestamp",
+            Self::NotYetValid { .. } => "not_yet_valid",
+            Self::SignedTooEarly { .. } => "signed_too_early",
+            Self::Expired { .. } => "expired",
+            Self::Base64 => "base64",
+            Self::Zlib => "zlib",
+            Self::TooLarge { .. } => "too_large",
+            Self::Json => "json",
+            Self::NotAnObject => "not_an_object",
+            Self::BadExpiry => "bad_expiry",
+            Self::BadSubject => "bad_subject",
+            Self::BadSessionId => "bad_session_id",
+            Self::Revoked => "revoked",
+            Self::Refused => "refused",
+            Self::WrongType => "wrong_type",
+            Self::Ambiguous => "ambiguous",
+            Self::Unheard => "unheard",
+        }
+    }
+}
+
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -1,5 +1,6 @@
 //! Turns a request's cookies into a session shared by middleware and handler, when first touched.
 
+use std::any::type_name;
 use std::collections::HashSet;
 use std::error::Error;
 use std::fmt;
@@ -135,7 +136,7 @@ impl<M> SessionHandle<M> {
     where
         M: 'static,
     {
-        extensions.get::<Self>().cloned().ok_or_else(MissingSession::new)
+        extensions.get::<Self>().cloned().ok_or_else(|| MissingSession::new::<M>(Asker::Service))
     }
 
     /// Runs a function that reads and changes the session, with nobody else in between.
@@ -623,19 +624,22 @@ pub(crate) fn headers<'a, I: IntoIterator<Item = (&'a str, &'a [u8])>>(
 
 /// Logs why a cookie was refused, as a warning if it is not going to end by itself.
 fn log_refusal(reason: &DecodeError) {
+    let code = reason.code();
     match reason {
         DecodeError::Ambiguous => tracing::warn!(
+            code,
             %reason,
             "a session cookie was refused: if the cookie's domain or path was changed, name the \
              former ones with `SessionManager::retire`; if not, a host of the same site sets \
              cookies of this name"
         ),
         DecodeError::TooManyCookies { .. } => tracing::warn!(
+            code,
             %reason,
             "a session cookie was refused: a host of the same site sets cookies of this name; \
              choose another name, one that begins `__Host-` if you can"
         ),
-        reason => tracing::debug!(%reason, "a session cookie was refused"),
+        reason => tracing::debug!(code, %reason, "a session cookie was refused"),
     }
 }
 
@@ -666,19 +670,63 @@ impl<M> fmt::Debug for SessionHandle<M> {
     }
 }
 
-/// Why a handler got no session: no session middleware is around it.
+/// Why a handler got no session: no session layer is around it.
+///
+/// The message says which one is missing, and where it goes. As a response it is a 500 with the
+/// message as its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MissingSession(());
+pub struct MissingSession {
+    asker: Asker,
+    /// The marker's type.
+    marker: &'static str,
+}
+
+/// Who asked for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    #[cfg(feature = "tower")]
+    Service,
+    #[cfg(feature = "axum")]
+    AxumHandler,
+    #[cfg(feature = "actix")]
+    ActixHandler,
+}
 
 impl MissingSession {
-    pub(crate) fn new() -> Self {
-        Self(())
+    /// Creates the error of who asked for a session with the marker `M`.
+    pub(crate) fn new<M>(asker: Asker) -> Self {
+        Self { asker, marker: type_name::<M>() }
     }
 }
 
 impl fmt::Display for MissingSession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no session middleware around this handler")
+        let (of, new) = match self.marker {
+            "()" => (String::new(), "new".to_owned()),
+            marker => (format!("<{marker}>"), format!("marked::<{marker}>")),
+        };
+        match self.asker {
+            #[cfg(feature = "tower")]
+            Asker::Service => write!(
+                f,
+                "no session layer is around a service that asks for a SessionHandle{of}: put \
+                 SessionLayer::{new}(manager) around it, outside of every layer that uses the session"
+            ),
+            #[cfg(feature = "axum")]
+            Asker::AxumHandler => write!(
+                f,
+                "no session layer is around a handler that takes a SessionHandle{of}: add \
+                 .layer(SessionLayer::{new}(manager)) to the Router, below its routes and below \
+                 every layer that uses the session, because a layer wraps only what stands above it"
+            ),
+            #[cfg(feature = "actix")]
+            Asker::ActixHandler => write!(
+                f,
+                "no session middleware is around a handler that takes a SessionHandle{of}: add \
+                 .wrap(SessionMiddleware::{new}(manager)) to the App or to the handler's scope, \
+                 below every middleware that uses the session, because the last one is the outermost"
+            ),
+        }
     }
 }
 

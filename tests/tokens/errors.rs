@@ -252,6 +252,22 @@ fn the_lists_of_this_file_leave_no_error_out() {
 }
 
 #[test]
+fn the_code_of_a_refusal_is_the_name_of_its_variant() {
+    for (error, _, _) in decode_errors() {
+        let debug = format!("{error:?}");
+        let name = debug.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap();
+        let mut snake = String::new();
+        for (at, letter) in name.char_indices() {
+            if letter.is_ascii_uppercase() && at > 0 {
+                snake.push('_');
+            }
+            snake.push(letter.to_ascii_lowercase());
+        }
+        assert_eq!(error.code(), snake);
+    }
+}
+
+#[test]
 fn an_error_is_authentic_exactly_if_a_key_signed_the_token() {
     for (error, is_authentic, _) in decode_errors() {
         assert_eq!(error.is_authentic(), is_authentic, "{error:?}");

@@ -23,8 +23,6 @@ use crate::common::{Answer, codec, cookie, logged, manager};
 
 const MARK: &str = "planted";
 
-const MISSING: &str = "there is no session middleware around this handler";
-
 /// Returns the answer to a request of a visitor whose session has one entry, and what was logged.
 fn ask<T, B>(app: App<T>, cookie: &str) -> (Result<Answer, Error>, Vec<String>)
 where
@@ -57,13 +55,54 @@ async fn answer<B: MessageBody + 'static>(response: HttpResponse<B>) -> Answer {
 }
 
 #[test]
-fn without_a_middleware_the_response_is_a_bare_500_and_logged() {
+fn a_missing_middleware_is_a_500_that_says_which_and_where() {
+    struct Admin;
+    fn assert_says_what_is_missing(
+        (answer, log): (Result<Answer, Error>, Vec<String>),
+        handle: &str,
+        middleware: &str,
+    ) {
+        let expected = format!(
+            "no session middleware is around a handler that takes a {handle}: add \
+             .wrap({middleware}) to the App or to the handler's scope, below every middleware \
+             that uses the session, because the last one is the outermost"
+        );
+        let answer = answer.unwrap();
+        assert_eq!((answer.status, answer.body.as_str()), (500, &*format!("{expected}\n")));
+        assert_eq!(answer.all("content-type"), ["text/plain; charset=utf-8"]);
+        answer.assert_no_trace();
+        assert_eq!(log, [format!("ERROR a session could not be used reason={expected}")]);
+    }
     let page = async |_: SessionHandle| "a page";
-    let (answer, log) = ask(App::new().route("/", web::get().to(page)), &cookie(MARK));
-    let answer = answer.unwrap();
-    assert_eq!((answer.status, answer.body.as_str()), (500, ""));
-    answer.assert_no_trace();
-    assert_eq!(log, [format!("ERROR a session could not be used reason={MISSING}")]);
+    let (handle, new) = ("SessionHandle", "SessionMiddleware::new(manager)");
+    let without = App::new().route("/", web::get().to(page));
+    assert_says_what_is_missing(ask(without, &cookie(MARK)), handle, new);
+    // It is around another scope.
+    let elsewhere = web::scope("/elsewhere").wrap(SessionMiddleware::new(manager()));
+    let beside = App::new().service(elsewhere).route("/", web::get().to(page));
+    assert_says_what_is_missing(ask(beside, &cookie(MARK)), handle, new);
+    // It is that of another session.
+    let admin = async |_: SessionHandle<Admin>| "a page";
+    let other = App::new().wrap(SessionMiddleware::new(manager())).route("/", web::get().to(admin));
+    let name = std::any::type_name::<Admin>();
+    let (handle, marked) =
+        (format!("SessionHandle<{name}>"), format!("SessionMiddleware::marked::<{name}>(manager)"));
+    assert_says_what_is_missing(ask(other, &cookie(MARK)), &handle, &marked);
+
+    // As the message says: the last one is the outermost.
+    async fn around(
+        _: SessionHandle,
+        request: ServiceRequest,
+        next: Next<impl MessageBody>,
+    ) -> Result<ServiceResponse<impl MessageBody>, Error> {
+        next.call(request).await
+    }
+    let app = || App::new().route("/", web::get().to(page));
+    let inside = app().wrap(from_fn(around)).wrap(SessionMiddleware::new(manager()));
+    assert_eq!(ask(inside, &cookie(MARK)).0.unwrap().body, "a page");
+    let outside = app().wrap(SessionMiddleware::new(manager())).wrap(from_fn(around));
+    let (refused, _) = ask(outside, &cookie(MARK));
+    assert!(refused.unwrap_err().to_string().contains("below every middleware"));
 }
 
 #[test]

@@ -17,8 +17,6 @@ use crate::common::{Answer, cookie, logged, manager};
 
 const MARK: &str = "planted";
 
-const MISSING: &str = "there is no session middleware around this handler";
-
 /// Returns the answer to a request of a visitor whose session has one entry, and what was logged.
 fn ask(app: Router) -> (Answer, Vec<String>) {
     send(app, Request::builder().header(COOKIE, cookie(MARK)).body(Body::empty()).unwrap())
@@ -42,13 +40,51 @@ fn with_sessions(app: Router) -> Router {
     app.layer(SessionLayer::new(manager()))
 }
 
+/// Asserts that the answer to whoever forgot a layer says which one, and where it goes.
+fn assert_says_what_is_missing((answer, log): (Answer, Vec<String>), handle: &str, layer: &str) {
+    let expected = format!(
+        "no session layer is around a handler that takes a {handle}: add .layer({layer}) to the \
+         Router, below its routes and below every layer that uses the session, because a layer \
+         wraps only what stands above it"
+    );
+    assert_eq!((answer.status, answer.body.as_str()), (500, &*format!("{expected}\n")));
+    assert_eq!(answer.all("content-type"), ["text/plain; charset=utf-8"]);
+    for name in ["set-cookie", "cache-control"] {
+        assert_eq!(answer.all(name), [""; 0], "{name}");
+    }
+    assert_eq!(log, [format!("ERROR a session could not be used reason={expected}")]);
+}
+
 #[test]
-fn without_a_layer_the_response_is_a_bare_500_and_logged() {
+fn a_missing_layer_is_a_500_that_says_which_and_where() {
+    struct Admin;
     let page = async |_: SessionHandle| "a page";
-    let (answer, log) = ask(Router::new().route("/", get(page)));
-    assert_eq!((answer.status, answer.body.as_str()), (500, ""));
-    answer.assert_no_trace();
-    assert_eq!(log, [format!("ERROR a session could not be used reason={MISSING}")]);
+    let layer = || SessionLayer::new(manager());
+    let (handle, new) = ("SessionHandle", "SessionLayer::new(manager)");
+    assert_says_what_is_missing(ask(Router::new().route("/", get(page))), handle, new);
+    // It stands above the route, which it does not wrap then.
+    let above = Router::new().layer(layer()).route("/", get(page));
+    assert_says_what_is_missing(ask(above), handle, new);
+    // A layer that uses the session is around it.
+    let around = async |_: SessionHandle, request: Request, next: Next| next.run(request).await;
+    let outside = Router::new().route("/", get(page)).layer(layer()).layer(from_fn(around));
+    assert_says_what_is_missing(ask(outside), handle, new);
+    // It is that of another session.
+    let admin = async |_: SessionHandle<Admin>| "a page";
+    let other = Router::new().route("/", get(admin)).layer(layer());
+    let name = std::any::type_name::<Admin>();
+    let (handle, marked) =
+        (format!("SessionHandle<{name}>"), format!("SessionLayer::marked::<{name}>(manager)"));
+    assert_says_what_is_missing(ask(other), &handle, &marked);
+
+    // As the message says.
+    let app = Router::new()
+        .route("/", get(page))
+        .route("/admin", get(admin))
+        .layer(from_fn(around))
+        .layer(layer())
+        .layer(SessionLayer::marked::<Admin>(manager()));
+    assert_eq!(ask(app).0.body, "a page");
 }
 
 #[test]

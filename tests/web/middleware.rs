@@ -505,9 +505,18 @@ fn a_session_too_large_is_a_bare_500_and_logged_entry_by_entry() {
 #[cfg(feature = "tower")]
 #[test]
 fn a_missing_session_says_what_is_missing() {
-    let expected = "there is no session middleware around this handler";
     let missing = <SessionHandle>::from_extensions(&http::Extensions::new()).unwrap_err();
-    assert_eq!(missing.to_string(), expected);
+    assert_eq!(
+        missing.to_string(),
+        "no session layer is around a service that asks for a SessionHandle: put \
+         SessionLayer::new(manager) around it, outside of every layer that uses the session"
+    );
+    let missing = SessionHandle::<u8>::from_extensions(&http::Extensions::new()).unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        "no session layer is around a service that asks for a SessionHandle<u8>: put \
+         SessionLayer::marked::<u8>(manager) around it, outside of every layer that uses the session"
+    );
 }
 
 #[test]
@@ -536,10 +545,18 @@ fn a_refused_cookie_is_logged_by_its_reason_alone() {
     let genuine = token(|session| session.insert(MARK, MARK).unwrap());
     let old = SessionManager::new(codec().max_age(Duration::from_secs(30)), options());
     let rows = [
-        (manager(), format!("{genuine}{MARK}"), "the signature matches no key"),
-        (manager(), genuine.replace(':', MARK), "the token has no separator"),
-        (manager(), MARK.repeat(1000), "the token has 7000 bytes, more than the limit of 4096"),
-        (old, genuine, "the token has expired: it was signed 6"),
+        (
+            manager(),
+            format!("{genuine}{MARK}"),
+            r#""bad_signature" reason=the signature matches no key"#,
+        ),
+        (manager(), genuine.replace(':', MARK), r#""malformed" reason=the token has no separator"#),
+        (
+            manager(),
+            MARK.repeat(1000),
+            r#""too_long" reason=the token has 7000 bytes, more than the limit of 4096"#,
+        ),
+        (old, genuine, r#""expired" reason=the token has expired: it was signed 6"#),
     ];
     for through in MIDDLEWARES {
         for (manager, token, reason) in &rows {
@@ -553,7 +570,7 @@ fn a_refused_cookie_is_logged_by_its_reason_alone() {
             });
             assert_eq!(answer.body, "");
             let [line] = &log[..] else { panic!("{log:?}") };
-            let expected = format!("DEBUG a session cookie was refused reason={reason}");
+            let expected = format!("DEBUG a session cookie was refused code={reason}");
             assert!(line.starts_with(&expected), "{line}");
             assert!(token.split(':').all(|part| !line.contains(part)), "{line}");
             assert!(!line.contains(MARK), "{line}");

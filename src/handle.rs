@@ -646,7 +646,14 @@ fn log_refusal(reason: &DecodeError) {
 /// Warns of what was done with a session whose response had begun.
 fn warn_of_late_use(session: &mut Session, was_read: bool) {
     if session.is_modified() {
-        tracing::warn!("the session was changed after its response had begun: not saved");
+        if session.is_void() {
+            tracing::warn!(
+                "the session was ended after its response had begun: its cookie stays in the \
+                 browser, and is refused from now on only with `SessionManager::revocations`"
+            );
+        } else {
+            tracing::warn!("the session was changed after its response had begun: not saved");
+        }
         // Said once a change.
         session.set_saved();
     } else if !was_read && session.is_accessed() {

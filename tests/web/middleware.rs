@@ -650,9 +650,29 @@ fn a_use_after_the_response_began_is_not_saved_and_is_warned_of() {
             }
             session.with(|session| session.insert("user", "eve").unwrap());
             let ((), log) = logged(|| session.flush());
-            assert_eq!(log, [late]);
+            let [line] = &log[..] else { panic!("{log:?}") };
+            assert!(line.starts_with("WARN the session was ended after its response"), "{line}");
             assert!(session.is_empty());
         }
+    }
+}
+
+#[test]
+fn a_logout_after_the_response_began_ends_the_session_all_the_same() {
+    for through in MIDDLEWARES {
+        let manager = manager().revocations(revocations(), "user");
+        let login = through.answer(manager.clone(), &["a=b"], write);
+        let cookie = login.cookie().unwrap().to_owned();
+        let kept = Rc::new(RefCell::new(None));
+        let keep = Rc::clone(&kept);
+        through.answer(manager.clone(), &[&cookie], move |session| {
+            keep.replace(Some(session.clone()));
+            read(session)
+        });
+        let (manager, session) = (manager.clone(), kept.take().unwrap());
+        assert!(manager.load([&cookie]).refusal().is_none());
+        session.flush();
+        assert_eq!(manager.load([&cookie]).refusal(), Some(&DecodeError::Revoked));
     }
 }
 

@@ -3,13 +3,25 @@
 //! Feature `axum`: [`SessionLayer`](crate::SessionLayer) goes around the router, and
 //! [`SessionHandle`] is an extractor.
 
-use axum_core::extract::FromRequestParts;
+use std::convert::Infallible;
+
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
 use crate::error::{EncodeError, ValueError};
 use crate::handle::{Asker, MissingSession, SessionHandle};
+
+/// `None` if no layer with this marker is around the handler, as in a router that is used with and
+/// without sessions.
+impl<S: Sync, M: 'static> OptionalFromRequestParts<S> for SessionHandle<M> {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        Ok(Self::from_extensions(&parts.extensions).ok())
+    }
+}
 
 impl<S: Sync, M: 'static> FromRequestParts<S> for SessionHandle<M> {
     type Rejection = MissingSession;

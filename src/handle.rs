@@ -254,6 +254,32 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.set_expiry(expiry));
     }
 
+    /// Returns an error if the session could not be written as it is now; see
+    /// [`SessionManager::check`].
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::TooLarge`], [`EncodeError::BadExpiry`] and what else
+    /// [`SessionManager::commit_at`] lists.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{EncodeError, SessionHandle, ValueError};
+    ///
+    /// async fn write_note(session: SessionHandle, note: String) -> Result<&'static str, ValueError> {
+    ///     session.insert("note", note)?;
+    ///     if let Err(EncodeError::TooLarge { .. }) = session.check() {
+    ///         session.remove("note");
+    ///         return Ok("That note is too long.");
+    ///     }
+    ///     Ok("It is written down.")
+    /// }
+    /// ```
+    pub fn check(&self) -> Result<(), EncodeError> {
+        self.share(|session| self.shared.manager.check(session))
+    }
+
     /// Returns an entry's JSON text, unchanged, if there is one; see [`Session::get_json`].
     #[must_use]
     pub fn get_json(&self, key: &str) -> Option<String> {

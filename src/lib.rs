@@ -132,7 +132,7 @@ pub mod guide;
 pub use self::actix::SessionMiddleware;
 pub use self::cookie::CookieOptions;
 #[cfg(feature = "tower")]
-pub use self::tower::{SessionFuture, SessionLayer, SessionService};
+pub use self::tower::{SessionBody, SessionFuture, SessionLayer, SessionService};
 pub use ::cookie::{Cookie, SameSite};
 pub use candidates::Candidates;
 pub use codec::SessionCodec;

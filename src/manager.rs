@@ -423,6 +423,43 @@ impl SessionManager {
         Ok(session)
     }
 
+    /// Returns an error if the session could not be written as it is now.
+    ///
+    /// For a handler that would rather answer a visitor than fail with the response, such as to a
+    /// text that is too long for a cookie. It encodes the session as
+    /// [`commit`](Self::commit) will, which takes as long. What else the response adds, such as a
+    /// beginning that is recorded, counts too.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit_at`](Self::commit_at).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{CookieOptions, EncodeError, Keyring, SessionCodec, SessionManager};
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
+    /// let mut session = manager.load(["theme=dark"]);
+    /// let note: String = (0..2000).map(|number| format!("{number:x}")).collect();
+    /// session.insert("note", note)?;
+    /// if let Err(EncodeError::TooLarge { .. }) = manager.check(&session) {
+    ///     session.remove("note");
+    /// }
+    /// assert!(manager.commit(&session, 200).is_ok());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn check(&self, session: &Session) -> Result<(), EncodeError> {
+        let now = self.now();
+        let Some(watch) = &self.watch else { return self.reply(session, 200, now).map(drop) };
+        let watched = session.watched(watch);
+        if watched.is_held_back() {
+            return Ok(());
+        }
+        self.reply(&watched, 200, now).map(drop)
+    }
+
     /// Says what the response to this session must carry.
     ///
     /// # Errors

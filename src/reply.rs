@@ -5,6 +5,8 @@ use std::fmt;
 use cookie::Cookie;
 
 use crate::error::EncodeError;
+#[cfg(feature = "tower")]
+use crate::error::sure;
 
 /// What the response must carry.
 ///
@@ -84,6 +86,48 @@ impl Reply {
             .chain(varies.then(|| ("vary", "Cookie".to_owned())))
             .chain(is_private.then(|| ("cache-control", "private".to_owned())))
             .collect()
+    }
+}
+
+#[cfg(feature = "tower")]
+impl Reply {
+    /// Appends the [`headers`](Self::headers) to those of a response.
+    ///
+    /// For programs with `http`'s types and none of the middlewares, and for what
+    /// [`Messages::commit`](crate::django::Messages::commit) leaves in a cookie.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::{Response, header::SET_COOKIE};
+    /// use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
+    ///
+    /// # let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// # let options = CookieOptions::new("sessionid")?;
+    /// let manager = SessionManager::new(SessionCodec::new(&ring), options);
+    /// let mut session = manager.load(["theme=dark"]);
+    /// session.insert("user_id", 42)?;
+    ///
+    /// let mut response = Response::new("hello");
+    /// manager.commit(&session, response.status().as_u16())?.append_to(response.headers_mut());
+    /// assert!(response.headers()[SET_COOKIE].to_str()?.starts_with("sessionid="));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "tower")))]
+    pub fn append_to(&self, response: &mut http::HeaderMap) {
+        let present = response.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        append(self.headers(present), response);
+    }
+}
+
+/// Appends the headers of a reply to those of a response.
+#[cfg(feature = "tower")]
+pub(crate) fn append(headers: Vec<(&'static str, String)>, response: &mut http::HeaderMap) {
+    for (name, value) in headers {
+        // All of them are ASCII without control characters.
+        if let Some(value) = sure(http::HeaderValue::try_from(value).ok().map(Some)) {
+            response.append(http::HeaderName::from_static(name), value);
+        }
     }
 }
 

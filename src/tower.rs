@@ -9,8 +9,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{COOKIE, HeaderName, HeaderValue};
+use http::header::{COOKIE, HeaderValue};
 use http::{Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -18,13 +19,14 @@ use tower_service::Service;
 use crate::error::EncodeError;
 use crate::handle::{self, SessionHandle};
 use crate::manager::SessionManager;
+use crate::reply;
 
 /// Puts a session around a service.
 ///
 /// The service finds a [`SessionHandle`] in the request's extensions; with axum
 /// it is an extractor. The response gets the cookie, `Vary` and
 /// `Cache-Control` that [`SessionManager::commit`] calls for; its body, upgrades
-/// included, passes untouched. Where the session cannot be written the response
+/// included, passes untouched, in a [`SessionBody`]. Where the session cannot be written the response
 /// is a bare 500, and the reason is logged with `tracing`.
 ///
 /// The cookie's name is not signed: a session of another layer with the same key ring and salt is
@@ -174,9 +176,8 @@ impl<S: Clone, M> Clone for SessionService<S, M> {
 impl<S, B, R, M: 'static> Service<Request<B>> for SessionService<S, M>
 where
     S: Service<Request<B>, Response = Response<R>>,
-    R: Default,
 {
-    type Response = S::Response;
+    type Response = Response<SessionBody<R>>;
     type Error = S::Error;
     type Future = SessionFuture<S::Future>;
 
@@ -219,18 +220,66 @@ impl<F> fmt::Debug for SessionFuture<F> {
 impl<F, R, E> Future for SessionFuture<F>
 where
     F: Future<Output = Result<Response<R>, E>>,
-    R: Default,
 {
-    type Output = F::Output;
+    type Output = Result<Response<SessionBody<R>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
+        let body = |inner| SessionBody { inner };
         if this.handle.as_ref().is_some_and(|handle| commit(handle, &mut response).is_err()) {
-            response = Response::default();
+            let mut response = Response::new(body(None));
             *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            return Poll::Ready(Ok(response));
         }
-        Poll::Ready(Ok(response))
+        Poll::Ready(Ok(response.map(Some).map(body)))
+    }
+}
+
+pin_project! {
+    /// The body of a response of a [`SessionService`].
+    ///
+    /// It is the inner service's body as it is, or empty where the session could not be written.
+    pub struct SessionBody<B> {
+        #[pin]
+        inner: Option<B>,
+    }
+}
+
+impl<B> SessionBody<B> {
+    /// Returns the inner service's body, or `None` where the session could not be written.
+    pub fn into_inner(self) -> Option<B> {
+        self.inner
+    }
+}
+
+impl<B: Body> Body for SessionBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        match self.project().inner.as_pin_mut() {
+            Some(body) => body.poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+    }
+}
+
+/// Shows nothing: a body is the visitor's.
+impl<B> fmt::Debug for SessionBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionBody").finish_non_exhaustive()
     }
 }
 
@@ -238,9 +287,7 @@ fn commit<R>(handle: &SessionHandle, response: &mut Response<R>) -> Result<(), E
     let present =
         || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     let reply = handle.commit(response.status().as_u16())?;
-    for (name, value) in handle::headers(&reply, present) {
-        let value = HeaderValue::try_from(value).ok().ok_or(EncodeError::CookieValue)?;
-        response.headers_mut().append(HeaderName::from_static(name), value);
-    }
+    let headers = handle::headers(&reply, present);
+    reply::append(headers, response.headers_mut());
     Ok(())
 }

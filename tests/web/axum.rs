@@ -88,6 +88,20 @@ fn a_missing_layer_is_a_500_that_says_which_and_where() {
 }
 
 #[test]
+fn an_optional_session_is_none_without_its_layer() {
+    struct Admin;
+    async fn page(visitor: Option<SessionHandle>, admin: Option<SessionHandle<Admin>>) -> String {
+        let user = visitor.map(|session| session.get::<String>("user").unwrap().unwrap());
+        format!("{user:?} {}", admin.is_some())
+    }
+    let app = Router::new().route("/", get(page));
+    let (answer, log) = ask(app.clone());
+    assert_eq!((answer.status, answer.body.as_str(), log.len()), (200, "None false", 0));
+    let (answer, _) = ask(with_sessions(app));
+    assert_eq!(answer.body, format!("Some({MARK:?}) false"));
+}
+
+#[test]
 fn an_entry_of_another_type_is_a_bare_500_that_shows_nothing() {
     async fn page(session: SessionHandle) -> Result<&'static str, ValueError> {
         session.insert("late", true)?;

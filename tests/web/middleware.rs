@@ -13,8 +13,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use signed_session::{
-    DecodeError, Expiry, Keyring, SameSite, Session, SessionCodec, SessionHandle, SessionManager,
-    ValueError,
+    DecodeError, EncodeError, Expiry, Keyring, SameSite, Session, SessionCodec, SessionHandle,
+    SessionManager, ValueError,
 };
 use time::OffsetDateTime;
 
@@ -104,7 +104,7 @@ fn through_tower<H: Future<Output = Answer>>(
     }
     async {
         let (head, body) = service.oneshot(request).await.unwrap().into_parts();
-        let answer = Answer::new(head.status.as_u16()).body(body);
+        let answer = Answer::new(head.status.as_u16()).body(body.into_inner().unwrap_or_default());
         head.headers.iter().fold(answer, |answer, (name, value)| {
             answer.header(name.as_str(), value.to_str().unwrap())
         })
@@ -335,7 +335,7 @@ fn revocations() -> signed_session::Revocations {
 }
 
 /// What does not ask for anything that the cookie says.
-const NO_USE: &[&str] = &["new", "from_extensions", "with", "is_modified", "is_accessed"];
+const NO_USE: &[&str] = &["new", "from_extensions", "with", "check", "is_modified", "is_accessed"];
 
 #[test]
 fn any_use_of_a_session_makes_the_response_vary_by_cookie() {
@@ -500,6 +500,36 @@ fn a_session_too_large_is_a_bare_500_and_logged_entry_by_entry() {
         assert!(line.contains(entries), "{line}");
         assert!(line.ends_with("user takes 17"), "{line}");
     }
+}
+
+#[test]
+fn a_handler_can_find_out_that_what_it_inserted_does_not_fit() {
+    for through in MIDDLEWARES {
+        for (len, fits) in [(2000, true), (5000, false)] {
+            let answer = through.answer(manager(), &[cookie("ada")], move |session| {
+                assert_eq!((session.check(), session.is_accessed()), (Ok(()), false));
+                session.insert("cart", noise(len)).unwrap();
+                let checked = session.check();
+                assert_eq!(checked.is_ok(), fits, "{checked:?}");
+                let Err(error) = checked else { return Answer::new(200) };
+                assert!(matches!(error, EncodeError::TooLarge { limit: 4096, .. }), "{error}");
+                session.remove("cart");
+                Answer::new(413)
+            });
+            assert_eq!(answer.status, if fits { 200 } else { 413 });
+            assert_eq!(answer.session().is_some_and(|s| s.contains_key("cart")), fits);
+        }
+    }
+    // The check and the response agree to the byte.
+    let mut session = Session::new();
+    let mut fitting = 0;
+    for len in (2500..4500).step_by(20) {
+        session.insert("cart", noise(len)).unwrap();
+        let committed = manager().commit(&session, 200).map(drop);
+        assert_eq!(manager().check(&session), committed);
+        fitting += usize::from(committed.is_ok());
+    }
+    assert!((1..100).contains(&fitting), "{fitting}");
 }
 
 #[cfg(feature = "tower")]

@@ -3,15 +3,21 @@
 use std::convert::Infallible;
 use std::fmt::Debug;
 use std::future::{Ready, ready};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-use axum::http::header::COOKIE;
-use axum::http::{Request, Response, StatusCode, Version};
+use axum::body::{Bytes, HttpBody};
+use axum::http::header::{COOKIE, SET_COOKIE};
+use axum::http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Frame, SizeHint};
 use signed_session::{
     CookieOptions, Keyring, SessionCodec, SessionFuture, SessionHandle, SessionLayer,
     SessionManager, SessionService,
 };
 use tower::{Layer, Service, ServiceBuilder, ServiceExt as _, service_fn};
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::trace::TraceLayer;
 
 use crate::common::{codec, cookie, logged, manager};
 
@@ -73,7 +79,8 @@ async fn a_response_keeps_all_that_is_not_the_session_s() {
     assert_eq!(response.extensions().get(), Some(&"of the handler"));
     assert_eq!(response.headers()["x-page"], "1");
     assert_eq!(response.headers().len(), 4);
-    assert_eq!(response.body().as_ptr(), address);
+    let body = response.into_body().into_inner().unwrap();
+    assert_eq!(body.as_ptr(), address);
 }
 
 #[tokio::test]
@@ -166,4 +173,122 @@ fn the_types_have_names_and_can_go_where_services_go() {
     let mut service: SessionService<_> = layer.layer(service_fn(respond));
     cloned(&service);
     sent(&service.call(Request::new(())));
+}
+
+/// A body as another crate may have it: it has no default, and no `Clone`.
+struct Page(Full<Bytes>);
+
+impl HttpBody for Page {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Pin::new(&mut self.0).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.size_hint()
+    }
+}
+
+#[tokio::test]
+async fn the_layer_stands_anywhere_among_those_of_tower_http() {
+    async fn page<B: HttpBody>(request: Request<B>) -> Result<Response<Page>, Infallible>
+    where
+        B::Error: Debug,
+    {
+        let session: SessionHandle = SessionHandle::from_extensions(request.extensions()).unwrap();
+        let body = request.into_body().collect().await.unwrap().to_bytes();
+        session.insert("sent", body.len()).unwrap();
+        Ok(Response::new(Page(Full::new(Bytes::from_static(b"a page")))))
+    }
+    async fn ask<S, R>(service: S, len: usize) -> (StatusCode, Option<usize>, Bytes)
+    where
+        S: Service<Request<Full<Bytes>>, Response = Response<R>>,
+        S::Error: Debug,
+        R: HttpBody,
+        R::Error: Debug,
+    {
+        let body = Full::new(Bytes::from(vec![b'x'; len]));
+        let response = service.oneshot(Request::new(body)).await.unwrap();
+        let cookie = response.headers().get(SET_COOKIE).map(|cookie| cookie.to_str().unwrap());
+        let session = cookie.map(|cookie| manager().load([cookie.split(';').next().unwrap()]));
+        let sent = session.map(|session| session.get("sent").unwrap().unwrap());
+        let status = response.status();
+        assert_eq!(response.body().size_hint().exact().is_some(), status.is_success());
+        (status, sent, response.into_body().collect().await.unwrap().to_bytes())
+    }
+
+    let outside = ServiceBuilder::new()
+        .layer(SessionLayer::new(manager()))
+        .layer(TraceLayer::new_for_http())
+        .layer(RequestBodyLimitLayer::new(100))
+        .service_fn(page);
+    let between = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http())
+        .layer(SessionLayer::new(manager()))
+        .layer(RequestBodyLimitLayer::new(100))
+        .service_fn(page);
+    let inside = ServiceBuilder::new()
+        .layer(TraceLayer::new_for_http())
+        .layer(RequestBodyLimitLayer::new(100))
+        .layer(SessionLayer::new(manager()))
+        .service_fn(page);
+    let twice = ServiceBuilder::new()
+        .layer(SessionLayer::marked::<Page>(manager()))
+        .layer(SessionLayer::new(manager()))
+        .service_fn(page);
+    let page = (StatusCode::OK, Some(7), Bytes::from_static(b"a page"));
+    assert_eq!(ask(outside, 7).await, page);
+    assert_eq!(ask(between, 7).await, page);
+    assert_eq!(ask(inside, 7).await, page);
+    assert_eq!(ask(twice, 7).await, page);
+}
+
+#[tokio::test]
+async fn a_response_that_cannot_be_saved_has_an_empty_body() {
+    let service = SessionLayer::new(manager()).layer(service_fn(|request: Request<()>| {
+        let session: SessionHandle = SessionHandle::from_extensions(request.extensions()).unwrap();
+        session.insert("large", Vec::from_iter(0..5000)).unwrap();
+        let page = Response::new(Page(Full::new(Bytes::from_static(b"a page"))));
+        ready(Ok::<_, Infallible>(page))
+    }));
+    let response = service.oneshot(Request::new(())).await.unwrap();
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let body = response.into_body();
+    assert!(body.is_end_stream() && body.size_hint().exact() == Some(0));
+    assert!(body.collect().await.unwrap().to_bytes().is_empty());
+}
+
+#[test]
+fn a_reply_is_appended_to_headers_as_the_layer_does_it() {
+    for (present, expected) in [
+        (vec![], vec!["set-cookie", "vary", "cache-control"]),
+        (vec![("vary", "Cookie"), ("cache-control", "no-store")], vec!["set-cookie"]),
+        (vec![("set-cookie", "theme=dark"), ("vary", "accept")], {
+            vec!["set-cookie", "vary", "cache-control"]
+        }),
+    ] {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &present {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        let mut session = manager().load(["a=b"]);
+        session.insert("user", "ada").unwrap();
+        manager().commit(&session, 200).unwrap().append_to(&mut headers);
+        assert_eq!(headers.len(), present.len() + expected.len());
+        for (name, value) in present {
+            assert_eq!(headers.get_all(name).iter().next().unwrap(), value);
+        }
+        let cookie = headers.get_all(SET_COOKIE).iter().next_back().unwrap().to_str().unwrap();
+        assert!(cookie.starts_with("sessionid="), "{cookie}");
+        assert!(headers.contains_key("cache-control"));
+    }
 }

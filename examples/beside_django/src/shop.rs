@@ -156,9 +156,7 @@ fn answer(
 ) -> Result<Response, Oops> {
     let stored = session.with(|session| messages.commit(session))?;
     let mut response = body.into_response();
-    for (name, value) in stored.reply.headers([]) {
-        response.headers_mut().append(HeaderName::from_static(name), value.try_into()?);
-    }
+    stored.reply.append_to(response.headers_mut());
     Ok(response)
 }
 

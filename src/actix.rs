@@ -6,6 +6,7 @@ use std::fmt;
 use std::future::{Future, Ready, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -19,6 +20,7 @@ use pin_project_lite::pin_project;
 
 use crate::error::{EncodeError, ValueError, sure};
 use crate::handle::{self, Asker, MissingSession, SessionHandle};
+use crate::logged_in::{Address, LoggedIn, NotLoggedIn, find};
 use crate::manager::SessionManager;
 use crate::reply::Reply;
 
@@ -260,4 +262,38 @@ impl ResponseError for EncodeError {
 pub(crate) fn internal_error(reason: &dyn std::error::Error) -> HttpResponse<BoxBody> {
     tracing::error!(%reason, "a session could not be used");
     HttpResponse::InternalServerError().finish()
+}
+
+impl<T: FromStr + 'static, M: 'static> FromRequest for LoggedIn<T, M> {
+    type Error = NotLoggedIn;
+    type Future = Ready<Result<Self, NotLoggedIn>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let session = request.extensions().get::<SessionHandle<M>>().cloned();
+        let Some(session) = session else {
+            let missing = MissingSession::new::<M>(Asker::ActixHandler);
+            return ready(Err(NotLoggedIn::no_layer(missing)));
+        };
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        let address = Address { method: request.method().as_str(), path };
+        let headers = request.headers();
+        ready(find(session, &address, |name| headers.get(name).map(HeaderValue::as_bytes)))
+    }
+}
+
+/// The responses of [`LoggedIn`].
+impl ResponseError for NotLoggedIn {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.response().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        self.log();
+        let (_, header, body) = self.response();
+        let mut response = HttpResponse::build(self.status_code());
+        if let Some(header) = header {
+            response.insert_header(header);
+        }
+        response.body(body)
+    }
 }

@@ -4,14 +4,17 @@
 //! [`SessionHandle`] is an extractor.
 
 use std::convert::Infallible;
+use std::str::FromStr;
 
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum_core::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use crate::error::{EncodeError, ValueError};
 use crate::handle::{Asker, MissingSession, SessionHandle};
+use crate::logged_in::{Address, LoggedIn, NotLoggedIn, find};
+use crate::tower::RequestUri;
 
 /// `None` if no layer with this marker is around the handler, as in a router that is used with and
 /// without sessions.
@@ -57,4 +60,47 @@ impl IntoResponse for EncodeError {
 pub(crate) fn internal_error(reason: &dyn std::error::Error) -> Response {
     tracing::error!(%reason, "a session could not be used");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+impl<S: Sync, T: FromStr + Send, M: 'static> FromRequestParts<S> for LoggedIn<T, M> {
+    type Rejection = NotLoggedIn;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotLoggedIn> {
+        let session = SessionHandle::from_extensions(&parts.extensions)
+            .map_err(|_| NotLoggedIn::no_layer(MissingSession::new::<M>(Asker::AxumHandler)))?;
+        // Of a nested router `parts.uri` is only a part.
+        let uri = parts.extensions.get::<RequestUri>().map_or(&parts.uri, |uri| &uri.0);
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let address = Address { method: parts.method.as_str(), path };
+        find(session, &address, |name| parts.headers.get(name).map(HeaderValue::as_bytes))
+    }
+}
+
+/// `None` for visitors who are not logged in.
+impl<S: Sync, T: FromStr + Send, M: 'static> OptionalFromRequestParts<S> for LoggedIn<T, M> {
+    type Rejection = NotLoggedIn;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Option<Self>, NotLoggedIn> {
+        match <Self as FromRequestParts<S>>::from_request_parts(parts, state).await {
+            Ok(user) => Ok(Some(user)),
+            Err(error) if error.is_anonymous() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The responses of [`LoggedIn`].
+impl IntoResponse for NotLoggedIn {
+    fn into_response(self) -> Response {
+        self.log();
+        let (status, header, body) = self.response();
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, body).into_response();
+        // An address is ASCII: the manager's, and the rest is encoded.
+        let header = header.and_then(|(name, value)| {
+            Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))
+        });
+        response.headers_mut().extend(header);
+        response
+    }
 }

@@ -154,7 +154,8 @@ impl Ending {
             // What was ended since it began ended the sessions before it.
             let first = self.watch.revocations.first_moment(Some(subject));
             let named = Named::from(begun.at_or_after(first));
-            self.sent.get_or_init(|| Owned { subject: subject.clone(), named }).named
+            self.sent.get_or_init(|| Owned { subject: subject.clone(), named });
+            named
         };
         let lifetime = self.watch.revocations.lifetime();
         let left = named.id.began.saturating_add(lifetime).saturating_sub(microseconds(now));

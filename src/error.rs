@@ -380,6 +380,9 @@ pub enum ConfigError {
     CookieDomain,
     /// A cookie whose name begins `__Host-` must have the path `/` and no domain.
     HostPrefix,
+    /// The login page is not a path of this site in printable ASCII; see
+    /// [`local_path`](crate::local_path).
+    LoginPage,
 }
 
 impl fmt::Display for ConfigError {
@@ -397,6 +400,7 @@ impl fmt::Display for ConfigError {
             Self::CookiePath => "the cookie's path is not an absolute path in printable ASCII",
             Self::CookieDomain => "the cookie's domain is not a host name",
             Self::HostPrefix => "a __Host- cookie must have path / and no domain",
+            Self::LoginPage => "the login page is not a path of this site in printable ASCII",
         })
     }
 }

@@ -139,6 +139,12 @@ impl<M> SessionHandle<M> {
         extensions.get::<Self>().cloned().ok_or_else(|| MissingSession::new::<M>(Asker::Service))
     }
 
+    /// Returns the manager of this request's session.
+    #[cfg(any(feature = "axum", feature = "actix"))]
+    pub(crate) fn manager(&self) -> Arc<SessionManager> {
+        Arc::clone(&self.shared.manager)
+    }
+
     /// Runs a function that reads and changes the session, with nobody else in between.
     ///
     /// Others who share the session wait. Inside, use the session that the function is given.

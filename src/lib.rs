@@ -91,6 +91,7 @@ mod base62;
 mod cookie;
 mod json;
 mod key;
+mod local_path;
 mod payload;
 // Layer 2
 mod entries;
@@ -116,16 +117,23 @@ mod manager;
 // Layer 9
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod handle;
-// Layer 10: not public, or `use signed_session::*` would hide the crates that they adapt to
+// Layer 10
+#[cfg(any(feature = "axum", feature = "actix"))]
+mod logged_in;
+// Layer 11: not public, or `use signed_session::*` would hide the crates that they adapt to
 #[cfg(feature = "actix")]
 mod actix;
-#[cfg(feature = "axum")]
-mod axum;
 #[cfg(feature = "tower")]
 mod tower;
-// Layer 11
-pub mod django;
 // Layer 12
+#[cfg(feature = "axum")]
+mod axum;
+// Layer 13
+pub mod django;
+// Layer 14
+#[cfg(any(feature = "axum", feature = "actix"))]
+mod flash;
+// Layer 15
 pub mod guide;
 
 #[cfg(feature = "actix")]
@@ -139,9 +147,14 @@ pub use codec::SessionCodec;
 pub use entries::Iter as SessionIter;
 pub use error::{ApplyError, ConfigError, DecodeError, EncodeError, RevocationError, ValueError};
 pub use expiry::{Expiry, ExpiryRule};
+#[cfg(any(feature = "axum", feature = "actix"))]
+pub use flash::FlashMessages;
 #[cfg(any(feature = "tower", feature = "actix"))]
 pub use handle::{MissingSession, SessionHandle};
 pub use key::{Keyring, Weakness};
+pub use local_path::local_path;
+#[cfg(any(feature = "axum", feature = "actix"))]
+pub use logged_in::{LoggedIn, NotLoggedIn};
 pub use manager::SessionManager;
 pub use payload::Compress;
 pub use reply::Reply;

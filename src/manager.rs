@@ -18,8 +18,9 @@ use crate::candidates::{Candidates, unwrap_token};
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
 use crate::ending::Watch;
-use crate::error::{DecodeError, EncodeError};
+use crate::error::{ConfigError, DecodeError, EncodeError};
 use crate::key::Weakness;
+use crate::local_path::local_path;
 use crate::reply::Reply;
 use crate::revocation::Revocations;
 use crate::session::{Retired, Session};
@@ -94,6 +95,7 @@ pub struct SessionManager {
     refuse_if: Vec<Rule>,
     subject: Option<Box<str>>,
     watch: Option<Arc<Watch>>,
+    login_page: Option<Box<str>>,
     clock: Option<Clock>,
 }
 
@@ -134,6 +136,7 @@ impl SessionManager {
             refuse_if: Vec::new(),
             subject: None,
             watch: None,
+            login_page: None,
             clock: None,
         }
     }
@@ -270,6 +273,33 @@ impl SessionManager {
     pub fn revocations(mut self, revocations: Revocations, subject: &str) -> Self {
         self.watch = Some(Arc::new(Watch { revocations, subject_key: subject.into() }));
         self.subject(subject)
+    }
+
+    /// Sets the page to which `LoggedIn` sends visitors who are not logged in.
+    ///
+    /// It is a path of this site, to which `?next=` is added with the address of the request: see
+    /// [`local_path`]. Without it the response is a 401.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::LoginPage`] if it is not a path of this site in printable ASCII.
+    pub fn login_page(mut self, path: &str) -> Result<Self, ConfigError> {
+        let is_header = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        let path = local_path(path).filter(|_| is_header).ok_or(ConfigError::LoginPage)?;
+        self.login_page = Some(path.into());
+        Ok(self)
+    }
+
+    /// Returns the entry that says whose a session is.
+    #[cfg(any(feature = "axum", feature = "actix"))]
+    pub(crate) fn subject_key(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// Returns the page for visitors who are not logged in.
+    #[cfg(any(feature = "axum", feature = "actix"))]
+    pub(crate) fn login_address(&self) -> Option<&str> {
+        self.login_page.as_deref()
     }
 
     /// Sets the clock that is asked where no time is given: by the middlewares, by
@@ -453,11 +483,12 @@ impl SessionManager {
     pub fn check(&self, session: &Session) -> Result<(), EncodeError> {
         let now = self.now();
         let Some(watch) = &self.watch else { return self.reply(session, 200, now).map(drop) };
-        let watched = session.watched(watch);
-        if watched.is_held_back() {
+        // A copy, because a session that is written takes note of its identity.
+        let rehearsed = session.copy().into_watched(watch);
+        if rehearsed.is_held_back() {
             return Ok(());
         }
-        self.reply(&watched, 200, now).map(drop)
+        self.reply(&rehearsed, 200, now).map(drop)
     }
 
     /// Says what the response to this session must carry.

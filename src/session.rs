@@ -997,7 +997,7 @@ impl Session {
     }
 
     /// Returns a copy; does not count as access.
-    fn copy(&self) -> Self {
+    pub(crate) fn copy(&self) -> Self {
         Self {
             entries: self.entries.clone(),
             source: self.source.clone(),

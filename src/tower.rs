@@ -159,6 +159,11 @@ impl<M> fmt::Debug for SessionLayer<M> {
     }
 }
 
+/// The address of a request, as it was before routers took their part of it away.
+#[cfg(feature = "axum")]
+#[derive(Clone)]
+pub(crate) struct RequestUri(pub(crate) http::Uri);
+
 /// A service whose requests have a session.
 ///
 /// Created by [`SessionLayer`].
@@ -186,6 +191,13 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        #[cfg(feature = "axum")]
+        if self.layer.manager.login_address().is_some()
+            && request.extensions().get::<RequestUri>().is_none()
+        {
+            let uri = RequestUri(request.uri().clone());
+            request.extensions_mut().insert(uri);
+        }
         let cookies = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
         let outer = request.extensions().get::<SessionHandle<M>>();
         let (handle, commits) = SessionHandle::enter(&self.layer.manager, outer, cookies);

@@ -31,7 +31,9 @@ fn public_types() -> BTreeSet<(String, String)> {
         }
         let file = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
         // The program is a crate of its own, and the adapters may not be built.
-        let is_adapter = ["actix.rs", "axum.rs", "handle.rs", "tower.rs"].contains(&&*file);
+        let is_adapter =
+            ["actix.rs", "axum.rs", "flash.rs", "handle.rs", "logged_in.rs", "tower.rs"]
+                .contains(&&*file);
         let has_adapters = cfg!(all(feature = "actix", feature = "axum"));
         if file == "main.rs" || file.starts_with("cli/") || is_adapter && !has_adapters {
             continue;
@@ -223,6 +225,49 @@ fn of_django(shown: &mut Shown) {
     shown.show("django/messages.rs", "MessagesError", &refused);
 }
 
+/// What handlers of axum have as arguments: the mark is the user, the address and a message.
+#[cfg(all(feature = "actix", feature = "axum"))]
+fn axum_service(
+    manager: SessionManager,
+) -> (signed_session::LoggedIn<String>, signed_session::NotLoggedIn, signed_session::FlashMessages)
+{
+    use std::sync::{Arc, Mutex};
+
+    use axum::{Router, routing::any};
+    use signed_session::{FlashMessages, LoggedIn, NotLoggedIn, SessionHandle, SessionLayer};
+    use tower::ServiceExt as _;
+
+    let found = Arc::new(Mutex::new((None, None, None)));
+    let kept = Arc::clone(&found);
+    let page = move |session: SessionHandle,
+                     user: Result<LoggedIn<String>, NotLoggedIn>,
+                     flash: FlashMessages| {
+        let mut kept = kept.lock().unwrap();
+        session.insert("user", MARK).unwrap();
+        flash.add(Level::INFO, MARK).unwrap();
+        match user {
+            Ok(user) => kept.0 = Some(user),
+            Err(error) => kept.1 = Some(error),
+        }
+        kept.2 = Some(flash);
+        std::future::ready(())
+    };
+    let app = Router::new().route("/{path}", any(page)).layer(SessionLayer::new(manager));
+    actix_web::rt::System::new().block_on(async {
+        let request = |cookie: String| {
+            let request = axum::http::Request::get(format!("/{MARK}")).header("cookie", cookie);
+            request.body(axum::body::Body::empty()).unwrap()
+        };
+        let response = app.clone().oneshot(request(String::new())).await.unwrap();
+        let cookie = response.headers()["set-cookie"].to_str().unwrap().to_owned();
+        app.oneshot(request(cookie)).await.unwrap();
+    });
+    let (user, error, flash) = std::mem::take(&mut *found.lock().unwrap());
+    let user = user.unwrap();
+    assert_eq!(user.id, MARK);
+    (user, error.unwrap(), flash.unwrap())
+}
+
 #[cfg(all(feature = "actix", feature = "axum"))]
 fn of_the_adapters(shown: &mut Shown) {
     use std::convert::Infallible;
@@ -263,6 +308,11 @@ fn of_the_adapters(shown: &mut Shown) {
     shown.show("actix.rs", "SessionService", &service);
     let request = actix_web::test::TestRequest::get().insert_header(("cookie", MARK));
     shown.show("actix.rs", "SessionFuture", &service.call(request.to_srv_request()));
+
+    let user = axum_service(manager().subject("user").login_page("/login").unwrap());
+    shown.show("logged_in.rs", "LoggedIn", &user.0);
+    shown.show("logged_in.rs", "NotLoggedIn", &user.1);
+    shown.show("flash.rs", "FlashMessages", &user.2);
 
     let missing = SessionHandle::<()>::from_extensions(&axum::http::Extensions::new());
     shown.show("handle.rs", "MissingSession", &missing.unwrap_err());

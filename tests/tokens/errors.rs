@@ -151,7 +151,7 @@ fn apply_errors() -> [(ApplyError, &'static str); 1] {
     [(ApplyError::Ahead, "the revocation lies more than fifteen minutes ahead of the clock")]
 }
 
-fn config_errors() -> [(ConfigError, &'static str); 8] {
+fn config_errors() -> [(ConfigError, &'static str); 9] {
     [
         (ConfigError::EmptySecret, "a secret is empty or only white space"),
         (
@@ -166,6 +166,7 @@ fn config_errors() -> [(ConfigError, &'static str); 8] {
         (ConfigError::CookieName, "the cookie's name is not a token of 1 to 256 characters"),
         (ConfigError::CookiePath, "the cookie's path is not an absolute path in printable ASCII"),
         (ConfigError::CookieDomain, "the cookie's domain is not a host name"),
+        (ConfigError::LoginPage, "the login page is not a path of this site in printable ASCII"),
         (ConfigError::HostPrefix, "a __Host- cookie must have path / and no domain"),
     ]
 }

@@ -10,6 +10,8 @@ mod beginnings;
 mod common;
 #[cfg(all(feature = "axum", feature = "actix"))]
 mod endings;
+#[cfg(all(feature = "axum", feature = "actix"))]
+mod logged_in;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod middleware;
 #[cfg(all(feature = "axum", feature = "actix"))]

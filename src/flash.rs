@@ -1,0 +1,126 @@
+//! Leaves messages for the next page that a visitor sees, in the session.
+
+use std::fmt;
+
+use crate::django::{Level, Message, MessageStorage, MessagesError};
+use crate::handle::SessionHandle;
+
+/// Messages for the next page that the visitor sees, such as "Your order was saved."
+///
+/// An argument of handlers for axum and actix-web. [`add`](Self::add) leaves a message in the session,
+/// [`take`](Self::take) returns those that were left and removes them. The format is that of Django's
+/// `SessionStorage`, so that a Django site with the same session and that setting shows them too. For
+/// a site that keeps messages in a cookie see [`django::MessageStorage`](crate::django::MessageStorage).
+///
+/// A logout removes messages with everything else: [`flush`](SessionHandle::flush) first, and then
+/// leave "You are logged out." A message of an anonymous visitor is an entry of their session, and
+/// with it they have a cookie.
+///
+/// Messages take space in the cookie: a session with more than a few short ones does not fit.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::django::{MessagesError, Level};
+/// use signed_session::{FlashMessages, SessionHandle};
+///
+/// async fn log_out(session: SessionHandle, flash: FlashMessages) -> Result<(), MessagesError> {
+///     session.flush();
+///     flash.add(Level::SUCCESS, "You are logged out.")
+/// }
+///
+/// async fn home(flash: FlashMessages) -> Result<String, MessagesError> {
+///     let messages = flash.take()?;
+///     Ok(messages.iter().map(|message| format!("{}\n", message.text)).collect())
+/// }
+/// ```
+pub struct FlashMessages<M = ()> {
+    session: SessionHandle<M>,
+}
+
+impl<M> FlashMessages<M> {
+    /// Creates the messages of a session, for services without extractors.
+    #[must_use]
+    pub fn new(session: SessionHandle<M>) -> Self {
+        Self { session }
+    }
+
+    /// Leaves a message.
+    ///
+    /// # Errors
+    ///
+    /// [`MessagesError::Value`] if the session's entry for messages holds something else.
+    pub fn add(&self, level: Level, text: impl Into<String>) -> Result<(), MessagesError> {
+        self.add_message(Message::new(level, text))
+    }
+
+    /// Leaves a message that has tags of its own, or is safe HTML.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn add_message(&self, message: Message) -> Result<(), MessagesError> {
+        let mut messages = MessageStorage::session().level(Level(i64::MIN)).load([] as [&str; 0]);
+        messages.add(message);
+        // Nothing is in a cookie, and all fits the session.
+        self.session.with(|session| messages.commit(session)).map(drop)
+    }
+
+    /// Returns the messages that were left, oldest first, and removes them from the session.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    pub fn take(&self) -> Result<Vec<Message>, MessagesError> {
+        self.session.with(|session| {
+            let mut messages = MessageStorage::session().load([] as [&str; 0]);
+            let shown = messages.show(session)?;
+            if !shown.is_empty() {
+                let _in_the_session = messages.commit(session)?;
+            }
+            Ok(shown)
+        })
+    }
+}
+
+impl<M> Clone for FlashMessages<M> {
+    fn clone(&self) -> Self {
+        Self { session: self.session.clone() }
+    }
+}
+
+/// Shows no message: they are the visitor's.
+impl<M> fmt::Debug for FlashMessages<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlashMessages").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "axum")]
+impl<S: Sync, M: 'static> axum_core::extract::FromRequestParts<S> for FlashMessages<M> {
+    type Rejection = crate::handle::MissingSession;
+
+    async fn from_request_parts(
+        parts: &mut http::request::Parts,
+        state: &S,
+    ) -> Result<Self, Self::Rejection> {
+        use axum_core::extract::FromRequestParts;
+        <SessionHandle<M> as FromRequestParts<S>>::from_request_parts(parts, state)
+            .await
+            .map(Self::new)
+    }
+}
+
+#[cfg(feature = "actix")]
+impl<M: 'static> actix_web::FromRequest for FlashMessages<M> {
+    type Error = crate::handle::MissingSession;
+    type Future = std::future::Ready<Result<Self, Self::Error>>;
+
+    fn from_request(
+        request: &actix_web::HttpRequest,
+        payload: &mut actix_web::dev::Payload,
+    ) -> Self::Future {
+        let session = SessionHandle::<M>::from_request(request, payload);
+        std::future::ready(session.into_inner().map(Self::new))
+    }
+}

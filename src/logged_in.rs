@@ -1,0 +1,220 @@
+//! Lets a handler have who is logged in as an argument, or answers for it.
+
+use std::error::Error;
+use std::fmt;
+use std::str::FromStr;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::error::DecodeError;
+use crate::handle::{MissingSession, SessionHandle};
+use crate::identity::Subject;
+
+/// The entry of a Django login, which says too little for a guard.
+const DJANGO_SUBJECT: &str = "_auth_user_id";
+
+/// After how many seconds to try again while it is not known what was ended.
+const RETRY_AFTER: &str = "5";
+
+/// What is encoded in `?next=`: all that could end the parameter, and what browsers encode anyway.
+const ENCODED: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Who is logged in: the subject of the request's session.
+///
+/// An argument of handlers for axum and actix-web. The manager names the entry that holds the
+/// subject ([`SessionManager::subject`] or [`SessionManager::revocations`]), and `T` is its type, such
+/// as `u64` or `String`. A handler that takes it is called for visitors who are logged in and for
+/// nobody else:
+///
+/// | the session | the response |
+/// |---|---|
+/// | anonymous, refused, expired or revoked | 303 to the [login page] for a page, otherwise 401 |
+/// | has a subject that is not a `T` | the same |
+/// | cannot be known not to be revoked ([`DecodeError::Unheard`]) | 503 with `Retry-After` |
+/// | has no layer, or its manager names no subject | 500, and the reason in the log |
+///
+/// The redirect has the address of the request in `?next=`; see [`local_path`](crate::local_path).
+/// A request is for a page if its method is GET or HEAD and its headers do not say that a script
+/// has made it.
+///
+/// `Option<LoggedIn<T>>` is for pages that anonymous visitors see as well. With axum it is `None` for
+/// visitors who are not logged in, and the other rows of the table stay as they are. actix-web turns
+/// *every* error of an extractor into `None`: there, take `Result<LoggedIn<T>, NotLoggedIn>`, which
+/// works with both, and ask [`NotLoggedIn::is_anonymous`].
+///
+/// With Django's `_auth_user_id` this refuses to work, with a 500: a Django login is good only if
+/// the password's hash matches and the user is active, which the database knows. See the
+/// [guide](crate::guide) for what to use there.
+///
+/// # Examples
+///
+/// ```
+/// use signed_session::LoggedIn;
+///
+/// async fn account(LoggedIn { id, .. }: LoggedIn<u64>) -> String {
+///     format!("You are user {id}.")
+/// }
+///
+/// async fn home(user: Option<LoggedIn<u64>>) -> &'static str {
+///     if user.is_some() { "Welcome back." } else { "Welcome." }
+/// }
+/// ```
+///
+/// [`SessionManager::subject`]: crate::SessionManager::subject
+/// [`SessionManager::revocations`]: crate::SessionManager::revocations
+/// [`DecodeError::Unheard`]: crate::DecodeError::Unheard
+/// [login page]: crate::SessionManager::login_page
+pub struct LoggedIn<T, M = ()> {
+    /// The subject.
+    pub id: T,
+    /// The session that says so.
+    pub session: SessionHandle<M>,
+}
+
+/// Shows nothing of who is logged in.
+impl<T, M> fmt::Debug for LoggedIn<T, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoggedIn").finish_non_exhaustive()
+    }
+}
+
+/// Why a handler did not learn who is logged in; as a response, what [`LoggedIn`] says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotLoggedIn(Reason);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Reason {
+    /// Where to send the visitor, if anywhere.
+    Anonymous {
+        login: Option<String>,
+    },
+    Unheard,
+    /// The session has a subject of another type.
+    Unreadable {
+        login: Option<String>,
+    },
+    NoSubject,
+    Django,
+    NoLayer(MissingSession),
+}
+
+impl NotLoggedIn {
+    /// Returns `true` if nobody is logged in, as far as is known.
+    ///
+    /// `false` means that it is not known whether the session was ended, that its subject is of
+    /// another type, or that there is a mistake in the program.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        matches!(self.0, Reason::Anonymous { .. })
+    }
+
+    pub(crate) fn no_layer(error: MissingSession) -> Self {
+        Self(Reason::NoLayer(error))
+    }
+
+    /// Returns the response: its status, a header if it has one, and its body.
+    pub(crate) fn response(&self) -> (u16, Option<(&'static str, &str)>, String) {
+        match &self.0 {
+            Reason::Anonymous { login: Some(page) } | Reason::Unreadable { login: Some(page) } => {
+                (303, Some(("location", page)), String::new())
+            }
+            Reason::Anonymous { login: None } | Reason::Unreadable { login: None } => {
+                (401, None, String::new())
+            }
+            Reason::Unheard => (503, Some(("retry-after", RETRY_AFTER)), String::new()),
+            Reason::NoSubject | Reason::Django | Reason::NoLayer(_) => {
+                (500, None, format!("{self}\n"))
+            }
+        }
+    }
+
+    /// Logs what is a mistake in the program.
+    pub(crate) fn log(&self) {
+        if let Reason::NoSubject | Reason::Django | Reason::NoLayer(_) = self.0 {
+            tracing::error!(reason = %self, "a handler cannot know who is logged in");
+        }
+    }
+}
+
+impl fmt::Display for NotLoggedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Reason::Anonymous { .. } => f.write_str("nobody is logged in"),
+            Reason::Unheard => f.write_str("it is not known whether the session was ended"),
+            Reason::Unreadable { .. } => f.write_str("the session's subject is of another type"),
+            Reason::NoSubject => f.write_str(
+                "the manager names no subject: call SessionManager::subject with the entry that \
+                 says who is logged in",
+            ),
+            Reason::Django => f.write_str(
+                "LoggedIn does not know whether a Django login is still good: verify it with \
+                 django::AuthUser, as the guide's CurrentUser does",
+            ),
+            Reason::NoLayer(error) => error.fmt(f),
+        }
+    }
+}
+
+impl Error for NotLoggedIn {}
+
+/// What decides, of a request, where its visitor is sent.
+pub(crate) struct Address<'a> {
+    pub(crate) method: &'a str,
+    /// The path and the query.
+    pub(crate) path: &'a str,
+}
+
+impl Address<'_> {
+    /// Returns where to log in and come back from, if this is a page and there is a login page.
+    fn login<'h>(
+        &self,
+        page: Option<&str>,
+        header: impl Fn(&str) -> Option<&'h [u8]>,
+    ) -> Option<String> {
+        let page = page.filter(|_| self.is_page(header))?;
+        let separator = if page.contains('?') { '&' } else { '?' };
+        Some(format!("{page}{separator}next={}", utf8_percent_encode(self.path, ENCODED)))
+    }
+
+    /// Returns `true` if somebody looks at the response, rather than a script.
+    fn is_page<'h>(&self, header: impl Fn(&str) -> Option<&'h [u8]>) -> bool {
+        let is_read = matches!(self.method, "GET" | "HEAD");
+        let is_navigation = match header("sec-fetch-mode") {
+            Some(mode) => mode == b"navigate",
+            None => header("x-requested-with").is_none(),
+        };
+        let takes_pages = header("accept").is_none_or(|accept| {
+            let mut types =
+                accept.split(|byte| matches!(byte, b',' | b';')).map(<[u8]>::trim_ascii);
+            types.any(|kind| matches!(kind, b"text/html" | b"text/*" | b"*/*"))
+        });
+        is_read && is_navigation && takes_pages
+    }
+}
+
+/// Returns who is logged in, or what to answer.
+pub(crate) fn find<'h, T: FromStr, M>(
+    session: SessionHandle<M>,
+    address: &Address<'_>,
+    header: impl Fn(&str) -> Option<&'h [u8]>,
+) -> Result<LoggedIn<T, M>, NotLoggedIn> {
+    let manager = session.manager();
+    let key = manager.subject_key().ok_or(NotLoggedIn(Reason::NoSubject))?;
+    if key == DJANGO_SUBJECT {
+        return Err(NotLoggedIn(Reason::Django));
+    }
+    let found = session.with(|session| match session.refusal() {
+        Some(DecodeError::Unheard) => Err(Reason::Unheard),
+        _ => Ok(Subject::read(session.get_json(key))),
+    });
+    let login = || address.login(manager.login_address(), header);
+    match found.map_err(NotLoggedIn)? {
+        Ok(Some(subject)) => match subject.as_str().parse() {
+            Ok(id) => Ok(LoggedIn { id, session }),
+            Err(_) => Err(NotLoggedIn(Reason::Unreadable { login: login() })),
+        },
+        Ok(None) => Err(NotLoggedIn(Reason::Anonymous { login: login() })),
+        Err(_) => Err(NotLoggedIn(Reason::Unreadable { login: login() })),
+    }
+}

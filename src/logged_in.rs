@@ -80,10 +80,10 @@ impl<T, M> fmt::Debug for LoggedIn<T, M> {
 }
 
 /// Why a handler did not learn who is logged in; as a response, what [`LoggedIn`] says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct NotLoggedIn(Reason);
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Reason {
     /// Where to send the visitor, if anywhere.
     Anonymous {
@@ -153,6 +153,13 @@ impl fmt::Display for NotLoggedIn {
             ),
             Reason::NoLayer(error) => error.fmt(f),
         }
+    }
+}
+
+/// Shows the reason and no address: it is the visitor's.
+impl fmt::Debug for NotLoggedIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NotLoggedIn({self})")
     }
 }
 

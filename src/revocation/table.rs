@@ -80,11 +80,7 @@ impl Table {
 
     /// Ends a subject's sessions that began up to a moment. Returns `true` if that is news.
     pub(crate) fn end_by(&self, subject: &Subject, by: i64, now: i64) -> bool {
-        by >= self.horizon(now)
-            && self.change(subject, now, |state| {
-                self.latest.fetch_max(by, Ordering::AcqRel);
-                state.end_by(by)
-            })
+        by >= self.horizon(now) && self.change(subject, now, |state| state.end_by(by))
     }
 
     /// Ends a subject's sessions that began up to `at_least`, and up to all ends that are known here.
@@ -93,7 +89,6 @@ impl Table {
         let mut by = at_least;
         self.change(subject, now, |state| {
             by = by.max(state.by().max(self.everyone()).saturating_add(1));
-            self.latest.fetch_max(by, Ordering::AcqRel);
             state.end_by(by)
         });
         by
@@ -146,6 +141,12 @@ impl Table {
 
     fn change(&self, subject: &Subject, now: i64, change: impl FnOnce(&mut State) -> bool) -> bool {
         let mut shard = write(self.shard(subject));
+        let change = |state: &mut State| {
+            let is_news = change(state);
+            // Also one that too many sessions ended one by one made: logins come after it.
+            self.latest.fetch_max(state.by(), Ordering::AcqRel);
+            is_news
+        };
         let is_news = match shard.states.entry(subject.clone()) {
             Entry::Occupied(mut entry) => change(entry.get_mut()),
             Entry::Vacant(entry) => {

@@ -128,6 +128,7 @@ def seeds():
         yield "story", setting + login + visit + forged + visit + logout + visit
     yield from command_lines()
     yield from beside()
+    yield from ended()
 
 
 def beside():
@@ -168,6 +169,78 @@ def beside():
     for stored in ("1", '"1"', "42", '"42"', "-1", "1.5", "null", "true", '""', "[]", '"\\ud800"'):
         yield "beside", who + (b"\1" + text(stored)) * 4
         yield "beside", who + b"\1" + text("42") + b"\1" + text(stored) + b"\0\1" + text(stored)
+
+
+def ended():
+    """What processes tell each other: `ended.rs` says how each act is taken."""
+    noise = random.Random(16)
+
+    def act(*bytes_of):
+        return bytes(bytes_of)
+
+    def thing(kind=None, subject=None, anchor=None):
+        anchor = noise.randrange(8) if anchor is None else anchor
+        place = struct.pack("<H", noise.randrange(64)) if anchor > 5 else b""
+        kind = noise.randrange(4) if kind is None else kind
+        subject = noise.randrange(5) if subject is None else subject
+        return act(kind, subject << 4, anchor) + place + act(noise.choice((0, 32, 224)), noise.randrange(4))
+
+    def any_act():
+        what, place = noise.choice((0, 1, 2, 3, 3, 4, 6, 7)), noise.randrange(3)
+        match what:
+            case 4:
+                return act(4, place, noise.randrange(3)) + struct.pack("<H", noise.randrange(9))
+            case 6:
+                return act(6, place, noise.randrange(7))
+            case _:
+                return act(what, place) + thing()
+
+    for lifetime in range(4):
+        for length in (1, 2, 3, 5, 8, 13, 21, 34):
+            yield "ended", act(0, lifetime, length) + b"".join(any_act() for _ in range(length))
+        for anchor in range(6):
+            for kind in range(3):
+                told = act(0, 0) + thing(kind, 0, anchor) + act(0, 1) + thing(kind, 0, anchor)
+                shown = act(7, 0) + thing(0, 0, anchor) + act(7, 1) + thing(0, 0, 6)
+                yield "ended", act(0, lifetime, 0) + told + shown + told + act(6, 0, noise.randrange(7)) + shown
+        # A thousand logouts of one subject, in either order, before and after an end of all.
+        for step in range(4):
+            burst = act(5, 0) + thing(0, 0, 4) + act(31, step)
+            end = act(3, 1) + thing(1, 0, 0)
+            shown = act(7, 0) + thing(0, 0, 4)
+            # So many that they are a cut-off, on clocks that are ahead: an end of all is later still.
+            ahead = act(5, 0) + thing(0, 0, noise.choice((1, 5))) + act(31, step)
+            yield "ended", act(0, lifetime, 0) + ahead + act(3, 0) + thing(2, 0, 0) + shown
+            for order in ((burst, shown, burst, shown), (end, burst, shown), (burst, end, shown), (burst, act(4, 1, 0, 0, 0), burst)):
+                yield "ended", act(0, lifetime, 0) + b"".join(order)
+    # A login, what ends it, and another; with clocks in either order, in one process and in two.
+    for clocks in ((0, 0, 0), (255, 0, 128), (0, 255, 128)):
+        for what in (2, 3, 4, 5, 6, 7, 8):
+            for there in range(2):
+                for aloof in (0, 0x80):
+                    second = act(what | aloof, there, 0, 0, 0) + act(0) * (what == 7)
+                    then = act(9, 0, 0, 0, 0) + act(9, 1, 0, 0, 0) + act(0, there, 0, 0, 0)
+                    wait = act(10, 0, 0, 0, 0, noise.randrange(7))
+                    yield "ended", act(2, *clocks) + act(0, 0, 0) + second + wait + then + second + then
+        for length in (5, 10, 20, 40):
+            acts = (noise.randrange(11) | noise.choice((0, 0, 0x80)) for _ in range(length))
+            acts = (act(what, noise.randrange(3), noise.randrange(2)) + struct.pack("<H", noise.randrange(32))
+                    + act(noise.randrange(7)) * (what & 0x7F in (7, 10)) for what in acts)
+            yield "ended", act(2, *clocks) + act(0, 0, 0) + b"".join(acts)
+    session = "AAYKH1N00AAAAAAAAAAAAA"
+    for line in ('{"v":1,"subject":"42","session":"%s"}' % session, '{"v":1,"subject":"42","by":1764158824123456}',
+                 '{"v":1,"by":1764158824123456}', '{"v":1,"v":1,"by":1}', '{"v":2,"by":1}', '{"v":1,"by":-1}', '{"v":1}',
+                 '{"v":1,"by":0}', '{"v":1,"by":1.0}', '{"v":1,"by":9223372036854775807}', '{"v":1,"by":1,"session":"%s"}' % session,
+                 '{"v":1,"session":"%s"}' % session, '{"v":1,"subject":"","by":1}', '{"v":1,"subject":42,"by":1}',
+                 '{"v":1,"by":1,"ttl":60}', '{"v":1,"subject":"\\ud800","by":1}', ' { "by" : 1 , "\\u0076" : 1 } ', "[1,1]", "", "{}"):
+        yield "ended", act(3, 1) + line.encode()
+    field = lambda name, what, subject="", more=b"": act(name, what) + text(subject) + more
+    for what in range(16):
+        for tail in (act(0, 0, 0), act(0, 1, 2), act(0, 2, 3), act(4, 0, 0), act(7, 0, 0, 0), act(3, 0, 0)):
+            one = act(3, 0, 3) + field(0, 0) + field(1, 0, "42") + field(2, what, "", act(noise.randrange(8)) * (what == 15))
+            many = act(3, 0, 3) + field(0, 0) + field(1, what, "x" * noise.choice((1, 254, 255))) + field(3, 0, "", number(1 << 50))
+            all_ = act(3, 0, 2) + field(3, what, "", number(1 << 50)) + field(0, noise.choice((0, 0, 14)))
+            yield from (("ended", line + tail) for line in (one, many, all_))
 
 
 def command_lines():

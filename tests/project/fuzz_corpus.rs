@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The target whose law takes the program, too, and not only the input.
+/// The targets whose laws take more than the input: the program, and what only some features have.
 const COMMAND_LINE: &str = "command_line";
+const ENDED: &str = "ended";
 
 fn corpus() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus")
@@ -20,7 +21,7 @@ fn entries(directory: &Path) -> Vec<PathBuf> {
 fn every_law_holds_for_its_corpus() {
     for directory in entries(&corpus()) {
         let name = directory.file_name().unwrap().to_str().unwrap();
-        if name == COMMAND_LINE {
+        if [COMMAND_LINE, ENDED].contains(&name) {
             continue;
         }
         let law = laws::LAWS.iter().find(|(known, _)| *known == name);
@@ -38,6 +39,22 @@ fn every_law_holds_for_no_input_and_for_a_single_byte() {
     for (_, law) in laws::LAWS {
         law(&[]);
         (0..=u8::MAX).for_each(|byte| law(&[byte]));
+    }
+}
+
+#[cfg(feature = "random")]
+#[test]
+fn the_law_of_what_was_ended_holds_for_its_corpus() {
+    use laws::ended;
+    use signed_session::Revocations;
+
+    let single_bytes = (0..=u8::MAX).map(|byte| vec![byte]);
+    let inputs = entries(&corpus().join(ENDED)).into_iter().map(|input| {
+        println!("{}", input.display());
+        fs::read(&input).unwrap()
+    });
+    for input in inputs.chain([vec![]]).chain(single_bytes) {
+        ended::law(&input, Revocations::new);
     }
 }
 

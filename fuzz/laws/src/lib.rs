@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod django;
+mod ends;
 mod input;
 mod made;
 mod tree;
@@ -13,6 +14,7 @@ mod tree;
 pub mod beside;
 pub mod command_line;
 pub mod cookie;
+pub mod ended;
 pub mod json;
 pub mod naive;
 pub mod numbers_and_dates;

@@ -7,22 +7,23 @@ use std::future::{Future, Ready, ready};
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{Payload, Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::error::InternalError;
+use actix_web::error::{ErrorBadRequest, InternalError};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderName, HeaderValue};
+use actix_web::http::header::{CONTENT_TYPE, COOKIE, HOST, HeaderName, HeaderValue};
+use actix_web::http::uri::Authority;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use pin_project_lite::pin_project;
 
 use crate::error::{EncodeError, ValueError, sure};
 use crate::handle::{self, Asker, MissingSession, SessionHandle};
+use crate::live::LiveManager;
 use crate::logged_in::{Address, LoggedIn, NotLoggedIn, find};
-use crate::manager::SessionManager;
 use crate::reply::Reply;
+use crate::source::Source;
 
 /// Puts a session around an actix-web application or scope.
 ///
@@ -59,7 +60,7 @@ use crate::reply::Reply;
 /// # Ok::<(), signed_session::ConfigError>(())
 /// ```
 pub struct SessionMiddleware<M = ()> {
-    manager: Arc<SessionManager>,
+    source: Source,
     marker: PhantomData<fn() -> M>,
 }
 
@@ -68,10 +69,37 @@ impl SessionMiddleware {
     /// Creates a middleware for the only session of a request, and logs a warning for each weak
     /// secret.
     ///
-    /// A second session in the same request needs a [`marked`](Self::marked) middleware.
+    /// A second session in the same request needs a [`marked`](Self::marked) middleware. To replace
+    /// the keys and other settings while requests are served, give it a [`LiveManager`] and keep a
+    /// clone.
     #[must_use]
-    pub fn new(manager: SessionManager) -> Self {
+    pub fn new(manager: impl Into<LiveManager>) -> Self {
         Self::marked(manager)
+    }
+
+    /// Creates a middleware that chooses the manager by the host of each request, such as one for
+    /// each tenant.
+    ///
+    /// `choose` is given the host of the URI, or else of the `Host` header, in lower case and without
+    /// a port. It is asked in each request, so it has to answer from memory, and with clones of one
+    /// [`LiveManager`] for one host. A request without one host, or of a host for which it returns
+    /// `None`, is answered with 400. The managers need codecs with different keys, or with different
+    /// [names](crate::SessionCodec::named): otherwise a session of one tenant is valid for every
+    /// other. Logs a warning for each weak secret when it is first used.
+    ///
+    /// The header is the client's own word. Do not choose by it what a client must not choose.
+    #[must_use]
+    pub fn by_host(choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static) -> Self {
+        Self::marked_by_host(choose)
+    }
+
+    /// Creates a middleware [`by_host`](Self::by_host) for one of several sessions, as
+    /// [`marked`](Self::marked).
+    #[must_use]
+    pub fn marked_by_host<M>(
+        choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static,
+    ) -> SessionMiddleware<M> {
+        SessionMiddleware { source: Source::by_host(choose), marker: PhantomData }
     }
 
     /// Creates a middleware for one of several sessions: handlers take a `SessionHandle<M>`.
@@ -81,16 +109,15 @@ impl SessionMiddleware {
     /// names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for each weak
     /// secret.
     #[must_use]
-    pub fn marked<M>(manager: SessionManager) -> SessionMiddleware<M> {
-        handle::warn_of_weak_secrets(&manager);
-        SessionMiddleware { manager: Arc::new(manager), marker: PhantomData }
+    pub fn marked<M>(manager: impl Into<LiveManager>) -> SessionMiddleware<M> {
+        SessionMiddleware { source: Source::one(manager), marker: PhantomData }
     }
 }
 
 // By hand, as `derive` would ask the same of the marker.
 impl<M> Clone for SessionMiddleware<M> {
     fn clone(&self) -> Self {
-        Self { manager: Arc::clone(&self.manager), marker: PhantomData }
+        Self { source: self.source.clone(), marker: PhantomData }
     }
 }
 
@@ -136,12 +163,16 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
+        let hosts = || request.headers().get_all(HOST).map(HeaderValue::as_bytes);
+        let authority = || request.uri().authority().map(Authority::as_str);
+        let Some(manager) = self.middleware.source.manager(authority, hosts) else {
+            return SessionFuture { inner: None, handle: None };
+        };
         let cookies = request.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         let outer = request.extensions().get::<SessionHandle<M>>().cloned();
-        let (handle, commits) =
-            SessionHandle::enter(&self.middleware.manager, outer.as_ref(), cookies);
+        let (handle, commits) = SessionHandle::enter(&manager, outer.as_ref(), cookies);
         request.extensions_mut().insert(handle);
-        SessionFuture { inner: self.inner.call(request), handle: commits }
+        SessionFuture { inner: Some(self.inner.call(request)), handle: commits }
     }
 }
 
@@ -154,8 +185,9 @@ impl<S, M> fmt::Debug for SessionService<S, M> {
 pin_project! {
     /// The future response of a [`SessionService`].
     pub struct SessionFuture<F> {
+        // None if there is no manager for the request's host.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         // None if the response is committed by the same middleware further out.
         handle: Option<SessionHandle>,
     }
@@ -176,7 +208,10 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let result = ready!(this.inner.poll(context));
+        let Some(inner) = this.inner.as_pin_mut() else {
+            return Poll::Ready(Err(ErrorBadRequest("there is no site of this host\n")));
+        };
+        let result = ready!(inner.poll(context));
         let Some(handle) = this.handle else { return Poll::Ready(result) };
         Poll::Ready(match result {
             Ok(mut response) => commit(handle, response.status())

@@ -485,6 +485,17 @@ impl SessionCodec {
         age
     }
 
+    /// Sets the keys, and leaves everything else as it is.
+    pub(crate) fn with_ring(mut self, ring: &Keyring) -> Self {
+        self.signer = self.signer.with_ring(ring);
+        self.ring = ring.clone();
+        self
+    }
+
+    pub(crate) fn ring(&self) -> &Keyring {
+        &self.ring
+    }
+
     /// Returns `true` if sessions record when they began.
     pub(crate) fn tracks_start(&self) -> bool {
         self.track_start || self.absolute_max_age.is_some()

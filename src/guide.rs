@@ -112,7 +112,7 @@
 //!         return Ok(None);
 //!     }
 //!     // Nobody is logged in unless the hash matches. If it does not, the session stays.
-//!     let matched = session.with(|session| user.resume(session, settings.keyring(), &row.password));
+//!     let matched = session.with(|entries| user.resume(entries, session.keyring(), &row.password));
 //!     Ok(matched.map(|_| row))
 //! }
 //!
@@ -254,7 +254,7 @@
 //!
 //! | step | on every machine, Django's and Rust's | before the next |
 //! |---|---|---|
-//! | 1 | `SECRET_KEY = old`, `SECRET_KEY_FALLBACKS = [new]` | all processes have been restarted, Rust's with the settings written again |
+//! | 1 | `SECRET_KEY = old`, `SECRET_KEY_FALLBACKS = [new]` | all processes have been restarted or reloaded, Rust's with the settings written again |
 //! | 2 | `SECRET_KEY = new`, `SECRET_KEY_FALLBACKS = [old]`, one after the other | `SESSION_COOKIE_AGE` has passed, or the longest that any session asked for |
 //! | 3 | `SECRET_KEY = new`, without a fallback | |
 //!
@@ -262,6 +262,23 @@
 //! too: in step 2 the first request of a visitor writes it anew, in Django by
 //! `get_user` and in Rust by [`AuthUser::resume`]. Between two processes that are
 //! not at the same step it goes to and fro, which does no harm.
+//!
+//! Rust need not restart for it. Give the layer a [`LiveManager`], keep a clone, and replace the
+//! manager when the settings were written again:
+//!
+//! ```
+//! use signed_session::LiveManager;
+//! use signed_session::django::{DjangoSettings, SettingsError};
+//!
+//! fn reload(live: &LiveManager, settings: &str) -> Result<(), SettingsError> {
+//!     let manager = DjangoSettings::from_json(settings)?.session_manager()?;
+//!     live.update(|_| manager);
+//!     Ok(())
+//! }
+//! ```
+//!
+//! Handlers then take the key ring from [`SessionHandle::keyring`] and not from settings of their own:
+//! with the hash of a password under another ring than the request's, a visitor is a stranger.
 //!
 //! What has leaked is replaced at once, everywhere, without a fallback. All are
 //! signed out, and have to be.
@@ -393,6 +410,8 @@
 //! [`Expiry::At`]: crate::Expiry::At
 //! [`DecodeError::BadSignature`]: crate::DecodeError::BadSignature
 //! [`SettingsError::SessionEngine`]: crate::django::SettingsError::SessionEngine
+//! [`LiveManager`]: crate::LiveManager
+//! [`SessionHandle::keyring`]: crate::SessionHandle::keyring
 //! [`Session::get`]: crate::Session::get
 //! [`Session::get_or_discard`]: crate::Session::get_or_discard
 //! [`Session::replace`]: crate::Session::replace

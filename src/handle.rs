@@ -16,6 +16,8 @@ use time::OffsetDateTime;
 
 use crate::error::{DecodeError, EncodeError, ValueError};
 use crate::expiry::Expiry;
+use crate::key::Keyring;
+use crate::live::LiveManager;
 use crate::manager::SessionManager;
 use crate::reply::{self, Reply};
 use crate::session::Session;
@@ -55,6 +57,9 @@ pub struct SessionHandle<M = ()> {
 }
 
 struct Shared {
+    /// The number of what the layer has its manager from.
+    source: u64,
+    /// That of this request, whatever the source has become since.
     manager: Arc<SessionManager>,
     /// The session of the next layer with the same marker further out.
     outer: Option<Arc<Shared>>,
@@ -80,7 +85,7 @@ impl<M> SessionHandle<M> {
     /// The second is the same if this middleware is to commit it. There is none if the session is
     /// that of the same middleware further out, which commits it.
     pub(crate) fn enter<'h>(
-        manager: &Arc<SessionManager>,
+        source: &LiveManager,
         outer: Option<&Self>,
         cookie_headers: impl Iterator<Item = &'h [u8]>,
     ) -> (Self, Option<SessionHandle>) {
@@ -88,7 +93,7 @@ impl<M> SessionHandle<M> {
         let mut next = outer;
         while let Some(shared) = next {
             let handle = Self { shared: Arc::clone(shared), marker: PhantomData };
-            let is_same = Arc::ptr_eq(&shared.manager, manager) && !handle.lock().is_sent;
+            let is_same = shared.source == source.id() && !handle.lock().is_sent;
             // The innermost layer serves the handlers; what is between is hidden from them.
             handle.lock().is_hidden = !is_same;
             if is_same {
@@ -96,25 +101,28 @@ impl<M> SessionHandle<M> {
             }
             next = shared.outer.as_ref();
         }
-        let handle = Self::new(manager, outer.cloned(), cookie_headers);
+        let handle = Self::new(source, outer.cloned(), cookie_headers);
         let commits = handle.unmarked();
         (handle, Some(commits))
     }
 
     fn new<'h>(
-        manager: &Arc<SessionManager>,
+        source: &LiveManager,
         outer: Option<Arc<Shared>>,
         cookie_headers: impl Iterator<Item = &'h [u8]>,
     ) -> Self {
         let mut cookies = Vec::new();
         for header in cookie_headers {
+            // At once, and not more: nearly always there is one.
+            cookies.reserve_exact(header.len().saturating_add(1));
             cookies.extend_from_slice(header);
             // Two headers are one with a semicolon between, as RFC 9113, 8.2.3, has it.
             cookies.push(b';');
         }
         let state = Mutex::new(State { cookies, session: None, is_hidden: false, is_sent: false });
         let user = AtomicUsize::new(0);
-        let shared = Arc::new(Shared { manager: Arc::clone(manager), outer, state, user });
+        let (source, manager) = (source.id(), source.get());
+        let shared = Arc::new(Shared { source, manager, outer, state, user });
         Self { shared, marker: PhantomData }
     }
 
@@ -141,8 +149,8 @@ impl<M> SessionHandle<M> {
 
     /// Returns the manager of this request's session.
     #[cfg(any(feature = "axum", feature = "actix"))]
-    pub(crate) fn manager(&self) -> Arc<SessionManager> {
-        Arc::clone(&self.shared.manager)
+    pub(crate) fn manager(&self) -> &SessionManager {
+        &self.shared.manager
     }
 
     /// Runs a function that reads and changes the session, with nobody else in between.
@@ -258,6 +266,16 @@ impl<M> SessionHandle<M> {
     /// Sets when this session ends; see [`Session::set_expiry`].
     pub fn set_expiry(&self, expiry: Expiry) {
         self.share(|session| session.set_expiry(expiry));
+    }
+
+    /// Returns the key ring of this request's manager.
+    ///
+    /// Use it for whatever is bound to the session's keys, such as
+    /// [`AuthUser`](crate::django::AuthUser). A ring that a handler keeps in its own state stays the
+    /// old one when the keys of a [`LiveManager`] are replaced, and would log everybody out.
+    #[must_use]
+    pub fn keyring(&self) -> &Keyring {
+        self.shared.manager.ring()
     }
 
     /// Returns an error if the session could not be written as it is now; see
@@ -770,14 +788,3 @@ impl fmt::Display for MissingSession {
 }
 
 impl Error for MissingSession {}
-
-/// Warns, once, of secrets that are easy to guess.
-pub(crate) fn warn_of_weak_secrets(manager: &SessionManager) {
-    for (index, weakness) in manager.weaknesses() {
-        tracing::warn!(
-            index,
-            %weakness,
-            "a session secret is weak: `openssl rand -base64 48` prints a good one"
-        );
-    }
-}

@@ -115,25 +115,29 @@ mod codec;
 // Layer 8
 mod manager;
 // Layer 9
+mod live;
+// Layer 10
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod handle;
-// Layer 10
+#[cfg(any(feature = "tower", feature = "actix"))]
+mod source;
+// Layer 11
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod logged_in;
-// Layer 11: not public, or `use signed_session::*` would hide the crates that they adapt to
+// Layer 12: not public, or `use signed_session::*` would hide the crates that they adapt to
 #[cfg(feature = "actix")]
 mod actix;
 #[cfg(feature = "tower")]
 mod tower;
-// Layer 12
+// Layer 13
 #[cfg(feature = "axum")]
 mod axum;
-// Layer 13
-pub mod django;
 // Layer 14
+pub mod django;
+// Layer 15
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod flash;
-// Layer 15
+// Layer 16
 pub mod guide;
 
 #[cfg(feature = "actix")]
@@ -152,6 +156,7 @@ pub use flash::FlashMessages;
 #[cfg(any(feature = "tower", feature = "actix"))]
 pub use handle::{MissingSession, SessionHandle};
 pub use key::{Keyring, Weakness};
+pub use live::LiveManager;
 pub use local_path::local_path;
 #[cfg(any(feature = "axum", feature = "actix"))]
 pub use logged_in::{LoggedIn, NotLoggedIn};

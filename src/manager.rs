@@ -19,7 +19,7 @@ use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
 use crate::ending::Watch;
 use crate::error::{ConfigError, DecodeError, EncodeError};
-use crate::key::Weakness;
+use crate::key::{Keyring, Weakness};
 use crate::local_path::local_path;
 use crate::reply::Reply;
 use crate::revocation::Revocations;
@@ -139,6 +139,15 @@ impl SessionManager {
             login_page: None,
             clock: None,
         }
+    }
+
+    /// Sets the keys, and leaves everything else as it is.
+    ///
+    /// To rotate them while requests are served, see [`LiveManager`](crate::LiveManager).
+    #[must_use]
+    pub fn keyring(mut self, ring: &Keyring) -> Self {
+        self.codec = self.codec.with_ring(ring);
+        self
     }
 
     /// Sets whether a session is written again with every response: it is not, unless told.
@@ -310,6 +319,22 @@ impl SessionManager {
     pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
         self
+    }
+
+    /// Has the list of another manager, if that has one: a list of its own would not know what was
+    /// ended.
+    pub(crate) fn with_revocations_of(mut self, other: &Self) -> Self {
+        let Some(kept) = &other.watch else { return self };
+        let subject_key = self.subject.unwrap_or_else(|| kept.subject_key.clone());
+        self.subject = Some(subject_key.clone());
+        self.watch = Some(Arc::new(Watch { revocations: kept.revocations.clone(), subject_key }));
+        self
+    }
+
+    /// Returns the keys.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn ring(&self) -> &Keyring {
+        self.codec.ring()
     }
 
     /// Returns what time it is by the manager's clock.

@@ -63,6 +63,9 @@ impl Reply {
         &self,
         present: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) -> Vec<(&'static str, String)> {
+        if self.removals.is_empty() && self.set_cookie.is_none() && !self.vary_on_cookie {
+            return Vec::new();
+        }
         let mut removals: Vec<&Cookie<'_>> = self.removals.iter().collect();
         let mut set_cookie = self.set_cookie.as_ref();
         let (mut varies, mut says_nothing_of_caches) = (self.vary_on_cookie, true);

@@ -108,6 +108,13 @@ impl Signer {
         Ok(self)
     }
 
+    /// Sets the keys, and leaves everything else as it is.
+    pub(crate) fn with_ring(mut self, ring: &Keyring) -> Self {
+        self.ring = ring.clone();
+        (self.key, self.fallbacks) = Key::all(ring, &self.salt, self.algorithm);
+        self
+    }
+
     /// Sets the hash. Defaults to SHA-256.
     #[must_use]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {

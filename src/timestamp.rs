@@ -81,6 +81,11 @@ impl TimestampSigner {
         Self { signer: Signer::new(ring, salt) }
     }
 
+    /// Sets the keys, and leaves everything else as it is.
+    pub(crate) fn with_ring(self, ring: &Keyring) -> Self {
+        Self { signer: self.signer.with_ring(ring) }
+    }
+
     /// Sets what stands before stamp and signature, as [`Signer::separator`].
     ///
     /// # Errors

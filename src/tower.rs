@@ -6,10 +6,10 @@ use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{COOKIE, HeaderValue};
+use http::header::{COOKIE, HOST, HeaderValue};
+use http::uri::Authority;
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -18,14 +18,15 @@ use tower_service::Service;
 
 use crate::error::EncodeError;
 use crate::handle::{self, SessionHandle};
-use crate::manager::SessionManager;
+use crate::live::LiveManager;
 use crate::reply;
+use crate::source::Source;
 
 /// Puts a session around a service.
 ///
 /// The service finds a [`SessionHandle`] in the request's extensions; with axum
 /// it is an extractor. The response gets the cookie, `Vary` and
-/// `Cache-Control` that [`SessionManager::commit`] calls for; its body, upgrades
+/// `Cache-Control` that [`SessionManager::commit`](crate::SessionManager::commit) calls for; its body, upgrades
 /// included, passes untouched, in a [`SessionBody`]. Where the session cannot be written the response
 /// is a bare 500, and the reason is logged with `tracing`.
 ///
@@ -85,7 +86,7 @@ use crate::reply;
 /// # }
 /// ```
 pub struct SessionLayer<M = ()> {
-    manager: Arc<SessionManager>,
+    source: Source,
     marker: PhantomData<fn() -> M>,
 }
 
@@ -93,10 +94,56 @@ pub struct SessionLayer<M = ()> {
 impl SessionLayer {
     /// Creates a layer for the only session of a request, and logs a warning for each weak secret.
     ///
-    /// A second session in the same request needs a [`marked`](Self::marked) layer.
+    /// A second session in the same request needs a [`marked`](Self::marked) layer. To replace the
+    /// keys and other settings while requests are served, give it a [`LiveManager`] and keep a
+    /// clone.
     #[must_use]
-    pub fn new(manager: SessionManager) -> Self {
+    pub fn new(manager: impl Into<LiveManager>) -> Self {
         Self::marked(manager)
+    }
+
+    /// Creates a layer that chooses the manager by the host of each request, such as one for each
+    /// tenant.
+    ///
+    /// `choose` is given the host of the URI, or else of the `Host` header, in lower case and without
+    /// a port. It is asked in each request, so it has to answer from memory, and with clones of one
+    /// [`LiveManager`] for one host. A request without one host, or of a host for which it returns
+    /// `None`, is answered with a bare 400. The managers need codecs with different keys, or with
+    /// different [names](crate::SessionCodec::named): otherwise a session of one tenant is valid for
+    /// every other. Logs a warning for each weak secret when it is first used.
+    ///
+    /// The header is the client's own word. Do not choose by it what a client must not choose.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{
+    ///     CookieOptions, Keyring, LiveManager, SessionCodec, SessionLayer, SessionManager,
+    /// };
+    /// use std::collections::HashMap;
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let mut tenants = HashMap::new();
+    /// for host in ["pears.example.com", "apples.example.com"] {
+    ///     let codec = SessionCodec::named(&ring, host);
+    ///     let manager = SessionManager::new(codec, CookieOptions::new("__Host-session")?);
+    ///     tenants.insert(host, LiveManager::from(manager));
+    /// }
+    /// let layer = SessionLayer::by_host(move |host| tenants.get(host).cloned());
+    /// # Ok::<(), signed_session::ConfigError>(())
+    /// ```
+    #[must_use]
+    pub fn by_host(choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static) -> Self {
+        Self::marked_by_host(choose)
+    }
+
+    /// Creates a layer [`by_host`](Self::by_host) for one of several sessions, as
+    /// [`marked`](Self::marked).
+    #[must_use]
+    pub fn marked_by_host<M>(
+        choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static,
+    ) -> SessionLayer<M> {
+        SessionLayer { source: Source::by_host(choose), marker: PhantomData }
     }
 
     /// Creates a layer for one of several sessions: handlers take a `SessionHandle<M>`.
@@ -132,9 +179,8 @@ impl SessionLayer {
     /// # Ok::<(), signed_session::ConfigError>(())
     /// ```
     #[must_use]
-    pub fn marked<M>(manager: SessionManager) -> SessionLayer<M> {
-        handle::warn_of_weak_secrets(&manager);
-        SessionLayer { manager: Arc::new(manager), marker: PhantomData }
+    pub fn marked<M>(manager: impl Into<LiveManager>) -> SessionLayer<M> {
+        SessionLayer { source: Source::one(manager), marker: PhantomData }
     }
 }
 
@@ -149,7 +195,7 @@ impl<M, S> Layer<S> for SessionLayer<M> {
 // By hand, as `derive` would ask the same of the marker.
 impl<M> Clone for SessionLayer<M> {
     fn clone(&self) -> Self {
-        Self { manager: Arc::clone(&self.manager), marker: PhantomData }
+        Self { source: self.source.clone(), marker: PhantomData }
     }
 }
 
@@ -191,18 +237,23 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let hosts = || request.headers().get_all(HOST).iter().map(HeaderValue::as_bytes);
+        let authority = || request.uri().authority().map(Authority::as_str);
+        let Some(manager) = self.layer.source.manager(authority, hosts) else {
+            return SessionFuture { inner: None, handle: None };
+        };
+        let cookies = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+        let outer = request.extensions().get::<SessionHandle<M>>();
+        let (handle, commits) = SessionHandle::enter(&manager, outer, cookies);
         #[cfg(feature = "axum")]
-        if self.layer.manager.login_address().is_some()
+        if handle.manager().login_address().is_some()
             && request.extensions().get::<RequestUri>().is_none()
         {
             let uri = RequestUri(request.uri().clone());
             request.extensions_mut().insert(uri);
         }
-        let cookies = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
-        let outer = request.extensions().get::<SessionHandle<M>>();
-        let (handle, commits) = SessionHandle::enter(&self.layer.manager, outer, cookies);
         request.extensions_mut().insert(handle);
-        SessionFuture { inner: self.inner.call(request), handle: commits }
+        SessionFuture { inner: Some(self.inner.call(request)), handle: commits }
     }
 }
 
@@ -215,8 +266,9 @@ impl<S, M> fmt::Debug for SessionService<S, M> {
 pin_project! {
     /// The future response of a [`SessionService`].
     pub struct SessionFuture<F> {
+        // None if there is no manager for the request's host.
         #[pin]
-        inner: F,
+        inner: Option<F>,
         // None if the response is committed by the same layer further out.
         handle: Option<SessionHandle>,
     }
@@ -237,14 +289,17 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(context))?;
-        let body = |inner| SessionBody { inner };
+        let bare = |status| {
+            let mut response = Response::new(SessionBody { inner: None });
+            *response.status_mut() = status;
+            Poll::Ready(Ok(response))
+        };
+        let Some(inner) = this.inner.as_pin_mut() else { return bare(StatusCode::BAD_REQUEST) };
+        let mut response = ready!(inner.poll(context))?;
         if this.handle.as_ref().is_some_and(|handle| commit(handle, &mut response).is_err()) {
-            let mut response = Response::new(body(None));
-            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            return Poll::Ready(Ok(response));
+            return bare(StatusCode::INTERNAL_SERVER_ERROR);
         }
-        Poll::Ready(Ok(response.map(Some).map(body)))
+        Poll::Ready(Ok(response.map(|body| SessionBody { inner: Some(body) })))
     }
 }
 

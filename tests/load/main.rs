@@ -2,6 +2,8 @@
 
 mod fleet;
 mod random;
+#[cfg(feature = "tower")]
+mod rotation;
 #[cfg(target_os = "linux")]
 mod soak;
 

@@ -11,8 +11,8 @@ use signed_session::django::{
 };
 use signed_session::{
     Algorithm, ApplyError, Candidates, Compress, CookieOptions, Expiry, ExpiryRule, Keyring,
-    Revocation, Session, SessionCodec, SessionManager, Signer, Silence, TimestampSigner,
-    Unverified, environment,
+    LiveManager, Revocation, Session, SessionCodec, SessionManager, Signer, Silence,
+    TimestampSigner, Unverified, environment,
 };
 use time::OffsetDateTime;
 
@@ -125,6 +125,7 @@ fn of_the_core(shown: &mut Shown) {
 
     let manager = SessionManager::new(codec.clone(), options());
     shown.show("manager.rs", "SessionManager", &manager);
+    shown.show("live.rs", "LiveManager", &LiveManager::from(manager.clone()));
     let mut session = Session::new();
     session.insert(MARK, MARK).unwrap();
     shown.show("session.rs", "Session", &session);

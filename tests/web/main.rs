@@ -15,6 +15,8 @@ mod logged_in;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod middleware;
 #[cfg(all(feature = "axum", feature = "actix"))]
+mod live;
+#[cfg(all(feature = "axum", feature = "actix"))]
 mod nested;
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod servers;

@@ -335,7 +335,8 @@ fn revocations() -> signed_session::Revocations {
 }
 
 /// What does not ask for anything that the cookie says.
-const NO_USE: &[&str] = &["new", "from_extensions", "with", "check", "is_modified", "is_accessed"];
+const NO_USE: &[&str] =
+    &["new", "from_extensions", "with", "check", "keyring", "is_modified", "is_accessed"];
 
 #[test]
 fn any_use_of_a_session_makes_the_response_vary_by_cookie() {

@@ -10,8 +10,8 @@
 //! Rust's, `django.rs` starts and stops it.
 //!
 //! The secrets are in a file that is named at the start. Change it, and type
-//! `django` or `rust` to restart that side: so secrets are rotated, one machine
-//! after the other.
+//! `django` to restart Django, or `rust` to have Rust read the file again, for
+//! which it does not restart: so secrets are rotated, one machine after the other.
 
 mod django;
 mod origin;
@@ -22,10 +22,12 @@ mod users;
 use std::error::Error;
 use std::io;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::thread;
 
 use django::Project;
 use origin::Origin;
+use shop::Shop;
 use support::django as python;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -51,21 +53,25 @@ async fn run() -> Result<(), Failure> {
     println!("Django {} is on http://{}", django.version, server.address());
     println!("the secrets are in {}", project.secrets().display());
     println!("log in as ada with the password {password}");
-    let shop = || shop::router(&project.settings()?, Users::new(project.database()));
-    let origin = Origin::new(server, shop()?);
+    let shop = Shop::new(&project.settings()?, Users::new(project.database()))?;
+    let origin = Origin::new(server, Arc::clone(&shop).router());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("listening on http://{}", listener.local_addr()?);
     tokio::spawn(origin.clone().serve(listener));
 
     while let Some(order) = orders.recv().await {
-        let restarted = match order {
+        let done = match order {
             Order::Stop => break,
-            Order::RestartDjango => project.serve().map(|server| origin.set_django(server)),
-            Order::RestartRust => shop().map(|router| origin.set_rust(router)),
+            Order::RestartDjango => {
+                project.serve().map(|server| origin.set_django(server)).map(|()| "restarted")
+            }
+            Order::ReloadRust => {
+                project.settings().and_then(|it| shop.reload(&it)).map(|()| "reloaded")
+            }
         };
-        match restarted {
-            Ok(()) => println!("restarted"),
-            Err(error) => println!("not restarted: {error}"),
+        match done {
+            Ok(done) => println!("{done}"),
+            Err(error) => println!("nothing has changed: {error}"),
         }
     }
     Ok(())
@@ -75,7 +81,7 @@ async fn run() -> Result<(), Failure> {
 enum Order {
     Stop,
     RestartDjango,
-    RestartRust,
+    ReloadRust,
 }
 
 /// Takes orders from the terminal: lines that are typed, and Ctrl-C.
@@ -87,9 +93,9 @@ fn orders() -> Result<UnboundedReceiver<Order>, Failure> {
         for line in io::stdin().lines().map_while(Result::ok) {
             let order = match line.trim() {
                 "django" => Order::RestartDjango,
-                "rust" => Order::RestartRust,
+                "rust" => Order::ReloadRust,
                 _ => {
-                    println!("type django or rust, to restart one of them");
+                    println!("type django, to restart it, or rust, to have it read the secrets");
                     continue;
                 }
             };

@@ -37,17 +37,17 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
-/// The two servers behind the origin, of which each can be replaced while the other stays.
+/// The two servers behind the origin, of which Django can be replaced while Rust stays.
 pub struct Origin {
     django: RwLock<Server>,
-    rust: RwLock<Router>,
+    rust: Router,
     client: Client<HttpConnector, Body>,
 }
 
 impl Origin {
     pub fn new(django: Server, rust: Router) -> Arc<Self> {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Arc::new(Self { django: RwLock::new(django), rust: RwLock::new(rust), client })
+        Arc::new(Self { django: RwLock::new(django), rust, client })
     }
 
     /// Puts another Django in the place of this one, which is stopped.
@@ -55,17 +55,9 @@ impl Origin {
         *self.django.write().unwrap_or_else(PoisonError::into_inner) = server;
     }
 
-    pub fn set_rust(&self, router: Router) {
-        *self.rust.write().unwrap_or_else(PoisonError::into_inner) = router;
-    }
-
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
         let app = Router::new().fallback(answer).with_state(self);
         axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
-    }
-
-    fn rust(&self) -> Router {
-        self.rust.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Passes a request on to Django, and its answer back.
@@ -98,7 +90,7 @@ async fn answer(
     request: Request,
 ) -> Response {
     if request.uri().path().starts_with("/rust/") {
-        return origin.rust().oneshot(request).await.into_response();
+        return origin.rust.clone().oneshot(request).await.into_response();
     }
     origin.pass(request, from).await.unwrap_or_else(|error| {
         eprintln!("error: Django does not answer: {error}");

@@ -1,6 +1,6 @@
 //! Is the shop of `site/shop.py` again, in Rust: the same visitors, carts and messages.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use axum::extract::{Request, State};
 use axum::http::header::{COOKIE, HOST, ORIGIN};
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use signed_session::django::{
     self, AuthUser, DjangoSettings, Level, Message, MessageStorage, Messages,
 };
-use signed_session::{Keyring, SessionHandle, SessionLayer};
+use signed_session::{LiveManager, SessionHandle, SessionLayer};
 
 use crate::users::{User, Users};
 use crate::{Failure, page};
@@ -22,55 +22,89 @@ use crate::{Failure, page};
 const BACKEND: &str = "django.contrib.auth.backends.ModelBackend";
 
 /// What the handlers share.
-struct Shop {
-    ring: Keyring,
-    /// The site's `AUTHENTICATION_BACKENDS`.
+///
+/// The key ring is not here: each request has its own, which [`SessionHandle::keyring`] returns.
+pub struct Shop {
+    sessions: LiveManager,
+    site: RwLock<Arc<Site>>,
+    users: Users,
+}
+
+/// What else comes from the settings of the Django project.
+struct Site {
+    /// Its `AUTHENTICATION_BACKENDS`.
     backends: Vec<String>,
     messages: MessageStorage,
-    users: Users,
+}
+
+impl Site {
+    fn new(settings: &DjangoSettings) -> Result<Arc<Self>, Failure> {
+        let backends = settings.authentication_backends().to_owned();
+        Ok(Arc::new(Self { backends, messages: settings.message_storage()? }))
+    }
 }
 
 type Shared = State<Arc<Shop>>;
 
-/// Makes the shop from the settings of the Django project, which are JSON.
-pub fn router(settings: &str, users: Users) -> Result<Router, Failure> {
-    let settings = DjangoSettings::from_json(settings)?;
-    let ring = settings.keyring().clone();
-    let backends = settings.authentication_backends().to_owned();
-    let shop = Shop { ring, backends, messages: settings.message_storage()?, users };
-    Ok(Router::new()
-        .route("/rust/", get(home))
-        .route("/rust/add", post(add))
-        .route("/rust/leave", post(leave))
-        .route("/rust/login", post(login))
-        .route("/rust/logout", post(logout))
-        .with_state(Arc::new(shop))
-        .layer(SessionLayer::new(settings.session_manager()?))
-        .layer(middleware::from_fn(refuse_forms_from_elsewhere))
-        .layer(middleware::map_response(protect)))
-}
-
 impl Shop {
+    /// Makes the shop from the settings of the Django project, which are JSON.
+    pub fn new(settings: &str, users: Users) -> Result<Arc<Self>, Failure> {
+        let settings = DjangoSettings::from_json(settings)?;
+        let sessions = settings.session_manager()?.into();
+        Ok(Arc::new(Self { sessions, site: RwLock::new(Site::new(&settings)?), users }))
+    }
+
+    /// Takes other settings, such as another secret, for the requests that arrive from now on.
+    ///
+    /// If they are no good, the former ones stay.
+    pub fn reload(&self, settings: &str) -> Result<(), Failure> {
+        let settings = DjangoSettings::from_json(settings)?;
+        let (site, manager) = (Site::new(&settings)?, settings.session_manager()?);
+        *self.site.write().unwrap_or_else(PoisonError::into_inner) = site;
+        self.sessions.update(|_| manager);
+        Ok(())
+    }
+
+    pub fn router(self: Arc<Self>) -> Router {
+        let sessions = SessionLayer::new(self.sessions.clone());
+        Router::new()
+            .route("/rust/", get(home))
+            .route("/rust/add", post(add))
+            .route("/rust/leave", post(leave))
+            .route("/rust/login", post(login))
+            .route("/rust/logout", post(logout))
+            .with_state(self)
+            .layer(sessions)
+            .layer(middleware::from_fn(refuse_forms_from_elsewhere))
+            .layer(middleware::map_response(protect))
+    }
+
+    fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.site.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Finds out who is logged in, on whichever side that was done.
     ///
     /// As `request.user`: a session made before the password was changed ends here.
     async fn user(&self, session: &SessionHandle) -> Result<Option<User>, Failure> {
         let named = session.with(|session| AuthUser::from_session(session))?;
+        let site = self.site();
         let named =
-            named.filter(|named| self.backends.iter().any(|known| known == named.backend()));
+            named.filter(|named| site.backends.iter().any(|known| known == named.backend()));
         let Some(named) = named else { return Ok(None) };
         let Some(user) = self.users.by_id(named.id()).await? else { return Ok(None) };
-        let matched = session.with(|session| named.resume(session, &self.ring, &user.password));
+        let ring = session.keyring();
+        let matched = session.with(|session| named.resume(session, ring, &user.password));
         if matched.is_none() {
             // The row is current, since there is no other database, and the user model is Django's
             // own: the password has been changed.
-            session.with(|session| session.flush());
+            session.flush();
         }
         Ok(matched.map(|_| user))
     }
 
     fn messages(&self, headers: &HeaderMap) -> Messages {
-        self.messages.load(headers.get_all(COOKIE))
+        self.site().messages.load(headers.get_all(COOKIE))
     }
 }
 
@@ -82,9 +116,9 @@ async fn home(
 ) -> Result<Response, Oops> {
     let user = shop.user(&session).await?;
     let cart: Vec<String> = session.get("cart")?.unwrap_or_default();
-    let mut messages = shop.messages(&headers);
+    let (site, mut messages) = (shop.site(), shop.messages(&headers));
     let shown = session.with(|session| messages.show(session))?;
-    let shown = shown.iter().map(|message| (shop.messages.tags(message), &*message.text));
+    let shown = shown.iter().map(|message| (site.messages.tags(message), &*message.text));
     let page = page::render(user.map(|user| user.name), shown, &cart);
     answer(page, messages, session)
 }
@@ -130,7 +164,7 @@ async fn login(
     let mut messages = shop.messages(&headers);
     match shop.users.authenticate(form.username, form.password).await? {
         Some(user) => {
-            let user = AuthUser::new(&shop.ring, user.id, BACKEND, &user.password);
+            let user = AuthUser::new(session.keyring(), user.id, BACKEND, &user.password);
             // Of what was there before, the cart alone is the visitor's for certain.
             session.with(|session| user.login(session, |key| key == "cart"));
         }

@@ -1,0 +1,101 @@
+//! Chooses the manager of a request: the only one of a layer, or one by the request's host.
+
+use std::borrow::Cow;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::Arc;
+
+use crate::live::LiveManager;
+
+/// Where a layer has the manager of a request from.
+#[derive(Clone)]
+pub(crate) enum Source {
+    One(LiveManager),
+    ByHost(Choose),
+}
+
+type Choose = Arc<dyn Fn(&str) -> Option<LiveManager> + Send + Sync>;
+
+// The closure would take these away. The library itself leaves nothing half changed.
+impl UnwindSafe for Source {}
+impl RefUnwindSafe for Source {}
+
+impl Source {
+    /// Creates the source of one manager, and logs a warning for each weak secret.
+    pub(crate) fn one(manager: impl Into<LiveManager>) -> Self {
+        let manager = manager.into();
+        warn_of_weak_secrets(&manager);
+        Self::One(manager)
+    }
+
+    pub(crate) fn by_host(
+        choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static,
+    ) -> Self {
+        Self::ByHost(Arc::new(choose))
+    }
+
+    /// Returns the manager for a request with this authority in its URI and these `Host` headers.
+    ///
+    /// `None` if there is none for its host, which is then logged.
+    pub(crate) fn manager<'h, I: Iterator<Item = &'h [u8]>>(
+        &self,
+        authority: impl FnOnce() -> Option<&'h str>,
+        hosts: impl FnOnce() -> I,
+    ) -> Option<Cow<'_, LiveManager>> {
+        let manager = match self {
+            Self::One(manager) => Some(Cow::Borrowed(manager)),
+            Self::ByHost(choose) => {
+                host(authority(), hosts()).and_then(|host| choose(&host)).map(Cow::Owned)
+            }
+        };
+        match &manager {
+            Some(manager) => warn_of_weak_secrets(manager),
+            // Anyone can send any host: no warning, and nothing of it.
+            None => {
+                tracing::debug!(code = "unknown_host", "there is no session manager for a host");
+            }
+        }
+        manager
+    }
+}
+
+/// Warns, once for each manager, of secrets that are easy to guess.
+fn warn_of_weak_secrets(manager: &LiveManager) {
+    if !manager.is_news() {
+        return;
+    }
+    for (index, weakness) in manager.get().weaknesses() {
+        tracing::warn!(
+            index,
+            %weakness,
+            "a session secret is weak: `openssl rand -base64 48` prints a good one"
+        );
+    }
+}
+
+/// Returns the host that a request is for, in lower case and without its port.
+///
+/// The URI counts before the header, as RFC 9112, 3.2.2, has it. Whatever does not name one host
+/// names none: another program on the way could take it for another.
+fn host<'h>(
+    authority: Option<&'h str>,
+    mut hosts: impl Iterator<Item = &'h [u8]>,
+) -> Option<String> {
+    let authority = match (authority, hosts.next(), hosts.next()) {
+        (Some(authority), _, None) => authority,
+        (None, Some(host), None) => str::from_utf8(host).ok()?.trim_matches([' ', '\t']),
+        _ => return None,
+    };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.contains(']') => (host, port),
+        _ => (authority, ""),
+    };
+    let is_host = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_plain = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => {
+            address.bytes().all(|byte| byte.is_ascii_hexdigit() || b":.".contains(&byte))
+        }
+        None => host.bytes().all(is_host),
+    };
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+    (!host.is_empty() && is_plain && is_port).then(|| host.to_ascii_lowercase())
+}

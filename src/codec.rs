@@ -492,6 +492,7 @@ impl SessionCodec {
         self
     }
 
+    #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn ring(&self) -> &Keyring {
         &self.ring
     }

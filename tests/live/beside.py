@@ -50,6 +50,7 @@ from django.core.management import call_command  # noqa: E402
 from django.http import HttpResponse  # noqa: E402
 from django.middleware.csrf import CsrfViewMiddleware, get_token  # noqa: E402
 from django.utils import timezone as django_timezone  # noqa: E402
+from django.utils.http import url_has_allowed_host_and_scheme  # noqa: E402
 from django.utils.safestring import SafeData, mark_safe  # noqa: E402
 
 
@@ -260,6 +261,10 @@ def read_stored(case):
 STORES = {"db": DatabaseStore, "cached_db": CachedStore, "file": FileStore}
 
 
+def is_local(path):
+    return url_has_allowed_host_and_scheme(path, allowed_hosts=None)
+
+
 REQUESTS = {
     "about": about,
     "step": step,
@@ -269,6 +274,7 @@ REQUESTS = {
     "legacy_cookie": legacy_cookie,
     "write_stored": write_stored,
     "read_stored": read_stored,
+    "is_local": is_local,
 }
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ mod limits;
 mod messages;
 mod middleware;
 mod odd;
+mod paths;
 mod people;
 mod question;
 mod random;

@@ -178,3 +178,55 @@ fn looking_for_an_entry_of_a_session_allocates_nothing() {
     assert_eq!(count(|| session.get::<u64>("none").unwrap()), 0);
     assert_eq!(count(|| (session.contains_key("cart"), session.keys().count())), 0);
 }
+
+#[cfg(feature = "tower")]
+#[test]
+fn an_untouched_request_takes_two_allocations_and_its_cookie_a_third() {
+    use std::convert::Infallible;
+    use std::future::{Future, Ready, ready};
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use http::{Request, Response};
+    use signed_session::{CookieOptions, SessionHandle, SessionLayer, SessionManager};
+    use tower::{Layer as _, Service, service_fn};
+
+    type Answer = Ready<Result<Response<()>, Infallible>>;
+
+    fn answer(request: Request<()>) -> Answer {
+        assert!(request.extensions().get::<u32>().is_some());
+        ready(Ok(Response::new(())))
+    }
+    fn touch(request: Request<()>) -> Answer {
+        let session: SessionHandle = SessionHandle::from_extensions(request.extensions()).unwrap();
+        assert!(session.contains_key("_auth_user_id"));
+        ready(Ok(Response::new(())))
+    }
+    /// Counts the allocations of answering a request that has other extensions.
+    fn allocations<S: Service<Request<()>>>(mut service: S, cookie: Option<&str>) -> u64 {
+        let mut request = Request::builder().extension(42_u32);
+        if let Some(cookie) = cookie {
+            request = request.header("cookie", cookie);
+        }
+        let request = request.body(()).unwrap();
+        let counted = measure(|| {
+            let mut answer = pin!(service.call(request));
+            assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready());
+        });
+        counted.count_total
+    }
+
+    let codec = codec(Compress::Never);
+    let token = codec.encode_as(&Auth::all()[0]).unwrap();
+    let layer =
+        SessionLayer::new(SessionManager::new(codec, CookieOptions::new("sessionid").unwrap()));
+    let cookie = format!("theme=dark; sessionid={token}; csrftoken=abc");
+    for (cookie, most) in [(None, 2), (Some(cookie.as_str()), 3)] {
+        let bare = allocations(service_fn(answer), cookie);
+        let around = allocations(layer.layer(service_fn(answer)), cookie);
+        assert!(around <= bare + most, "{bare}, {around} with the layer");
+    }
+    // The control: whoever asks for the session has it decoded.
+    let asked = allocations(layer.layer(service_fn(touch)), Some(&cookie));
+    assert!(asked > 3, "{asked}");
+}

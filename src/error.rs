@@ -383,6 +383,8 @@ pub enum ConfigError {
     /// The login page is not a path of this site in printable ASCII; see
     /// [`local_path`](crate::local_path).
     LoginPage,
+    /// The origin is not `http://` or `https://` and a host, with a port unless it is the scheme's.
+    Origin,
 }
 
 impl fmt::Display for ConfigError {
@@ -401,6 +403,10 @@ impl fmt::Display for ConfigError {
             Self::CookieDomain => "the cookie's domain is not a host name",
             Self::HostPrefix => "a __Host- cookie must have path / and no domain",
             Self::LoginPage => "the login page is not a path of this site in printable ASCII",
+            Self::Origin => {
+                "the origin is not a scheme and a host as browsers write them, such as \
+                 https://example.com"
+            }
         })
     }
 }

@@ -532,6 +532,11 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.refusal().cloned())
     }
 
+    /// Runs `function` with the session if somebody has asked for it, and does not decode it.
+    pub(crate) fn with_loaded<R>(&self, function: impl FnOnce(&mut Session) -> R) -> Option<R> {
+        self.lock().session.as_mut().map(function)
+    }
+
     /// Returns what the response must carry, which begins now.
     pub(crate) fn commit(&self, status: u16) -> Result<Reply, EncodeError> {
         let mut state = self.lock();

@@ -879,6 +879,13 @@ impl Session {
         }
     }
 
+    /// Returns when the session was begun, if that was in this request and it is still there; does
+    /// not count as access.
+    #[cfg(feature = "random")]
+    pub(crate) fn begun_here(&self) -> Option<OffsetDateTime> {
+        self.begun_at.filter(|_| matches!(self.source, Source::Begun { .. }))
+    }
+
     /// Sets what time it is.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn set_now(&mut self, now: OffsetDateTime) {

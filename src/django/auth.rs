@@ -7,6 +7,7 @@ use std::fmt::{self, Display};
 
 use subtle::{Choice, ConditionallySelectable as _, ConstantTimeEq as _};
 
+use crate::django::csrf::defaults::SESSION_KEY;
 use crate::error::{ValueError, sure};
 use crate::json;
 use crate::key::Keyring;
@@ -16,9 +17,6 @@ use crate::signer::salted_hmacs;
 const ID_KEY: &str = "_auth_user_id";
 const BACKEND_KEY: &str = "_auth_user_backend";
 const HASH_KEY: &str = "_auth_user_hash";
-
-/// Where Django keeps its CSRF secret with `CSRF_USE_SESSIONS`.
-const CSRF_KEY: &str = "_csrftoken";
 
 /// What `AbstractBaseUser.get_session_auth_hash` is the HMAC for.
 const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash";
@@ -296,10 +294,10 @@ impl AuthUser {
     /// put in at work for the user: so name what is to be kept, such as a cart.
     /// `|_| true` is Django's way.
     ///
-    /// With `CSRF_USE_SESSIONS` Django's secret is in the session. It goes, and
-    /// Django makes another when the next form asks: pages loaded before the
-    /// login can no longer be sent. The cookie `csrftoken`, where Django keeps it
-    /// otherwise, is not the session's and stays as it is.
+    /// The visitor's CSRF secret is replaced, so that pages loaded before the login can no longer be
+    /// sent. With `CSRF_USE_SESSIONS` it is removed from the session, and the next form creates
+    /// another. The cookie `csrftoken` is replaced by [`Csrf`](crate::django::Csrf) or its layer
+    /// around the handler; without them it stays as it is.
     ///
     /// # Examples
     ///
@@ -328,7 +326,7 @@ impl AuthUser {
         session.set_text(ID_KEY, &self.id);
         session.set_text(BACKEND_KEY, &self.backend);
         session.set_text(HASH_KEY, &self.hash);
-        session.remove(CSRF_KEY);
+        session.remove(SESSION_KEY);
     }
 
     /// Tells whether a session is this user's, with this hash if there is one.

@@ -3,11 +3,13 @@
 // As in `lib.rs`: a module imports from the layers before its own only.
 
 // Layer 0
-mod auth;
 mod signed_cookie;
 // Layer 1
-mod messages;
+mod auth;
 // Layer 2
+mod csrf;
+mod messages;
+// Layer 3
 mod settings;
 
 use std::time::Duration;
@@ -17,6 +19,14 @@ use crate::expiry::ExpiryRule;
 use crate::key::Keyring;
 
 pub use auth::{AuthUser, logout};
+#[cfg(feature = "actix")]
+pub use csrf::CsrfMiddleware;
+#[cfg(feature = "random")]
+pub use csrf::{Csrf, CsrfError, CsrfRequest};
+#[cfg(feature = "tower")]
+pub use csrf::{CsrfBody, CsrfFuture, CsrfLayer, CsrfService};
+#[cfg(any(feature = "tower", feature = "actix"))]
+pub use csrf::{CsrfHandle, MissingCsrf};
 pub use messages::{Level, Message, MessageStorage, Messages, MessagesError, StoredMessages};
 pub use settings::{DjangoSettings, SettingsError};
 pub use signed_cookie::{

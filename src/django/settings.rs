@@ -13,6 +13,13 @@ use zeroize::Zeroizing;
 
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
+#[cfg(feature = "random")]
+use crate::django::csrf::Csrf;
+use crate::django::csrf::defaults::{COOKIE_AGE, COOKIE_NAME, HEADER};
+#[cfg(feature = "random")]
+use crate::django::csrf::origin::Proxy;
+#[cfg(feature = "random")]
+use crate::django::csrf::policy::Store;
 use crate::django::messages::{Level, MessageStorage};
 use crate::django::signed_cookie::SignedCookie;
 use crate::error::{ConfigError, sure};
@@ -56,6 +63,17 @@ const SIGNING_BACKEND: &str = "django.core.signing.TimestampSigner";
 /// | `MESSAGE_STORAGE` | `"django.contrib.messages.storage.fallback.FallbackStorage"` | text |
 /// | `MESSAGE_LEVEL` | `20`, which is `messages.INFO` | a number |
 /// | `MESSAGE_TAGS` | `{}` | an object of text; keys that are not whole numbers are ignored |
+/// | `CSRF_USE_SESSIONS` | `False` | by Python's truth |
+/// | `CSRF_COOKIE_NAME` | `"csrftoken"` | text |
+/// | `CSRF_COOKIE_AGE` | `31449600` | as `SESSION_COOKIE_AGE`, or `None`: until the browser is closed; a `timedelta` as `{"timedelta": seconds}` |
+/// | `CSRF_COOKIE_DOMAIN`, `_PATH`, `_SECURE`, `_SAMESITE` | as the session's | as the session's |
+/// | `CSRF_COOKIE_HTTPONLY` | `False` | by Python's truth |
+/// | `CSRF_HEADER_NAME` | `"HTTP_X_CSRFTOKEN"` | text; one that does not begin with `HTTP_` names no header |
+/// | `CSRF_TRUSTED_ORIGINS` | `[]` | a list of text |
+/// | `ALLOWED_HOSTS` | `[]` | a list of text |
+/// | `DEBUG` | `False` | by Python's truth: allows `localhost` if `ALLOWED_HOSTS` is empty |
+/// | `SECURE_PROXY_SSL_HEADER` | `None` | two texts: a header as in `CSRF_HEADER_NAME`, and its value for https |
+/// | `USE_X_FORWARDED_HOST`, `USE_X_FORWARDED_PORT` | `False` | by Python's truth |
 ///
 /// `DJANGO_VERSION`, text such as `"5.2.19"`, is not a setting of Django: it says
 /// in which form the site reads and writes [signed cookies](Self::signed_cookie).
@@ -109,6 +127,53 @@ pub struct DjangoSettings {
     /// That of the site's local time, if it has always the same one.
     offset: Option<UtcOffset>,
     backends: Vec<String>,
+    forms: Forms,
+}
+
+/// The settings that concern forms.
+#[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "that is what most of the settings are")]
+struct Forms {
+    use_sessions: bool,
+    name: String,
+    /// Nothing for until the browser is closed.
+    age: Option<Duration>,
+    domain: Option<String>,
+    path: Option<String>,
+    secure: bool,
+    http_only: bool,
+    same_site: Option<SameSite>,
+    /// Nothing for one that no request has.
+    header: Option<String>,
+    trusted_origins: Vec<String>,
+    allowed_hosts: Vec<String>,
+    debug: bool,
+    https_header: Option<(String, String)>,
+    use_forwarded_host: bool,
+    use_forwarded_port: bool,
+}
+
+/// Django's defaults.
+impl Default for Forms {
+    fn default() -> Self {
+        Self {
+            use_sessions: false,
+            name: COOKIE_NAME.to_owned(),
+            age: Some(COOKIE_AGE),
+            domain: None,
+            path: Some("/".to_owned()),
+            secure: false,
+            http_only: false,
+            same_site: Some(SameSite::Lax),
+            header: Some(HEADER.to_owned()),
+            trusted_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
+            debug: false,
+            https_header: None,
+            use_forwarded_host: false,
+            use_forwarded_port: false,
+        }
+    }
 }
 
 /// Django's three storages.
@@ -150,6 +215,7 @@ impl DjangoSettings {
             use_tz: true,
             offset: None,
             backends: vec!["django.contrib.auth.backends.ModelBackend".to_owned()],
+            forms: Forms::default(),
         })
     }
 
@@ -360,6 +426,75 @@ impl DjangoSettings {
         Ok(tags.fold(storage, |storage, (level, tag)| storage.level_tag(Level(*level), tag)))
     }
 
+    /// Creates the protection of the site's forms, which are then accepted by either side.
+    ///
+    /// The site's scheme and host are those that Django determines from the request's headers, so
+    /// `ALLOWED_HOSTS` must list the host, and behind a proxy that terminates TLS
+    /// `SECURE_PROXY_SSL_HEADER` must be set: see [`Csrf`]. The secret is never written masked, as
+    /// with `CSRF_COOKIE_MASKED`; both forms are read.
+    ///
+    /// Feature `random`.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::CsrfCookie`] for a cookie that no browser would take.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    /// use signed_session::django::DjangoSettings;
+    ///
+    /// let settings = DjangoSettings::new("example-only-correct-horse-battery-staple")?
+    ///     .set("ALLOWED_HOSTS", ["example.com"])?
+    ///     .set("SECURE_PROXY_SSL_HEADER", ["HTTP_X_FORWARDED_PROTO", "https"])?;
+    /// let csrf = settings.csrf()?;
+    ///
+    /// // A form that Django has rendered.
+    /// let headers = [
+    ///     ("host", "example.com"),
+    ///     ("origin", "https://example.com"),
+    ///     ("x-forwarded-proto", "https"),
+    ///     ("cookie", "csrftoken=abcdefghijklmnopqrstuvwxyzABCDEF"),
+    /// ];
+    /// let request =
+    ///     csrf.read("POST", headers.iter().map(|(name, value)| (*name, value.as_bytes())));
+    /// let form = b"csrfmiddlewaretoken=\
+    ///     aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaabcdefghijklmnopqrstuvwxyzABCDEF";
+    /// let token = signed_session::django::Csrf::token_of_form(form);
+    /// assert_eq!(request.check(&Session::new(), token.as_deref()), Ok(()));
+    /// # Ok::<(), signed_session::django::SettingsError>(())
+    /// ```
+    #[cfg(feature = "random")]
+    pub fn csrf(&self) -> Result<Csrf, SettingsError> {
+        let forms = &self.forms;
+        let store = if forms.use_sessions {
+            Store::Session
+        } else {
+            let options = forms.cookie_options().map_err(SettingsError::CsrfCookie)?;
+            Store::Cookie { options, max_age: forms.age }
+        };
+        let localhost = || LOCALHOST.map(str::to_owned).into();
+        let proxy = Proxy {
+            is_https: false,
+            https_header: forms.https_header.clone(),
+            uses_forwarded_host: forms.use_forwarded_host,
+            uses_forwarded_port: forms.use_forwarded_port,
+            allowed_hosts: match &*forms.allowed_hosts {
+                [] if forms.debug => localhost(),
+                hosts => hosts.to_vec(),
+            },
+            cookie_domain: if forms.use_sessions { &self.domain } else { &forms.domain }.clone(),
+        };
+        let csrf = Csrf::behind(proxy, store);
+        let mut csrf = match &forms.header {
+            Some(name) => csrf.header(name),
+            None => csrf.without_header(),
+        };
+        forms.trusted_origins.iter().for_each(|origin| csrf.trust(origin));
+        Ok(csrf)
+    }
+
     /// Makes the options of a cookie with the attributes of the session's, but for the path.
     fn cookie_options(&self, name: &str) -> Result<CookieOptions, SettingsError> {
         let options = CookieOptions::new(name)?
@@ -372,6 +507,28 @@ impl DjangoSettings {
         }
     }
 }
+
+#[cfg(feature = "random")]
+impl Forms {
+    fn cookie_options(&self) -> Result<CookieOptions, ConfigError> {
+        let options = CookieOptions::new(&self.name)?
+            .secure(self.secure)
+            .http_only(self.http_only)
+            .same_site(self.same_site);
+        let options = match &self.domain {
+            Some(domain) => options.domain(domain)?,
+            None => options,
+        };
+        match &self.path {
+            Some(path) => options.path(path),
+            None => options.without_path(),
+        }
+    }
+}
+
+/// What Django allows with `DEBUG` where `ALLOWED_HOSTS` is empty.
+#[cfg(feature = "random")]
+const LOCALHOST: [&str; 3] = [".localhost", "127.0.0.1", "[::1]"];
 
 /// Returns the setting of a name, if it is used here.
 fn known(name: &str) -> Option<&'static (&'static str, &'static str, Take)> {
@@ -388,7 +545,7 @@ struct Setting<'a> {
 type Take = fn(&mut DjangoSettings, Setting<'_>) -> Result<(), SettingsError>;
 
 /// Every setting that is used here, with what it must be, and what takes its value.
-const SETTINGS: [(&str, &str, Take); 22] = [
+const SETTINGS: [(&str, &str, Take); 37] = [
     (SECRET_KEY, "set to text, or to bytes as {\"hex\": \"...\"}", |site, setting| {
         site.ring = Keyring::new(setting.secret()?)?.fallbacks_of(&site.ring);
         Ok(())
@@ -434,7 +591,7 @@ const SETTINGS: [(&str, &str, Take); 22] = [
         site.http_only = setting.is_true()?;
         Ok(())
     }),
-    ("SESSION_COOKIE_SAMESITE", "\"Lax\", \"Strict\", \"None\" or false", |site, setting| {
+    ("SESSION_COOKIE_SAMESITE", A_SAME_SITE, |site, setting| {
         site.same_site = setting.same_site()?;
         Ok(())
     }),
@@ -462,7 +619,7 @@ const SETTINGS: [(&str, &str, Take); 22] = [
         site.offset = setting.optional_text()?.as_deref().and_then(fixed_offset);
         Ok(())
     }),
-    ("AUTHENTICATION_BACKENDS", "a list of text", |site, setting| {
+    ("AUTHENTICATION_BACKENDS", A_LIST_OF_TEXT, |site, setting| {
         site.backends = setting.read()?;
         Ok(())
     }),
@@ -492,10 +649,80 @@ const SETTINGS: [(&str, &str, Take); 22] = [
         site.message_tags = setting.tags()?;
         Ok(())
     }),
+    ("CSRF_USE_SESSIONS", ANYTHING, |site, setting| {
+        site.forms.use_sessions = setting.is_true()?;
+        Ok(())
+    }),
+    ("CSRF_COOKIE_NAME", A_TEXT, |site, setting| {
+        site.forms.name = setting.text()?;
+        Ok(())
+    }),
+    (
+        "CSRF_COOKIE_AGE",
+        "a number of seconds that ends before the year 10000, or null",
+        |site, setting| {
+            site.forms.age = setting.optional_seconds()?;
+            Ok(())
+        },
+    ),
+    ("CSRF_COOKIE_DOMAIN", A_TEXT_OR_NONE, |site, setting| {
+        site.forms.domain = setting.optional_text()?;
+        Ok(())
+    }),
+    ("CSRF_COOKIE_PATH", A_TEXT_OR_NONE, |site, setting| {
+        site.forms.path = setting.optional_text()?.filter(|path| path.starts_with('/'));
+        Ok(())
+    }),
+    ("CSRF_COOKIE_SECURE", ANYTHING, |site, setting| {
+        site.forms.secure = setting.is_true()?;
+        Ok(())
+    }),
+    ("CSRF_COOKIE_HTTPONLY", ANYTHING, |site, setting| {
+        site.forms.http_only = setting.is_true()?;
+        Ok(())
+    }),
+    ("CSRF_COOKIE_SAMESITE", A_SAME_SITE, |site, setting| {
+        site.forms.same_site = setting.same_site()?;
+        Ok(())
+    }),
+    ("CSRF_HEADER_NAME", A_TEXT, |site, setting| {
+        site.forms.header = header_name(&setting.text()?);
+        Ok(())
+    }),
+    ("CSRF_TRUSTED_ORIGINS", A_LIST_OF_TEXT, |site, setting| {
+        site.forms.trusted_origins = setting.read()?;
+        Ok(())
+    }),
+    ("ALLOWED_HOSTS", A_LIST_OF_TEXT, |site, setting| {
+        site.forms.allowed_hosts = setting.read()?;
+        Ok(())
+    }),
+    ("DEBUG", ANYTHING, |site, setting| {
+        site.forms.debug = setting.is_true()?;
+        Ok(())
+    }),
+    ("SECURE_PROXY_SSL_HEADER", "two texts, or null", |site, setting| {
+        let pair: Option<(String, String)> =
+            if setting.is_true()? { Some(setting.read()?) } else { None };
+        // One that no request has says nothing.
+        site.forms.https_header =
+            pair.and_then(|(header, value)| Some((header_name(&header)?, value)));
+        Ok(())
+    }),
+    ("USE_X_FORWARDED_HOST", ANYTHING, |site, setting| {
+        site.forms.use_forwarded_host = setting.is_true()?;
+        Ok(())
+    }),
+    ("USE_X_FORWARDED_PORT", ANYTHING, |site, setting| {
+        site.forms.use_forwarded_port = setting.is_true()?;
+        Ok(())
+    }),
 ];
 
 const A_TEXT: &str = "text";
 const A_TEXT_OR_NONE: &str = "text or null";
+const A_LIST_OF_TEXT: &str = "a list of text";
+const A_SAME_SITE: &str = "\"Lax\", \"Strict\", \"None\" or false";
 const ANYTHING: &str = "a value that can be written as JSON";
 
 /// The one setting that must be there.
@@ -549,6 +776,18 @@ impl<'a> Setting<'a> {
             Ok(Some(_)) => Ok(age),
             _ => Err(self.fault()),
         }
+    }
+
+    /// Reads an age that may be missing, or be a `timedelta`.
+    fn optional_seconds(self) -> Result<Option<Duration>, SettingsError> {
+        match self.json {
+            "null" => return Ok(None),
+            json if !json.starts_with('{') => return self.seconds().map(Some),
+            _ => {}
+        }
+        let mut spelled = entries(self.json).map_err(|_| self.fault())?;
+        let json = spelled.remove("timedelta").filter(|_| spelled.is_empty());
+        Setting { json: json.ok_or_else(|| self.fault())?, ..self }.seconds().map(Some)
     }
 
     /// Reads a level, below which messages are dropped.
@@ -633,6 +872,11 @@ fn entries(text: &str) -> Result<BTreeMap<String, &str>, Fault> {
     Ok(entries)
 }
 
+/// Returns the name of the header that a key of `request.META` stands for, if it stands for one.
+fn header_name(key: &str) -> Option<String> {
+    Some(key.strip_prefix("HTTP_")?.replace('_', "-").to_ascii_lowercase())
+}
+
 /// Returns whether Python takes a value for true.
 fn is_true(value: &Value) -> bool {
     match value {
@@ -699,6 +943,8 @@ pub enum SettingsError {
     SigningBackend,
     /// A secret is empty, or no browser would keep a cookie with these attributes.
     Config(ConfigError),
+    /// No browser would keep the cookie of the CSRF secret with these attributes.
+    CsrfCookie(ConfigError),
 }
 
 impl From<ConfigError> for SettingsError {
@@ -743,6 +989,14 @@ impl fmt::Display for SettingsError {
                 };
                 return write!(f, "the setting {name}: {error}");
             }
+            Self::CsrfCookie(error) => {
+                let name = match error {
+                    ConfigError::CookiePath => "CSRF_COOKIE_PATH",
+                    ConfigError::CookieDomain => "CSRF_COOKIE_DOMAIN",
+                    _ => "CSRF_COOKIE_NAME",
+                };
+                return write!(f, "the setting {name}: {error}");
+            }
         })
     }
 }
@@ -750,7 +1004,7 @@ impl fmt::Display for SettingsError {
 impl Error for SettingsError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            Self::Config(error) => Some(error),
+            Self::Config(error) | Self::CsrfCookie(error) => Some(error),
             _ => None,
         }
     }

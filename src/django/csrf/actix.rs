@@ -1,0 +1,263 @@
+//! Turns an actix-web service into one that takes forms from its own pages only.
+
+use std::fmt;
+use std::future::{Future, Ready, poll_fn, ready};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BodyStream, BoxBody, MessageBody as _};
+use actix_web::dev::{Extensions, Payload, Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::error::InternalError;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HOST, HeaderName, HeaderValue};
+use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, ResponseError};
+
+use crate::django::csrf::error::CsrfError;
+use crate::django::csrf::handle::{self, CsrfHandle, MissingCsrf, Verdict};
+use crate::django::csrf::policy::Csrf;
+use crate::handle::{SessionHandle, headers};
+use crate::reply::Reply;
+
+/// Puts CSRF protection around an actix-web application or scope.
+///
+/// A request with an unsafe method passes if a page of the site sent it: see [`CsrfRequest::check`].
+/// The token is in the header `X-CSRFToken`, or in the field `csrfmiddlewaretoken` of a form. A form
+/// is read for that up to [`Csrf::form_limit`], and the handlers get the same bytes; a longer one
+/// is a 413. No other body is read: multipart forms, JSON and whatever else need the header, or a
+/// handler that [checks](CsrfHandle::check) under an [`unchecked`](Self::unchecked) middleware. What
+/// is refused gets a bare 403, and the reason is logged with `tracing`.
+///
+/// Handlers take a [`CsrfHandle`] to get the token. The middleware goes inside of the
+/// [`SessionMiddleware`](crate::SessionMiddleware), which means before it in the source, so that a
+/// login replaces the secret. What is not to be protected, such as a webhook, is in another scope.
+///
+/// [`CsrfRequest::check`]: crate::django::CsrfRequest::check
+///
+/// # Examples
+///
+/// ```
+/// use actix_web::{App, HttpResponse, web};
+/// use signed_session::django::{Csrf, CsrfHandle, CsrfMiddleware};
+///
+/// async fn page(csrf: CsrfHandle) -> HttpResponse {
+///     HttpResponse::Ok().content_type("text/html").body(format!(
+///         r#"<form method="post" action="/shop/buy">
+///              <input type="hidden" name="csrfmiddlewaretoken" value="{}">
+///              <button>Buy</button>
+///            </form>"#,
+///         csrf.token()
+///     ))
+/// }
+///
+/// let middleware = CsrfMiddleware::new(Csrf::new("https://example.com")?);
+/// let app = App::new().service(
+///     web::scope("/shop")
+///         .wrap(middleware.clone())
+///         .route("/", web::get().to(page))
+///         .route("/buy", web::post().to(|| async { "bought" })),
+/// );
+/// # Ok::<(), signed_session::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct CsrfMiddleware {
+    csrf: Csrf,
+    is_checked: bool,
+    session: fn(&Extensions) -> Option<SessionHandle>,
+}
+
+impl CsrfMiddleware {
+    /// Creates a middleware beside the only session of a request, or without a session.
+    #[must_use]
+    pub fn new(csrf: Csrf) -> Self {
+        Self::marked::<()>(csrf)
+    }
+
+    /// Creates a middleware beside one of several sessions, that of
+    /// [`SessionMiddleware::marked`](crate::SessionMiddleware::marked).
+    #[must_use]
+    pub fn marked<M: 'static>(csrf: Csrf) -> Self {
+        let session = |extensions: &Extensions| {
+            extensions.get::<SessionHandle<M>>().map(SessionHandle::unmarked)
+        };
+        Self { csrf, is_checked: true, session }
+    }
+
+    /// Lets every request pass: the handlers check it, with [`CsrfHandle::check`].
+    ///
+    /// For multipart forms that have the token in a field.
+    #[must_use]
+    pub fn unchecked(mut self) -> Self {
+        self.is_checked = false;
+        self
+    }
+
+    /// Reads the headers of a request, and returns the handle for its handlers and the one to
+    /// commit.
+    fn enter(
+        &self,
+        request: &ServiceRequest,
+    ) -> Result<(CsrfHandle, Option<CsrfHandle>), StatusCode> {
+        let present =
+            request.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+        // In HTTP/2 the host is in the URI.
+        let authority = request.uri().authority().filter(|_| !request.headers().contains_key(HOST));
+        let authority = authority.map(|authority| (HOST.as_str(), authority.as_str().as_bytes()));
+        let read = self.csrf.read(request.method().as_str(), present.chain(authority));
+        let extensions = request.extensions();
+        CsrfHandle::enter(read, (self.session)(&extensions), extensions.get())
+            .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+impl fmt::Debug for CsrfMiddleware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CsrfMiddleware").finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for CsrfMiddleware
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type InitError = ();
+    type Transform = CsrfService<S>;
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        ready(Ok(CsrfService { inner: Rc::new(inner), middleware: self.clone() }))
+    }
+}
+
+/// A service that takes forms from its own pages only.
+///
+/// Created by [`CsrfMiddleware`].
+pub struct CsrfService<S> {
+    inner: Rc<S>,
+    middleware: CsrfMiddleware,
+}
+
+impl<S, B> Service<ServiceRequest> for CsrfService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = actix_web::Error> + 'static,
+    B: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&self, mut request: ServiceRequest) -> Self::Future {
+        let (inner, is_checked) = (Rc::clone(&self.inner), self.middleware.is_checked);
+        let entered = self.middleware.enter(&request);
+        Box::pin(async move {
+            let (handle, commits) = entered.map_err(refused)?;
+            if is_checked {
+                judge(&handle, &mut request).await.map_err(refused)?;
+            }
+            request.extensions_mut().insert(handle);
+            let result = inner.call(request).await;
+            let Some(handle) = commits else { return result };
+            match result {
+                Ok(mut response) => {
+                    let reply = handle.commit(response.status().as_u16());
+                    append(&reply, response.response_mut());
+                    Ok(response)
+                }
+                Err(error) => {
+                    let reply = handle.commit(error.as_response_error().status_code().as_u16());
+                    // Middlewares around this one may want the error as it is.
+                    if reply == Reply::default() {
+                        return Err(error);
+                    }
+                    let mut response = error.error_response();
+                    append(&reply, &mut response);
+                    Err(InternalError::from_response(error, response).into())
+                }
+            }
+        })
+    }
+}
+
+impl<S> fmt::Debug for CsrfService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CsrfService").finish_non_exhaustive()
+    }
+}
+
+/// Checks a request, and reads its form if the token must be there.
+async fn judge(handle: &CsrfHandle, request: &mut ServiceRequest) -> Result<(), StatusCode> {
+    let verdict = handle.judge().map_err(|_| StatusCode::FORBIDDEN)?;
+    let Verdict::ReadForm { limit } = verdict else { return Ok(()) };
+    let form = read(request.take_payload(), limit).await?;
+    handle.judge_form(&form).map_err(|_| StatusCode::FORBIDDEN)?;
+    request.set_payload(Payload::from(form));
+    Ok(())
+}
+
+/// Reads a form to its end, unless it is too long.
+async fn read(payload: Payload, limit: usize) -> Result<Vec<u8>, StatusCode> {
+    let mut body = pin!(BodyStream::new(payload));
+    let mut form = Vec::new();
+    while let Some(chunk) = poll_fn(|context| body.as_mut().poll_next(context)).await {
+        // It broke off: there is no token, as in Django.
+        let chunk = chunk.map_err(|_| StatusCode::FORBIDDEN)?;
+        if chunk.len() > limit.saturating_sub(form.len()) {
+            handle::log_too_long(limit);
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        form.extend_from_slice(&chunk);
+    }
+    Ok(form)
+}
+
+/// Returns the bare response to a request that does not pass.
+fn refused(status: StatusCode) -> actix_web::Error {
+    InternalError::from_response("the request was refused", HttpResponse::new(status)).into()
+}
+
+fn append<B>(reply: &Reply, response: &mut HttpResponse<B>) {
+    let present =
+        || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    for (name, value) in headers(reply, present) {
+        // All of them are ASCII without control characters.
+        if let Ok(value) = HeaderValue::try_from(value) {
+            response.headers_mut().append(HeaderName::from_static(name), value);
+        }
+    }
+}
+
+impl FromRequest for CsrfHandle {
+    type Error = MissingCsrf;
+    type Future = Ready<Result<Self, Self::Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.extensions().get::<Self>().cloned().ok_or_else(MissingCsrf::new))
+    }
+}
+
+/// A bare 500, with the reason in the log.
+impl ResponseError for MissingCsrf {
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        tracing::error!(reason = %self, "a CSRF token could not be used");
+        HttpResponse::InternalServerError().finish()
+    }
+}
+
+/// A bare 403, with the reason in the log: so handlers can use `?` on a check.
+impl ResponseError for CsrfError {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::FORBIDDEN
+    }
+
+    fn error_response(&self) -> HttpResponse<BoxBody> {
+        tracing::warn!(reason = %self, "a request was refused");
+        HttpResponse::Forbidden().finish()
+    }
+}

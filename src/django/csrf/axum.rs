@@ -1,0 +1,33 @@
+//! Turns the CSRF protection of a request into an argument of axum's handlers.
+
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+
+use crate::django::csrf::error::CsrfError;
+use crate::django::csrf::handle::{CsrfHandle, MissingCsrf};
+
+impl<S: Sync> FromRequestParts<S> for CsrfHandle {
+    type Rejection = MissingCsrf;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Self::from_extensions(&parts.extensions)
+    }
+}
+
+/// A bare 500, with the reason in the log.
+impl IntoResponse for MissingCsrf {
+    fn into_response(self) -> Response {
+        tracing::error!(reason = %self, "a CSRF token could not be used");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+    }
+}
+
+/// A bare 403, with the reason in the log: so handlers can use `?` on a check.
+impl IntoResponse for CsrfError {
+    fn into_response(self) -> Response {
+        tracing::warn!(reason = %self, "a request was refused");
+        StatusCode::FORBIDDEN.into_response()
+    }
+}

@@ -1,0 +1,15 @@
+//! Names what Django's CSRF protection uses unless its settings say otherwise.
+
+use std::time::Duration;
+
+/// The entry of a session that holds the secret.
+pub(crate) const SESSION_KEY: &str = "_csrftoken";
+
+/// The cookie that holds the secret.
+pub(crate) const COOKIE_NAME: &str = "csrftoken";
+
+/// How long the cookie lasts: 52 weeks.
+pub(crate) const COOKIE_AGE: Duration = Duration::from_secs(31_449_600);
+
+/// The header that holds the token.
+pub(crate) const HEADER: &str = "x-csrftoken";

@@ -1,0 +1,57 @@
+//! Says why a request was refused.
+
+use std::error::Error;
+use std::fmt;
+
+/// Why a request with an unsafe method was refused.
+///
+/// The variants are in the order of the checks, which is Django's. No message contains text of the
+/// request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CsrfError {
+    /// The `Origin` header is neither the site's own origin nor trusted.
+    ///
+    /// If every form fails with this, the site is behind a proxy that terminates TLS and the
+    /// program does not know: see [`Csrf`](crate::django::Csrf).
+    Origin,
+    /// On https there is neither an `Origin` nor a `Referer` header.
+    NoReferer,
+    /// The `Referer` header is not a URL with a scheme and a host.
+    MalformedReferer,
+    /// The request came over https and the page that sent it did not.
+    InsecureReferer,
+    /// The `Referer` header names neither the site's own host nor a trusted one.
+    Referer,
+    /// The visitor has no secret: the cookie or the session's entry is missing.
+    NoSecret,
+    /// The cookie or the session's entry is not a secret.
+    MalformedSecret,
+    /// There is no token in the header, and none in a form field that was read.
+    NoToken,
+    /// The token has a length or a character that no token has.
+    MalformedToken,
+    /// The token was not made from the visitor's secret.
+    WrongToken,
+}
+
+impl fmt::Display for CsrfError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Origin => "the Origin header is neither the site's own origin nor trusted",
+            Self::NoReferer => "there is neither an Origin nor a Referer header",
+            Self::MalformedReferer => "the Referer header is malformed",
+            Self::InsecureReferer => "the page that sent the form was not loaded over https",
+            Self::Referer => {
+                "the Referer header names neither the site's own host nor a trusted one"
+            }
+            Self::NoSecret => "the visitor has no CSRF secret",
+            Self::MalformedSecret => "the visitor's CSRF secret is malformed",
+            Self::NoToken => "there is no CSRF token",
+            Self::MalformedToken => "the CSRF token is malformed",
+            Self::WrongToken => "the CSRF token was not made from the visitor's secret",
+        })
+    }
+}
+
+impl Error for CsrfError {}

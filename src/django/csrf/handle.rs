@@ -1,0 +1,232 @@
+//! Shares the CSRF protection of one request between the middleware and the handlers.
+
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::django::csrf::error::CsrfError;
+use crate::django::csrf::policy::Csrf;
+use crate::django::csrf::request::CsrfRequest;
+use crate::handle::SessionHandle;
+use crate::reply::Reply;
+use crate::session::Session;
+
+/// The CSRF protection of a request, as handlers have it from the middleware.
+///
+/// Its methods use the session, if there is one: do not call them inside
+/// [`SessionHandle::with`], which holds it.
+///
+/// # Examples
+///
+/// A handler, the same for axum and actix-web:
+///
+/// ```
+/// use signed_session::django::CsrfHandle;
+///
+/// async fn page(csrf: CsrfHandle) -> String {
+///     format!(
+///         r#"<form method="post">
+///              <input type="hidden" name="csrfmiddlewaretoken" value="{}">
+///              <button>Buy</button>
+///            </form>"#,
+///         csrf.token()
+///     )
+/// }
+/// ```
+#[derive(Clone)]
+pub struct CsrfHandle {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    session: Option<SessionHandle>,
+    state: Mutex<State>,
+}
+
+struct State {
+    request: CsrfRequest,
+    /// Whether the response has begun.
+    is_sent: bool,
+}
+
+/// What a middleware does with a request.
+pub(crate) enum Verdict {
+    /// It goes on to the handlers.
+    Pass,
+    /// The form in its body is read first, if it is not longer than this.
+    ReadForm { limit: usize },
+}
+
+impl CsrfHandle {
+    /// Returns the protection of a request, given the one that it has already, and the one that
+    /// this middleware is to commit.
+    ///
+    /// # Errors
+    ///
+    /// If secrets are in sessions and there is none; the reason is in the log.
+    pub(crate) fn enter(
+        request: CsrfRequest,
+        session: Option<SessionHandle>,
+        outer: Option<&Self>,
+    ) -> Result<(Self, Option<Self>), MissingSecrets> {
+        if let Some(outer) = outer
+            && outer.lock().request.csrf().shares_secrets_with(request.csrf())
+        {
+            // A request has one secret, which the middleware further out commits.
+            return Ok((outer.clone(), None));
+        }
+        if request.csrf().uses_session() && session.is_none() {
+            tracing::error!(
+                "the CSRF secret is in the session, and there is no session middleware around that \
+                 of the CSRF protection"
+            );
+            return Err(MissingSecrets);
+        }
+        let state = Mutex::new(State { request, is_sent: false });
+        let handle = Self { shared: Arc::new(Shared { session, state }) };
+        Ok((handle.clone(), Some(handle)))
+    }
+
+    /// Returns the protection of a request, from the request's extensions.
+    ///
+    /// For services without extractors, such as those of plain hyper.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingCsrf`] if there is no [`CsrfLayer`](crate::django::CsrfLayer) around the service.
+    #[cfg(feature = "tower")]
+    pub fn from_extensions(extensions: &http::Extensions) -> Result<Self, MissingCsrf> {
+        extensions.get::<Self>().cloned().ok_or_else(MissingCsrf::new)
+    }
+
+    /// Returns a token for one form or page; see [`CsrfRequest::token`].
+    #[must_use]
+    pub fn token(&self) -> String {
+        let token = self.share(CsrfRequest::token);
+        if self.lock().is_sent {
+            tracing::warn!(
+                "a CSRF token was asked for after its response had begun: if the visitor has no \
+                 secret yet, the token is not valid"
+            );
+        }
+        token
+    }
+
+    /// Replaces the visitor's secret; see [`CsrfRequest::rotate`].
+    pub fn rotate(&self) {
+        self.share(CsrfRequest::rotate);
+    }
+
+    /// Checks that a page of the site sent the request; see [`CsrfRequest::check`].
+    ///
+    /// For handlers that read the token themselves, such as from a multipart form, under a layer
+    /// that is [`unchecked`](crate::django::CsrfLayer::unchecked).
+    ///
+    /// # Errors
+    ///
+    /// As [`CsrfRequest::check`]. As a response it is a bare 403, and the reason is logged.
+    pub fn check(&self, form_token: Option<&str>) -> Result<(), CsrfError> {
+        self.share(|request, session| request.check(session, form_token))
+    }
+
+    /// Decides on a request before its body is read.
+    pub(crate) fn judge(&self) -> Result<Verdict, CsrfError> {
+        self.share(|request, session| {
+            if request.needs_form() {
+                request.check_before_body(session)?;
+                return Ok(Verdict::ReadForm { limit: request.csrf().policy.form_limit });
+            }
+            request.check(session, None).map(|()| Verdict::Pass)
+        })
+        .inspect_err(|reason| self.log(*reason))
+    }
+
+    /// Decides on a request by the form that was read.
+    pub(crate) fn judge_form(&self, body: &[u8]) -> Result<(), CsrfError> {
+        let token = Csrf::token_of_form(body);
+        self.check(token.as_deref()).inspect_err(|reason| self.log(*reason))
+    }
+
+    /// Returns what the response must carry, which begins now.
+    pub(crate) fn commit(&self, status: u16) -> Reply {
+        let reply = self.share(|request, session| request.commit(session, status));
+        self.lock().is_sent = true;
+        reply
+    }
+
+    fn share<R>(&self, mut function: impl FnMut(&mut CsrfRequest, &mut Session) -> R) -> R {
+        let mut state = self.lock();
+        let request = &mut state.request;
+        // With a safe method nothing is looked at but the secret, and in a cookie not even the
+        // session: it is not decoded because of a form.
+        match &self.shared.session {
+            Some(session) if request.csrf().uses_session() => {
+                session.clone().with(|session| function(request, session))
+            }
+            Some(session) => match session.with_loaded(|session| function(request, session)) {
+                Some(result) => result,
+                None => function(request, &mut Session::new()),
+            },
+            None => function(request, &mut Session::new()),
+        }
+    }
+
+    /// Logs why a request was refused, with what helps to find out why it should not have been.
+    pub(crate) fn log(&self, reason: CsrfError) {
+        let state = self.lock();
+        let CsrfRequest { own_origin, sent_origin, .. } = &state.request;
+        match reason {
+            CsrfError::Origin => tracing::warn!(
+                %reason,
+                sent = sent_origin.as_deref(),
+                own = own_origin.as_deref(),
+                "a request was refused: if these differ in http and https only, a proxy terminates \
+                 TLS and this program does not know"
+            ),
+            CsrfError::NoToken if state.request.is_multipart() => tracing::warn!(
+                %reason,
+                "a request was refused: a multipart body is not read, so the token must be in the \
+                 header, or the handler must check it under an unchecked layer"
+            ),
+            _ => tracing::warn!(%reason, "a request was refused"),
+        }
+    }
+
+    /// Locks the state; it is whole after any panic.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Logs that a form was not read.
+pub(crate) fn log_too_long(limit: usize) {
+    tracing::warn!(limit, "a request was refused: its form is too long to look for the CSRF token");
+}
+
+/// Shows nothing: the secret is the visitor's.
+impl fmt::Debug for CsrfHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CsrfHandle").finish_non_exhaustive()
+    }
+}
+
+/// There is no session for the secrets to be in.
+pub(crate) struct MissingSecrets;
+
+/// Why a handler got no CSRF protection: no such middleware is around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissingCsrf(());
+
+impl MissingCsrf {
+    pub(crate) fn new() -> Self {
+        Self(())
+    }
+}
+
+impl fmt::Display for MissingCsrf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no CSRF middleware around this handler")
+    }
+}
+
+impl Error for MissingCsrf {}

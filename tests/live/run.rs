@@ -50,6 +50,9 @@ pub struct Suite {
 /// Who is logged in, messages, signed cookies and stored sessions.
 pub const BESIDE: Suite = Suite { program: "beside.py", parts: 10 };
 
+/// Forms and forged requests.
+pub const CSRF: Suite = Suite { program: "csrf.py", parts: 3 };
+
 /// Visits to a site.
 pub const MIDDLEWARE: Suite = Suite { program: "worker.py", parts: 1 };
 

@@ -77,7 +77,41 @@ fn faulty() -> Vec<(&'static str, Value, Vec<Value>)> {
         ("MESSAGE_LEVEL", json!(25.5), vec![json!(null), json!("20"), json!([20])]),
         ("MESSAGE_TAGS", json!({"40": "danger", "x": "y"}), vec![json!(null), json!({"40": 1})]),
         ("SESSION_ENGINE", json!(ENGINE), no_text.clone()),
-        ("SESSION_SERIALIZER", json!("django.core.signing.JSONSerializer"), no_text),
+        ("SESSION_SERIALIZER", json!("django.core.signing.JSONSerializer"), no_text.clone()),
+        ("CSRF_COOKIE_NAME", json!("csrf"), no_text.clone()),
+        (
+            "CSRF_COOKIE_AGE",
+            json!({"timedelta": 60.5}),
+            vec![
+                json!("60"),
+                json!([60]),
+                json!(1e12),
+                json!({"timedelta": "60"}),
+                json!({"timedelta": 60, "other": 1}),
+                json!({"type": "complex"}),
+            ],
+        ),
+        ("CSRF_COOKIE_DOMAIN", json!(false), no_text[1..2].to_vec()),
+        ("CSRF_COOKIE_PATH", json!(null), no_text[1..2].to_vec()),
+        ("CSRF_COOKIE_SAMESITE", json!("strict"), vec![json!(true), json!("planted")]),
+        ("CSRF_HEADER_NAME", json!("HTTP_X_XSRF_TOKEN"), no_text),
+        (
+            "CSRF_TRUSTED_ORIGINS",
+            json!(["https://*.example.com", "null"]),
+            vec![json!(null), json!("https://example.com"), json!([1]), json!({"a": 1})],
+        ),
+        ("ALLOWED_HOSTS", json!(["*"]), vec![json!(null), json!("*"), json!([null])]),
+        (
+            "SECURE_PROXY_SSL_HEADER",
+            json!(["HTTP_X_FORWARDED_PROTO", "https"]),
+            vec![
+                json!("HTTP_X_FORWARDED_PROTO"),
+                json!(["HTTP_X_FORWARDED_PROTO"]),
+                json!(["a", "b", "c"]),
+                json!(["a", 1]),
+                json!(true),
+            ],
+        ),
     ]
 }
 
@@ -423,9 +457,9 @@ fn what_is_no_json_object_is_refused() {
 
 #[test]
 fn an_unknown_setting_is_refused_from_code_and_else_ignored() {
-    let whole = json!({"SECRET_KEY": SECRET, "SESSION_ENGINE": ENGINE, "DEBUG": {"a": [1]}});
+    let whole = json!({"SECRET_KEY": SECRET, "SESSION_ENGINE": ENGINE, "CACHES": {"a": [1]}});
     assert!(DjangoSettings::from_json(&whole.to_string()).unwrap().session_manager().is_ok());
-    for name in ["DEBUG", "session_cookie_age", "SESSION_COOKIE_AGE ", ""] {
+    for name in ["CACHES", "session_cookie_age", "SESSION_COOKIE_AGE ", ""] {
         let refused = settings().set(name, 1).err();
         assert_eq!(refused, Some(SettingsError::Unknown), "{name}");
     }

@@ -33,7 +33,8 @@ fn public_types() -> BTreeSet<(String, String)> {
         // The program is a crate of its own, and the adapters may not be built.
         let is_adapter =
             ["actix.rs", "axum.rs", "flash.rs", "handle.rs", "logged_in.rs", "tower.rs"]
-                .contains(&&*file);
+                .contains(&&*file)
+                || file.starts_with("django/csrf/");
         let has_adapters = cfg!(all(feature = "actix", feature = "axum"));
         if file == "main.rs" || file.starts_with("cli/") || is_adapter && !has_adapters {
             continue;
@@ -330,4 +331,56 @@ fn of_the_adapters(shown: &mut Shown) {
     let body = answer.into_body().into_inner().unwrap();
     assert!(body.starts_with("SessionHandle"));
     shown.show("handle.rs", "SessionHandle", &body);
+    of_the_protection_of_forms(shown);
+}
+
+#[cfg(all(feature = "actix", feature = "axum"))]
+fn of_the_protection_of_forms(shown: &mut Shown) {
+    use std::convert::Infallible;
+    use std::future::ready;
+
+    use actix_web::dev::Transform as _;
+    use axum::body::Body;
+    use axum::http::{Extensions, Request, Response};
+    use signed_session::django::{
+        Csrf, CsrfBody, CsrfError, CsrfHandle, CsrfLayer, CsrfMiddleware,
+    };
+    use tower::{Layer as _, Service as _};
+
+    let cookie = format!("{MARK}=1; csrftoken={MARK}");
+    let csrf = Csrf::new("https://example.com").unwrap().header(MARK);
+    shown.show("django/csrf/policy.rs", "Csrf", &csrf);
+    let headers = [("cookie", cookie.as_bytes()), ("origin", MARK.as_bytes())];
+    shown.show("django/csrf/request.rs", "CsrfRequest", &csrf.read("POST", headers));
+    shown.show("django/csrf/error.rs", "CsrfError", &CsrfError::Origin);
+
+    let inner = tower::service_fn(|request: Request<CsrfBody<Body>>| {
+        let handle = CsrfHandle::from_extensions(request.extensions()).unwrap();
+        ready(Ok::<_, Infallible>(Response::new(format!("{handle:?} {:?}", request.body()))))
+    });
+    let layer = CsrfLayer::new(csrf.clone());
+    shown.show("django/csrf/tower.rs", "CsrfLayer", &layer);
+    let mut service = layer.layer(inner);
+    shown.show("django/csrf/tower.rs", "CsrfService", &service);
+    let request = Request::builder().header("cookie", &cookie).body(Body::from(MARK)).unwrap();
+    let future = service.call(request);
+    shown.show("django/csrf/tower.rs", "CsrfFuture", &future);
+    let answer = futures_util::FutureExt::now_or_never(future).unwrap().unwrap().into_body();
+    assert!(answer.starts_with("CsrfHandle") && answer.contains("CsrfBody"));
+    shown.show("django/csrf/handle.rs", "CsrfHandle", &answer);
+    shown.show("django/csrf/tower.rs", "CsrfBody", &answer);
+    let missing = CsrfHandle::from_extensions(&Extensions::new()).unwrap_err();
+    shown.show("django/csrf/handle.rs", "MissingCsrf", &missing);
+
+    let middleware = CsrfMiddleware::new(csrf);
+    shown.show("django/csrf/actix.rs", "CsrfMiddleware", &middleware);
+    let inner = actix_web::dev::fn_service(|request: actix_web::dev::ServiceRequest| {
+        ready(Ok::<_, actix_web::Error>(
+            request.into_response(actix_web::HttpResponse::Ok().body(MARK)),
+        ))
+    });
+    let inner = actix_web::dev::ServiceFactory::new_service(&inner, ());
+    let inner = actix_web::rt::System::new().block_on(inner).unwrap();
+    let service = actix_web::rt::System::new().block_on(middleware.new_transform(inner)).unwrap();
+    shown.show("django/csrf/actix.rs", "CsrfService", &service);
 }

@@ -9,6 +9,8 @@ mod beginnings;
 #[cfg(any(feature = "tower", feature = "actix"))]
 mod common;
 #[cfg(all(feature = "axum", feature = "actix"))]
+mod csrf;
+#[cfg(all(feature = "axum", feature = "actix"))]
 mod endings;
 #[cfg(all(feature = "axum", feature = "actix"))]
 mod logged_in;

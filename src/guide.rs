@@ -12,7 +12,7 @@
 //! 5. [What to watch](#what-to-watch)
 //! 6. [Changing what is in a session](#changing-what-is-in-a-session)
 //!
-//! A chapter of its own, for applications without Django too: [`log_in_and_out`].
+//! Chapters of their own, for applications without Django too: [`log_in_and_out`] and [`forms`].
 //!
 //! # In fifteen minutes
 //!
@@ -329,10 +329,9 @@
 //!   so here. Turn it on in Django.
 //! - **Clocks.** The stamp is that of the machine that signed. Have all of them
 //!   ask for the time; [`SessionCodec::max_clock_skew`] is for when they differ.
-//! - **CSRF.** Django's middleware guards Django's views and no others. A form
-//!   that Rust takes needs a guard of its own, such as a look at `Origin`;
-//!   `SameSite=Lax` alone leaves out sibling hosts. [`AuthUser::login`] says what
-//!   becomes of Django's secret.
+//! - **CSRF.** Django's middleware protects Django's views only. A form that Rust accepts needs the
+//!   protection of [`forms`], with which either side accepts the other's; `SameSite=Lax` alone does
+//!   not stop pages of sibling hosts.
 //! - **The password's hash.** Without [`AuthUser::resume`] a session outlives a
 //!   change of password. It costs a row from the database for each request that
 //!   asks who is there, as in Django; and it has to be the [current row](#when-the-hash-does-not-match).
@@ -402,7 +401,6 @@
 //! [`AuthUser::with_hash`]: crate::django::AuthUser::with_hash
 //! [`AuthUser::rebind`]: crate::django::AuthUser::rebind
 //! [`AuthUser::resume`]: crate::django::AuthUser::resume
-//! [`AuthUser::login`]: crate::django::AuthUser::login
 //! [`DjangoSettings`]: crate::django::DjangoSettings
 //! [`DjangoSettings::from_json`]: crate::django::DjangoSettings::from_json
 //! [`DjangoSettings::message_storage`]: crate::django::DjangoSettings::message_storage
@@ -421,4 +419,5 @@
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
 //! [`SessionCodec::refuse_signed_before`]: crate::SessionCodec::refuse_signed_before
 
+pub mod forms;
 pub mod log_in_and_out;

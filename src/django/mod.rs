@@ -3,13 +3,12 @@
 // As in `lib.rs`: a module imports from the layers before its own only.
 
 // Layer 0
+mod auth;
 mod signed_cookie;
 // Layer 1
-mod auth;
-// Layer 2
 mod csrf;
 mod messages;
-// Layer 3
+// Layer 2
 mod settings;
 
 use std::time::Duration;

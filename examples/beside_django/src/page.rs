@@ -2,12 +2,15 @@
 
 use maud::{DOCTYPE, Markup, html};
 
-/// Renders the page; of a message, the tags come before the text.
+/// Renders the page; of a message, the tags come before the text, and `token` is called for each form.
 pub fn render<'m>(
     user: Option<String>,
     messages: impl ExactSizeIterator<Item = (String, &'m str)>,
     cart: &[String],
+    token: impl Fn() -> String,
 ) -> Markup {
+    // As Django's `{% csrf_token %}`.
+    let csrf = || html! { input type="hidden" name="csrfmiddlewaretoken" value=(token()); };
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -25,10 +28,11 @@ pub fn render<'m>(
                 }
                 @if let Some(name) = user {
                     p #who { "Rust greets " (name) "." }
-                    form method="post" action="/rust/logout" { button { "Log out in Rust" } }
+                    form method="post" action="/rust/logout" { (csrf()) button { "Log out in Rust" } }
                 } @else {
                     p #who { "Rust knows nobody." }
                     form method="post" action="/rust/login" {
+                        (csrf())
                         label { "Name " input name="username" autocomplete="username" required; }
                         label {
                             "Password "
@@ -41,11 +45,14 @@ pub fn render<'m>(
                 h2 { "Cart" }
                 ul #cart { @for thing in cart { li { (thing) } } }
                 form method="post" action="/rust/add" {
+                    (csrf())
                     label { "Thing " input name="thing" required; }
                     button { "Put into the cart" }
+                    button formaction="/add" { "Have Django put it there" }
                 }
                 h2 { "Messages" }
                 form method="post" action="/rust/leave" {
+                    (csrf())
                     label { "Message " input name="text" required; }
                     button { "Leave it for Django to show" }
                 }

@@ -2,16 +2,17 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use axum::extract::{Request, State};
-use axum::http::header::{COOKIE, HOST, ORIGIN};
+use axum::extract::State;
+use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::middleware::{self, Next};
+use axum::middleware;
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Form, Router};
 use serde::Deserialize;
 use signed_session::django::{
-    self, AuthUser, DjangoSettings, Level, Message, MessageStorage, Messages,
+    self, AuthUser, Csrf, CsrfHandle, CsrfLayer, DjangoSettings, Level, Message, MessageStorage,
+    Messages,
 };
 use signed_session::{LiveManager, SessionHandle, SessionLayer};
 
@@ -26,6 +27,8 @@ const BACKEND: &str = "django.contrib.auth.backends.ModelBackend";
 /// The key ring is not here: each request has its own, which [`SessionHandle::keyring`] returns.
 pub struct Shop {
     sessions: LiveManager,
+    /// Does not depend on the secrets.
+    csrf: Csrf,
     site: RwLock<Arc<Site>>,
     users: Users,
 }
@@ -50,8 +53,8 @@ impl Shop {
     /// Makes the shop from the settings of the Django project, which are JSON.
     pub fn new(settings: &str, users: Users) -> Result<Arc<Self>, Failure> {
         let settings = DjangoSettings::from_json(settings)?;
-        let sessions = settings.session_manager()?.into();
-        Ok(Arc::new(Self { sessions, site: RwLock::new(Site::new(&settings)?), users }))
+        let (sessions, csrf) = (settings.session_manager()?.into(), settings.csrf()?);
+        Ok(Arc::new(Self { sessions, csrf, site: RwLock::new(Site::new(&settings)?), users }))
     }
 
     /// Takes other settings, such as another secret, for the requests that arrive from now on.
@@ -67,6 +70,7 @@ impl Shop {
 
     pub fn router(self: Arc<Self>) -> Router {
         let sessions = SessionLayer::new(self.sessions.clone());
+        let csrf = CsrfLayer::new(self.csrf.clone());
         Router::new()
             .route("/rust/", get(home))
             .route("/rust/add", post(add))
@@ -74,8 +78,8 @@ impl Shop {
             .route("/rust/login", post(login))
             .route("/rust/logout", post(logout))
             .with_state(self)
+            .layer(csrf)
             .layer(sessions)
-            .layer(middleware::from_fn(refuse_forms_from_elsewhere))
             .layer(middleware::map_response(protect))
     }
 
@@ -112,6 +116,7 @@ impl Shop {
 async fn home(
     State(shop): Shared,
     session: SessionHandle,
+    csrf: CsrfHandle,
     headers: HeaderMap,
 ) -> Result<Response, Oops> {
     let user = shop.user(&session).await?;
@@ -119,7 +124,7 @@ async fn home(
     let (site, mut messages) = (shop.site(), shop.messages(&headers));
     let shown = session.with(|session| messages.show(session))?;
     let shown = shown.iter().map(|message| (site.messages.tags(message), &*message.text));
-    let page = page::render(user.map(|user| user.name), shown, &cart);
+    let page = page::render(user.map(|user| user.name), shown, &cart, || csrf.token());
     answer(page, messages, session)
 }
 
@@ -192,26 +197,6 @@ fn answer(
     let mut response = body.into_response();
     stored.reply.append_to(response.headers_mut());
     Ok(response)
-}
-
-/// Refuses a form that another site sent, which must not act for the visitor.
-///
-/// Django's token is not asked for. `SameSite=Lax` keeps the cookie from most
-/// of such forms; but another port of this host is the same site.
-async fn refuse_forms_from_elsewhere(request: Request, next: Next) -> Response {
-    let headers = request.headers();
-    let is_from_here = match headers.get("sec-fetch-site") {
-        Some(site) => site == "same-origin",
-        // An older browser names the page's origin, and curl, which acts for nobody, does not.
-        None => headers.get(ORIGIN).is_none_or(|origin| {
-            let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            origin == format!("http://{host}").as_str()
-        }),
-    };
-    if is_from_here || request.method().is_safe() {
-        return next.run(request).await;
-    }
-    (StatusCode::FORBIDDEN, "This form was sent by another site.").into_response()
 }
 
 /// Sets the headers that Django's own middlewares set, so that no page is weaker than others.

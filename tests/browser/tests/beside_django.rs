@@ -302,33 +302,137 @@ fn a_message_of_one_side_is_shown_once_by_the_other() {
     });
 }
 
-// The program.
+// Forms.
+
+/// The token of the first form on the page.
+fn token(visitor: &Visitor) -> String {
+    visitor.read("document.querySelector('[name=csrfmiddlewaretoken]').value")
+}
+
+/// Puts a token into every form on the page.
+fn set_tokens(visitor: &Visitor, token: &str) {
+    let fields = "document.querySelectorAll('[name=csrfmiddlewaretoken]')";
+    visitor.read(&format!("{fields}.forEach(field => field.value = '{token}'), ''"));
+}
+
+/// The buttons of each side's page: the first sends the form to the page's own side.
+const PAGES: [(&str, [&str; 2]); 2] = [
+    ("/rust/", ["Put into the cart", "Have Django put it there"]),
+    ("/", ["Put into the cart", "Have Rust put it there"]),
+];
 
 #[test]
-fn a_form_on_another_site_changes_nothing_in_either() {
+fn a_form_that_one_side_rendered_is_accepted_by_the_other() {
     beside_each_django(|shop| {
         let chromium = Chromium::start();
-        let ada = shop.ada(&chromium);
+        for visitor in [chromium.visitor(), shop.ada(&chromium)] {
+            let mut cart = Vec::new();
+            for (path, buttons) in PAGES {
+                for button in buttons {
+                    shop.open(&visitor, path);
+                    visitor.fill("Thing", "figs");
+                    visitor.click(button);
+                    cart.push("figs");
+                    assert_eq!(visitor.text("#cart"), cart.join("\n"), "{path} {button}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn a_token_from_before_the_login_is_refused_by_both() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        for login in ["/rust/", "/admin/"] {
+            let ada = chromium.visitor();
+            shop.open(&ada, login);
+            let (old, planted) = (token(&ada), ada.cookie("csrftoken").unwrap()["value"].clone());
+            if login == "/rust/" {
+                log_in_in_rust(&ada, shop.password());
+            } else {
+                log_in(&ada, ["Username:", "Password:", "Log in"], shop.password());
+            }
+            assert_ne!(ada.cookie("csrftoken").unwrap()["value"], planted);
+            for (path, buttons) in PAGES {
+                for button in buttons {
+                    shop.open(&ada, path);
+                    set_tokens(&ada, &old);
+                    ada.fill("Thing", "figs");
+                    ada.click(button);
+                    check_says(&ada, "body", "403");
+                }
+            }
+            shop.check_both_greet(&ada, Some("ada"));
+            assert_eq!(ada.text("#cart"), "");
+        }
+    });
+}
+
+#[test]
+fn a_form_on_another_origin_changes_nothing_in_either() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        let (ada, attacker) = (shop.ada(&chromium), chromium.visitor());
         shop.open(&ada, "/rust/");
         put_into_cart(&ada, "apples");
-        // Another port is another origin but the same site: the cookies come along.
-        let form = |path| {
+        shop.open(&attacker, "/rust/");
+        let own = attacker.cookie("csrftoken").unwrap()["value"].as_str().unwrap().to_owned();
+        // Another port is another origin but the same site: the cookies come along, and a script
+        // there can plant one, with a token that fits it.
+        let form = |path: &str, token: &str| {
             format!(
-                "<form method=post action='{}'><input type=hidden name=thing value=figs>\
+                "<form method=post action='{}'><input type=hidden name=thing value=figs>{token}\
                  <button>{path}</button></form>",
                 shop.site.url(path)
             )
         };
-        let other = serve(form("/rust/add") + &form("/add"));
-        for (path, refusal) in [("/rust/add", "sent by another site"), ("/add", "Forbidden")] {
-            ada.open(&other);
-            ada.click(path);
-            check_says(&ada, "body", refusal);
+        let field =
+            |token: &str| format!("<input type=hidden name=csrfmiddlewaretoken value='{token}'>");
+        let planted = format!("<script>document.cookie = 'csrftoken={own}; path=/'</script>");
+        for (token, script) in [("", ""), (&*field(&own), ""), (&field(&own), &planted)] {
+            let other = serve(script.to_owned() + &form("/rust/add", token) + &form("/add", token));
+            for path in ["/rust/add", "/add"] {
+                ada.open(&other);
+                ada.click(path);
+                check_says(&ada, "body", "403");
+            }
         }
+        assert_eq!(ada.cookie("csrftoken").unwrap()["value"], own, "it was planted indeed");
         shop.check_both_greet(&ada, Some("ada"));
         assert_eq!(ada.text("#cart"), "apples");
     });
 }
+
+#[test]
+fn another_origin_cannot_log_a_visitor_in_to_an_account_of_its_own() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        // One who was never here, and one who has a page of the site open.
+        let (new, known) = (chromium.visitor(), chromium.visitor());
+        shop.open(&known, "/rust/");
+        let form = |path: &str| {
+            format!(
+                "<form method=post action='{}'><input type=hidden name=username value=ada>\
+                 <input type=hidden name=password value='{}'><button>{path}</button></form>",
+                shop.site.url(path),
+                shop.password()
+            )
+        };
+        let other = serve(form("/rust/login") + &form("/admin/login/"));
+        for visitor in [&new, &known] {
+            for path in ["/rust/login", "/admin/login/"] {
+                visitor.open(&other);
+                visitor.click(path);
+                check_says(visitor, "body", "403");
+            }
+            assert_eq!(visitor.cookie("sessionid"), None);
+            shop.check_both_greet(visitor, None);
+        }
+    });
+}
+
+// The program.
 
 #[test]
 fn django_ends_with_the_program_that_started_it_even_if_killed() {

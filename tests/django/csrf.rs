@@ -322,6 +322,25 @@ fn a_token_is_another_text_each_time_and_good_for_its_secret_only() {
 }
 
 #[test]
+fn every_character_is_as_likely_as_the_others() {
+    let mut counts = BTreeMap::<char, u32>::new();
+    for _ in 0..2000 {
+        let mut request = read(&csrf(), "GET", &[]);
+        let token = request.token(&mut Session::new());
+        let reply = request.commit(&mut Session::new(), 200);
+        // The mask, what is under it, and the secret.
+        let secret = reply.set_cookie.unwrap();
+        token
+            .chars()
+            .chain(secret.value().chars())
+            .for_each(|c| *counts.entry(c).or_default() += 1);
+    }
+    // 3,097 of each are expected; 400 are 7 standard deviations.
+    assert_eq!(counts.len(), 62);
+    assert!(counts.values().all(|count| count.abs_diff(3097) < 400), "{counts:?}");
+}
+
+#[test]
 fn the_cookie_lasts_a_year_from_each_page_that_shows_a_token() {
     let now = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
     let cookie = format!("csrftoken={SECRET}");
@@ -413,9 +432,11 @@ fn of_two_cookies_the_last_one_counts_as_in_django() {
 
 // Rotation.
 
+type Login = (&'static str, fn(&mut Session));
+
 /// Each way to log somebody in, or to make the session another one.
-fn logins() -> Vec<(&'static str, fn(&mut Session))> {
-    vec![
+fn logins() -> [Login; 3] {
+    [
         ("begin", |session| session.begin(|_| false)),
         ("begin, all kept", |session| session.begin(|_| true)),
         ("login", |session| {

@@ -337,7 +337,7 @@ fn a_request_that_is_refused_anyway_is_not_read() {
     check(&post(FORM, &[&wrong]), 403, &reason(CsrfError::WrongToken));
     // One that breaks off has no token.
     for middleware in MIDDLEWARES {
-        let broken = post(FORM, &[&pieces[0], ""]);
+        let broken = post(FORM, &[pieces[0], ""]);
         assert_eq!(broken.send(middleware).0.status, 403);
     }
 }

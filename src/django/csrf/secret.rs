@@ -124,29 +124,3 @@ fn reduce(number: u8) -> u8 {
 fn at_least(number: u8, other: u8) -> u8 {
     (number.wrapping_sub(other) >> 7) ^ 1
 }
-
-#[cfg(test)]
-mod tests {
-    use super::{character, position, random_positions};
-
-    #[test]
-    fn the_alphabet_is_django_s() {
-        let alphabet: String = (0..62).map(character).collect();
-        assert_eq!(alphabet, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789");
-        for (place, byte) in (0..).zip(alphabet.bytes()) {
-            assert_eq!(position(byte), place);
-        }
-    }
-
-    #[test]
-    fn every_character_is_as_likely_as_the_others() {
-        let mut counts = [0_u32; 62];
-        for _ in 0..4000 {
-            for place in random_positions() {
-                counts[usize::from(place)] += 1;
-            }
-        }
-        // 2,064 are expected of each; 300 are 6.6 standard deviations.
-        assert!(counts.iter().all(|count| count.abs_diff(2064) < 300), "{counts:?}");
-    }
-}

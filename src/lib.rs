@@ -52,7 +52,7 @@
 //! None by default: no framework, no asynchrony. `tower` has the layer for any
 //! tower or hyper service, `axum` (with `tower`) the extractor for its handlers,
 //! `actix` both for actix-web. `random` is for what needs the operating system's random source, such
-//! as [`Revocations`]; the adapters turn it on. `cli` is the command line, a program and not part of
+//! as [`Revocations`] and [`django::Csrf`]; the adapters turn it on. `cli` is the command line, a program and not part of
 //! the library.
 //!
 //! `zlib`: compress with C zlib, to the very bytes that Django writes. Without

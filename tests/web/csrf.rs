@@ -26,8 +26,8 @@ const MIDDLEWARES: [Middleware; 2] = [Middleware::Tower, Middleware::Actix];
 #[derive(Clone)]
 struct Visit {
     csrf: Csrf,
-    /// How many layers there are around each other, clones of one.
-    layers: usize,
+    /// The layer around the layer, if there is one.
+    outer: Option<Csrf>,
     is_unchecked: bool,
     has_session: bool,
     method: &'static str,
@@ -50,7 +50,7 @@ struct Seen {
 fn get(handler: fn(&Seen) -> Answer) -> Visit {
     Visit {
         csrf: Csrf::new("https://example.com").unwrap(),
-        layers: 1,
+        outer: None,
         is_unchecked: false,
         has_session: true,
         method: "GET",
@@ -140,10 +140,10 @@ async fn through_tower(visit: Visit, read: Arc<AtomicUsize>) -> Answer {
             Ok::<_, Infallible>(response.body(answer.body).unwrap())
         }
     });
-    let layer = CsrfLayer::new(visit.csrf);
-    let layer = if visit.is_unchecked { layer.unchecked() } else { layer };
     let mut service = BoxCloneService::new(service);
-    for _ in 0..visit.layers {
+    for csrf in [visit.csrf].into_iter().chain(visit.outer) {
+        let layer = CsrfLayer::new(csrf);
+        let layer = if visit.is_unchecked { layer.unchecked() } else { layer };
         // As axum's router does, whose body is always the same.
         let inner = service.map_request(|request: Request<_>| request.map(Body::new));
         service = BoxCloneService::new(layer.layer(inner));
@@ -196,13 +196,17 @@ async fn through_actix(visit: Visit, read: Arc<AtomicUsize>) -> Answer {
             response.body(answer.body)
         }
     };
-    let middleware = CsrfMiddleware::new(visit.csrf);
-    let middleware = if visit.is_unchecked { middleware.unchecked() } else { middleware };
-    let (pieces, is_twice) = (visit.pieces, visit.layers > 1);
+    let middleware = |csrf: &Csrf| match visit.is_unchecked {
+        true => CsrfMiddleware::new(csrf.clone()).unchecked(),
+        false => CsrfMiddleware::new(csrf.clone()),
+    };
+    let (inner, pieces) = (middleware(&visit.csrf), visit.pieces);
+    let (outer, is_twice) =
+        (middleware(visit.outer.as_ref().unwrap_or(&visit.csrf)), visit.outer.is_some());
     let app = App::new()
         .default_service(web::to(page))
-        .wrap(middleware.clone())
-        .wrap(Condition::new(is_twice, middleware))
+        .wrap(inner)
+        .wrap(Condition::new(is_twice, outer))
         .wrap(Condition::new(visit.has_session, SessionMiddleware::new(manager())))
         .wrap_fn(move |mut request, next| {
             let payload = stream(pieces.clone(), Arc::clone(&read)).map(|piece| match piece {
@@ -529,19 +533,52 @@ fn in_sessions_the_secret_ends_with_the_session_it_is_in() {
 }
 
 #[test]
-fn of_layers_around_each_other_the_outer_one_sets_the_cookie() {
+fn layers_around_each_other_set_one_cookie_and_each_checks() {
+    let csrf = Csrf::new("https://example.com").unwrap();
+    let strict = Csrf::new("https://other.example").unwrap();
     for middleware in MIDDLEWARES {
-        let page = get(|seen| Answer::new(200).body(seen.csrf.token())).without("cookie");
-        let page = Visit { layers: 2, ..page };
-        let (answer, ..) = page.send(middleware);
-        let cookies = answer.all("set-cookie");
-        assert_eq!(cookies.len(), 1, "{cookies:?}");
-        let sent = cookies[0].split(';').next().unwrap();
-        let form = format!("csrfmiddlewaretoken={}&a=1", answer.body);
-        let visit = post(FORM, &[&form[..9], &form[9..]]).without("cookie").header("cookie", sent);
-        let visit = Visit { layers: 2, ..visit };
-        let (answer, log, _) = visit.send(middleware);
-        assert_eq!((answer.status, answer.body), (200, form), "{log:?}");
+        for outer in [csrf.clone(), csrf.clone().form_limit(1000)] {
+            let around =
+                |visit: Visit| Visit { csrf: csrf.clone(), outer: Some(outer.clone()), ..visit };
+            let login = get(|seen| {
+                seen.session.as_ref().unwrap().begin(|_| false);
+                Answer::new(200).body(seen.csrf.token())
+            });
+            let (answer, ..) = around(login).send(middleware);
+            let cookies = answer.all("set-cookie");
+            let ours: Vec<_> = cookies.iter().filter(|it| it.starts_with("csrftoken=")).collect();
+            assert_eq!(ours.len(), 1, "{cookies:?}");
+            let sent = ours[0].split(';').next().unwrap();
+            let form = format!("csrfmiddlewaretoken={}&a=1", answer.body);
+            let visit = post(FORM, &[&form[..9], &form[9..]]).without("cookie");
+            let visit = around(visit.header("cookie", sent));
+            let (answer, log, _) = visit.send(middleware);
+            assert_eq!((answer.status, answer.body), (200, form), "{log:?}");
+            // Either refuses, whatever the other allows.
+            for (csrf, outer) in [(&strict, &outer), (&csrf, &strict)] {
+                let (csrf, outer) = (csrf.clone(), Some(outer.clone()));
+                let (answer, ..) = Visit { csrf, outer, ..visit.clone() }.send(middleware);
+                assert_eq!(answer.status, 403);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_page_without_a_form_does_not_look_at_the_session() {
+    for middleware in MIDDLEWARES {
+        for in_session in [false, true] {
+            let mut visit = get(|_| Answer::new(200)).header("cookie", "sessionid=forged:a:b");
+            if in_session {
+                visit.csrf = visit.csrf.in_session();
+            }
+            let (answer, log, _) = visit.send(middleware);
+            answer.assert_no_trace();
+            // A session that is looked at and refused is logged.
+            assert_eq!(log, [""; 0]);
+            visit.handler = |seen| Answer::new(200).body(seen.csrf.token());
+            assert_eq!(visit.send(middleware).1.len(), usize::from(in_session));
+        }
     }
 }
 

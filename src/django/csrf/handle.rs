@@ -45,6 +45,8 @@ struct Shared {
 
 struct State {
     request: CsrfRequest,
+    /// Whether a layer with other rules and the same secrets is between this one and the handlers.
+    is_hidden: bool,
     /// Whether the response has begun.
     is_sent: bool,
 }
@@ -69,11 +71,14 @@ impl CsrfHandle {
         session: Option<SessionHandle>,
         outer: Option<&Self>,
     ) -> Result<(Self, Option<Self>), MissingSecrets> {
-        if let Some(outer) = outer
-            && outer.lock().request.csrf().shares_secrets_with(request.csrf())
-        {
-            // A request has one secret, which the middleware further out commits.
-            return Ok((outer.clone(), None));
+        if let Some(outer) = outer {
+            let mut state = outer.lock();
+            if state.request.csrf().is_clone_of(request.csrf()) {
+                // A request has one secret, which the middleware further out commits.
+                return Ok((outer.clone(), None));
+            }
+            // It checks by rules of its own, but must not send another secret after this one's.
+            state.is_hidden |= state.request.csrf().shares_secrets_with(request.csrf());
         }
         if request.csrf().uses_session() && session.is_none() {
             tracing::error!(
@@ -82,7 +87,7 @@ impl CsrfHandle {
             );
             return Err(MissingSecrets);
         }
-        let state = Mutex::new(State { request, is_sent: false });
+        let state = Mutex::new(State { request, is_hidden: false, is_sent: false });
         let handle = Self { shared: Arc::new(Shared { session, state }) };
         Ok((handle.clone(), Some(handle)))
     }
@@ -131,6 +136,9 @@ impl CsrfHandle {
 
     /// Decides on a request before its body is read.
     pub(crate) fn judge(&self) -> Result<Verdict, CsrfError> {
+        if self.lock().request.is_safe() {
+            return Ok(Verdict::Pass);
+        }
         self.share(|request, session| {
             if request.needs_form() {
                 request.check_before_body(session)?;
@@ -149,26 +157,31 @@ impl CsrfHandle {
 
     /// Returns what the response must carry, which begins now.
     pub(crate) fn commit(&self, status: u16) -> Reply {
-        let reply = self.share(|request, session| request.commit(session, status));
-        self.lock().is_sent = true;
-        reply
+        let mut state = self.lock();
+        state.is_sent = true;
+        if state.is_hidden {
+            return Reply::default();
+        }
+        self.with_loaded(|session| state.request.commit(session, status))
     }
 
     fn share<R>(&self, mut function: impl FnMut(&mut CsrfRequest, &mut Session) -> R) -> R {
         let mut state = self.lock();
         let request = &mut state.request;
-        // With a safe method nothing is looked at but the secret, and in a cookie not even the
-        // session: it is not decoded because of a form.
         match &self.shared.session {
             Some(session) if request.csrf().uses_session() => {
                 session.clone().with(|session| function(request, session))
             }
-            Some(session) => match session.with_loaded(|session| function(request, session)) {
-                Some(result) => result,
-                None => function(request, &mut Session::new()),
-            },
-            None => function(request, &mut Session::new()),
+            _ => self.with_loaded(|session| function(request, session)),
         }
+    }
+
+    /// Runs `function` with the session as far as anyone has asked for it: it is not decoded for
+    /// this, and one that nobody has asked for was not begun either.
+    fn with_loaded<R>(&self, mut function: impl FnMut(&mut Session) -> R) -> R {
+        let session = self.shared.session.as_ref();
+        let result = session.and_then(|session| session.with_loaded(&mut function));
+        result.unwrap_or_else(|| function(&mut Session::new()))
     }
 
     /// Logs why a request was refused, with what helps to find out why it should not have been.

@@ -187,6 +187,12 @@ impl Csrf {
         self
     }
 
+    /// Returns `true` if one is a clone of the other.
+    #[cfg(any(feature = "tower", feature = "actix"))]
+    pub(crate) fn is_clone_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.policy, &other.policy)
+    }
+
     /// Returns `true` if both have their secrets in the same place.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn shares_secrets_with(&self, other: &Self) -> bool {

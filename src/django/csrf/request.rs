@@ -274,6 +274,10 @@ impl CsrfRequest {
 // What the middlewares ask.
 #[cfg(any(feature = "tower", feature = "actix"))]
 impl CsrfRequest {
+    pub(crate) fn is_safe(&self) -> bool {
+        self.is_safe
+    }
+
     pub(crate) fn csrf(&self) -> &Csrf {
         &self.csrf
     }

@@ -304,9 +304,11 @@ where
 }
 
 pin_project! {
-    /// The body of a response of a [`SessionService`].
+    /// The body of a response of a [`SessionService`] or a
+    /// [`CsrfService`](crate::django::CsrfService).
     ///
-    /// It is the inner service's body as it is, or empty where the session could not be written.
+    /// It is the inner service's body as it is, or empty where the layer answers in its place: the
+    /// session could not be written, or the request was refused.
     pub struct SessionBody<B> {
         #[pin]
         inner: Option<B>,
@@ -314,7 +316,11 @@ pin_project! {
 }
 
 impl<B> SessionBody<B> {
-    /// Returns the inner service's body, or `None` where the session could not be written.
+    pub(crate) fn new(inner: Option<B>) -> Self {
+        Self { inner }
+    }
+
+    /// Returns the inner service's body, or `None` where the layer answers in its place.
     pub fn into_inner(self) -> Option<B> {
         self.inner
     }

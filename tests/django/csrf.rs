@@ -71,6 +71,10 @@ fn every_request_of_django_s_own_tests_is_judged_as_there() {
         let expected = vector.refused.as_deref().map_or(Ok(()), |reason| Err(named(reason)));
         assert_eq!(verdict, expected, "{}: {:?}", vector.id, vector.refused);
         *refusals.entry(format!("{verdict:?}")).or_default() += 1;
+        if let Err(error) = verdict {
+            let words = error.code().split('_').map(|word| word[..1].to_uppercase() + &word[1..]);
+            assert_eq!(format!("{error:?}"), words.collect::<String>());
+        }
     }
     // Each of the reasons is there, and as many requests as Django's tests make.
     assert_eq!(refusals.len(), 11, "{refusals:?}");

@@ -366,6 +366,7 @@ fn of_the_protection_of_forms(shown: &mut Shown) {
     let future = service.call(request);
     shown.show("django/csrf/tower.rs", "CsrfFuture", &future);
     let answer = futures_util::FutureExt::now_or_never(future).unwrap().unwrap().into_body();
+    let answer = answer.into_inner().unwrap();
     assert!(answer.starts_with("CsrfHandle") && answer.contains("CsrfBody"));
     shown.show("django/csrf/handle.rs", "CsrfHandle", &answer);
     shown.show("django/csrf/tower.rs", "CsrfBody", &answer);

@@ -4,8 +4,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use signed_session::SessionHandle;
+use axum::http::Response;
 use signed_session::django::{Csrf, CsrfError, CsrfHandle};
+use signed_session::{SessionBody, SessionHandle};
 
 use crate::common::{Answer, cookie, logged, manager};
 
@@ -117,7 +118,7 @@ async fn through_tower(visit: Visit, read: Arc<AtomicUsize>) -> Answer {
     use std::io;
 
     use axum::body::{Body, Bytes};
-    use axum::http::{Request, Response};
+    use axum::http::Request;
     use futures_util::StreamExt as _;
     use http_body_util::{BodyExt as _, StreamBody};
     use signed_session::SessionLayer;
@@ -146,10 +147,11 @@ async fn through_tower(visit: Visit, read: Arc<AtomicUsize>) -> Answer {
         let layer = if visit.is_unchecked { layer.unchecked() } else { layer };
         // As axum's router does, whose body is always the same.
         let inner = service.map_request(|request: Request<_>| request.map(Body::new));
-        service = BoxCloneService::new(layer.layer(inner));
+        service = BoxCloneService::new(layer.layer(inner).map_response(unwrapped));
     }
     if visit.has_session {
-        service = BoxCloneService::new(SessionLayer::new(manager()).layer(service));
+        let layered = SessionLayer::new(manager()).layer(service).map_response(unwrapped);
+        service = BoxCloneService::new(layered);
     }
     let frames = stream(visit.pieces, read).map(|piece| match piece {
         Some(piece) => Ok(axum_frame(Bytes::from(piece))),
@@ -169,6 +171,10 @@ async fn through_tower(visit: Visit, read: Arc<AtomicUsize>) -> Answer {
 
 fn axum_frame<D>(data: D) -> hyper::body::Frame<D> {
     hyper::body::Frame::data(data)
+}
+
+fn unwrapped(response: Response<SessionBody<String>>) -> Response<String> {
+    response.map(|body| body.into_inner().unwrap_or_default())
 }
 
 async fn through_actix(visit: Visit, read: Arc<AtomicUsize>) -> Answer {
@@ -589,6 +595,53 @@ fn without_a_session_secrets_in_sessions_are_a_500_that_says_why() {
     check(&alone, 200, "");
     let visit = Visit { csrf: visit.csrf.in_session(), has_session: false, ..visit };
     check(&visit, 500, "there is no session middleware around");
+}
+
+#[test]
+fn without_a_layer_the_response_says_which_one_and_where_it_goes() {
+    use actix_web::{App, test, web};
+    use axum::routing::get;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    async fn page(csrf: CsrfHandle) -> String {
+        csrf.token()
+    }
+    async fn checked(csrf: CsrfHandle) -> Result<String, CsrfError> {
+        csrf.check(None).map(|()| csrf.token())
+    }
+    let ((), log) = logged(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            let app = axum::Router::new().route("/", get(page));
+            let request = axum::http::Request::<axum::body::Body>::default();
+            let response = app.oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 500);
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            let body = String::from_utf8(body.to_vec()).unwrap();
+            assert!(body.contains(".layer(CsrfLayer::new(csrf)) to the Router"), "{body}");
+
+            // A check in a handler that fails is a bare 403.
+            let csrf = Csrf::new("https://example.com").unwrap();
+            let layer = signed_session::django::CsrfLayer::new(csrf).unchecked();
+            let app = axum::Router::new().route("/", axum::routing::post(checked)).layer(layer);
+            let mut request = axum::http::Request::<axum::body::Body>::default();
+            *request.method_mut() = axum::http::Method::POST;
+            let response = app.oneshot(request).await.unwrap();
+            assert_eq!(response.status(), 403);
+            assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+        });
+        actix_web::rt::System::new().block_on(async {
+            let app = App::new().route("/", web::get().to(page));
+            let request = test::TestRequest::get().to_request();
+            let response = test::call_service(&test::init_service(app).await, request).await;
+            assert_eq!(response.status(), 500);
+            let body = String::from_utf8(test::read_body(response).await.to_vec()).unwrap();
+            assert!(body.contains(".wrap(CsrfMiddleware::new(csrf)) to the App"), "{body}");
+        });
+    });
+    assert_eq!(log.len(), 3, "{log:?}");
+    assert!(log[1].contains("code=\"no_referer\""), "{log:?}");
 }
 
 #[test]

@@ -16,7 +16,8 @@ use actix_web::{FromRequest, HttpMessage as _, HttpRequest, HttpResponse, Respon
 use crate::django::csrf::error::CsrfError;
 use crate::django::csrf::handle::{self, CsrfHandle, MissingCsrf, Verdict};
 use crate::django::csrf::policy::Csrf;
-use crate::handle::{SessionHandle, headers};
+use crate::error::sure;
+use crate::handle::{Asker, SessionHandle, headers};
 use crate::reply::Reply;
 
 /// Puts CSRF protection around an actix-web application or scope.
@@ -227,7 +228,7 @@ fn append<B>(reply: &Reply, response: &mut HttpResponse<B>) {
         || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
     for (name, value) in headers(reply, present) {
         // All of them are ASCII without control characters.
-        if let Ok(value) = HeaderValue::try_from(value) {
+        if let Some(value) = sure(HeaderValue::try_from(value).ok().map(Some)) {
             response.headers_mut().append(HeaderName::from_static(name), value);
         }
     }
@@ -238,15 +239,17 @@ impl FromRequest for CsrfHandle {
     type Future = Ready<Result<Self, Self::Error>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(request.extensions().get::<Self>().cloned().ok_or_else(MissingCsrf::new))
+        let handle = request.extensions().get::<Self>().cloned();
+        ready(handle.ok_or_else(|| MissingCsrf::new(Asker::ActixHandler)))
     }
 }
 
-/// A bare 500, with the reason in the log.
+/// A 500 that says which middleware is missing, and where it goes; also in the log.
 impl ResponseError for MissingCsrf {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         tracing::error!(reason = %self, "a CSRF token could not be used");
-        HttpResponse::InternalServerError().finish()
+        let kind = "text/plain; charset=utf-8";
+        HttpResponse::InternalServerError().content_type(kind).body(format!("{self}\n"))
     }
 }
 
@@ -257,7 +260,7 @@ impl ResponseError for CsrfError {
     }
 
     fn error_response(&self) -> HttpResponse<BoxBody> {
-        tracing::warn!(reason = %self, "a request was refused");
+        tracing::warn!(code = self.code(), reason = %self, "a request was refused");
         HttpResponse::Forbidden().finish()
     }
 }

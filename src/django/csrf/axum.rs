@@ -7,27 +7,28 @@ use http::request::Parts;
 
 use crate::django::csrf::error::CsrfError;
 use crate::django::csrf::handle::{CsrfHandle, MissingCsrf};
+use crate::handle::Asker;
 
 impl<S: Sync> FromRequestParts<S> for CsrfHandle {
     type Rejection = MissingCsrf;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Self::from_extensions(&parts.extensions)
+        Self::from_extensions(&parts.extensions).map_err(|_| MissingCsrf::new(Asker::AxumHandler))
     }
 }
 
-/// A bare 500, with the reason in the log.
+/// A 500 that says which layer is missing, and where it goes; also in the log.
 impl IntoResponse for MissingCsrf {
     fn into_response(self) -> Response {
         tracing::error!(reason = %self, "a CSRF token could not be used");
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        (StatusCode::INTERNAL_SERVER_ERROR, format!("{self}\n")).into_response()
     }
 }
 
 /// A bare 403, with the reason in the log: so handlers can use `?` on a check.
 impl IntoResponse for CsrfError {
     fn into_response(self) -> Response {
-        tracing::warn!(reason = %self, "a request was refused");
+        tracing::warn!(code = self.code(), reason = %self, "a request was refused");
         StatusCode::FORBIDDEN.into_response()
     }
 }

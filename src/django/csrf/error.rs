@@ -35,6 +35,28 @@ pub enum CsrfError {
     WrongToken,
 }
 
+impl CsrfError {
+    /// Returns the variant's name in snake case, for logs and metrics: `wrong_token`.
+    ///
+    /// The middlewares log each refusal as a `tracing` event with this in the field `code`. A code
+    /// does not change between releases, unlike the message.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Origin => "origin",
+            Self::NoReferer => "no_referer",
+            Self::MalformedReferer => "malformed_referer",
+            Self::InsecureReferer => "insecure_referer",
+            Self::Referer => "referer",
+            Self::NoSecret => "no_secret",
+            Self::MalformedSecret => "malformed_secret",
+            Self::NoToken => "no_token",
+            Self::MalformedToken => "malformed_token",
+            Self::WrongToken => "wrong_token",
+        }
+    }
+}
+
 impl fmt::Display for CsrfError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -7,14 +7,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::django::csrf::error::CsrfError;
 use crate::django::csrf::policy::Csrf;
 use crate::django::csrf::request::CsrfRequest;
-use crate::handle::SessionHandle;
+use crate::handle::{Asker, SessionHandle};
 use crate::reply::Reply;
 use crate::session::Session;
 
 /// The CSRF protection of a request, as handlers have it from the middleware.
 ///
-/// Its methods use the session, if there is one: do not call them inside
-/// [`SessionHandle::with`], which holds it.
+/// Its methods use the session, if there is one: inside [`SessionHandle::with`], which holds it, they
+/// panic.
 ///
 /// # Examples
 ///
@@ -101,7 +101,7 @@ impl CsrfHandle {
     /// [`MissingCsrf`] if there is no [`CsrfLayer`](crate::django::CsrfLayer) around the service.
     #[cfg(feature = "tower")]
     pub fn from_extensions(extensions: &http::Extensions) -> Result<Self, MissingCsrf> {
-        extensions.get::<Self>().cloned().ok_or_else(MissingCsrf::new)
+        extensions.get::<Self>().cloned().ok_or_else(|| MissingCsrf::new(Asker::Service))
     }
 
     /// Returns a token for one form or page; see [`CsrfRequest::token`].
@@ -170,7 +170,7 @@ impl CsrfHandle {
         let request = &mut state.request;
         match &self.shared.session {
             Some(session) if request.csrf().uses_session() => {
-                session.clone().with(|session| function(request, session))
+                session.with(|session| function(request, session))
             }
             _ => self.with_loaded(|session| function(request, session)),
         }
@@ -188,8 +188,10 @@ impl CsrfHandle {
     pub(crate) fn log(&self, reason: CsrfError) {
         let state = self.lock();
         let CsrfRequest { own_origin, sent_origin, .. } = &state.request;
+        let code = reason.code();
         match reason {
             CsrfError::Origin => tracing::warn!(
+                code,
                 %reason,
                 sent = sent_origin.as_deref(),
                 own = own_origin.as_deref(),
@@ -197,11 +199,12 @@ impl CsrfHandle {
                  TLS and this program does not know"
             ),
             CsrfError::NoToken if state.request.is_multipart() => tracing::warn!(
+                code,
                 %reason,
                 "a request was refused: a multipart body is not read, so the token must be in the \
                  header, or the handler must check it under an unchecked layer"
             ),
-            _ => tracing::warn!(%reason, "a request was refused"),
+            _ => tracing::warn!(code, %reason, "a request was refused"),
         }
     }
 
@@ -226,19 +229,43 @@ impl fmt::Debug for CsrfHandle {
 /// There is no session for the secrets to be in.
 pub(crate) struct MissingSecrets;
 
-/// Why a handler got no CSRF protection: no such middleware is around it.
+/// Why a handler got no CSRF protection: no such layer is around it.
+///
+/// The message says which one is missing, and where it goes. As a response it is a 500 with the
+/// message as its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MissingCsrf(());
+pub struct MissingCsrf {
+    asker: Asker,
+}
 
 impl MissingCsrf {
-    pub(crate) fn new() -> Self {
-        Self(())
+    /// Creates the error of who asked.
+    pub(crate) fn new(asker: Asker) -> Self {
+        Self { asker }
     }
 }
 
 impl fmt::Display for MissingCsrf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no CSRF middleware around this handler")
+        f.write_str(match self.asker {
+            #[cfg(feature = "tower")]
+            Asker::Service => {
+                "no CSRF layer is around a service that asks for a CsrfHandle: put \
+                 CsrfLayer::new(csrf) around it, inside of the SessionLayer"
+            }
+            #[cfg(feature = "axum")]
+            Asker::AxumHandler => {
+                "no CSRF layer is around a handler that takes a CsrfHandle: add \
+                 .layer(CsrfLayer::new(csrf)) to the Router, below its routes and above \
+                 .layer(SessionLayer::new(manager)), because a layer wraps only what stands above it"
+            }
+            #[cfg(feature = "actix")]
+            Asker::ActixHandler => {
+                "no CSRF middleware is around a handler that takes a CsrfHandle: add \
+                 .wrap(CsrfMiddleware::new(csrf)) to the App or to the handler's scope, above \
+                 .wrap(SessionMiddleware::new(manager)), because the last one is the outermost"
+            }
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use http::header::{HOST, HeaderName, HeaderValue};
+use http::header::HOST;
 use http::request::Parts;
 use http::{Extensions, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -17,7 +17,9 @@ use tower_service::Service;
 
 use crate::django::csrf::handle::{self, CsrfHandle, Verdict};
 use crate::django::csrf::policy::Csrf;
-use crate::handle::{SessionHandle, headers};
+use crate::handle::{self as session, SessionHandle};
+use crate::reply;
+use crate::tower::SessionBody;
 
 /// Puts CSRF protection around a service.
 ///
@@ -32,7 +34,8 @@ use crate::handle::{SessionHandle, headers};
 /// it is an extractor. The layer goes inside of the [`SessionLayer`](crate::SessionLayer), so that a
 /// login replaces the secret. What is not to be protected, such as a webhook, stays outside of it.
 ///
-/// The service gets its body as a [`CsrfBody`].
+/// The service gets its body as a [`CsrfBody`], and the one that it returns passes untouched, in a
+/// [`SessionBody`].
 ///
 /// [`CsrfRequest::check`]: crate::django::CsrfRequest::check
 ///
@@ -128,9 +131,8 @@ where
     S: Service<Request<CsrfBody<B>>, Response = Response<R>> + Clone,
     B: Body,
     B::Data: AsRef<[u8]>,
-    R: Default,
 {
-    type Response = S::Response;
+    type Response = Response<SessionBody<R>>;
     type Error = S::Error;
     type Future = CsrfFuture<S, B>;
 
@@ -290,9 +292,8 @@ where
     S: Service<Request<CsrfBody<B>>, Response = Response<R>>,
     B: Body,
     B::Data: AsRef<[u8]>,
-    R: Default,
 {
-    type Output = Result<Response<R>, S::Error>;
+    type Output = Result<Response<SessionBody<R>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -313,10 +314,10 @@ where
                     if let Some(handle) = this.handle {
                         commit(handle, &mut response);
                     }
-                    return Poll::Ready(Ok(response));
+                    return Poll::Ready(Ok(response.map(Some).map(SessionBody::new)));
                 }
                 StateProjection::Refused { status } => {
-                    let mut response = Response::<R>::default();
+                    let mut response = Response::new(SessionBody::new(None));
                     *response.status_mut() = *status;
                     return Poll::Ready(Ok(response));
                 }
@@ -369,12 +370,8 @@ fn commit<R>(handle: &CsrfHandle, response: &mut Response<R>) {
     let reply = handle.commit(response.status().as_u16());
     let present =
         || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    for (name, value) in headers(&reply, present) {
-        // All of them are ASCII without control characters.
-        if let Ok(value) = HeaderValue::try_from(value) {
-            response.headers_mut().append(HeaderName::from_static(name), value);
-        }
-    }
+    let headers = session::headers(&reply, present);
+    reply::append(headers, response.headers_mut());
 }
 
 pin_project! {

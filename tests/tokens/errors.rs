@@ -9,6 +9,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::ser::Error as _;
+#[cfg(feature = "random")]
+use signed_session::django::CsrfError;
 use signed_session::django::SettingsError;
 use signed_session::{
     Algorithm, ApplyError, Compress, ConfigError, CookieOptions, DecodeError, EncodeError, Keyring,
@@ -168,10 +170,15 @@ fn config_errors() -> [(ConfigError, &'static str); 9] {
         (ConfigError::CookieDomain, "the cookie's domain is not a host name"),
         (ConfigError::LoginPage, "the login page is not a path of this site in printable ASCII"),
         (ConfigError::HostPrefix, "a __Host- cookie must have path / and no domain"),
+        (
+            ConfigError::Origin,
+            "the origin is not a scheme and a host as browsers write them, such as \
+             https://example.com",
+        ),
     ]
 }
 
-fn settings_errors() -> [(SettingsError, &'static str); 8] {
+fn settings_errors() -> [(SettingsError, &'static str); 9] {
     [
         (SettingsError::NotAnObject, "the settings are not a JSON object"),
         (SettingsError::Unknown, "the name is not among the settings that are used here"),
@@ -205,6 +212,29 @@ fn settings_errors() -> [(SettingsError, &'static str); 8] {
             SettingsError::Config(ConfigError::EmptySecret),
             "the setting SECRET_KEY: a secret is empty or only white space",
         ),
+        (
+            SettingsError::CsrfCookie(ConfigError::CookieDomain),
+            "the setting CSRF_COOKIE_DOMAIN: the cookie's domain is not a host name",
+        ),
+    ]
+}
+
+#[cfg(feature = "random")]
+fn csrf_errors() -> [(CsrfError, &'static str); 10] {
+    [
+        (CsrfError::Origin, "the Origin header is neither the site's own origin nor trusted"),
+        (CsrfError::NoReferer, "there is neither an Origin nor a Referer header"),
+        (CsrfError::MalformedReferer, "the Referer header is malformed"),
+        (CsrfError::InsecureReferer, "the page that sent the form was not loaded over https"),
+        (
+            CsrfError::Referer,
+            "the Referer header names neither the site's own host nor a trusted one",
+        ),
+        (CsrfError::NoSecret, "the visitor has no CSRF secret"),
+        (CsrfError::MalformedSecret, "the visitor's CSRF secret is malformed"),
+        (CsrfError::NoToken, "there is no CSRF token"),
+        (CsrfError::MalformedToken, "the CSRF token is malformed"),
+        (CsrfError::WrongToken, "the CSRF token was not made from the visitor's secret"),
     ]
 }
 
@@ -220,6 +250,8 @@ fn every_error_says_what_is_written_here() {
     lines.extend(revocation_errors().map(|(error, message)| (error.to_string(), message)));
     lines.extend(apply_errors().map(|(error, message)| (error.to_string(), message)));
     lines.extend(settings_errors().map(|(error, message)| (error.to_string(), message)));
+    #[cfg(feature = "random")]
+    lines.extend(csrf_errors().map(|(error, message)| (error.to_string(), message)));
     for (said, message) in &lines {
         assert_eq!(said, message);
         // One line in lower case that goes on after `error: `, for a log in ASCII.
@@ -232,8 +264,12 @@ fn every_error_says_what_is_written_here() {
 #[test]
 fn the_lists_of_this_file_leave_no_error_out() {
     // A variant that is added shows in the source and not here.
-    let source =
-        [include_str!("../../src/error.rs"), include_str!("../../src/django/settings.rs")].concat();
+    let source = [
+        include_str!("../../src/error.rs"),
+        include_str!("../../src/django/csrf/error.rs"),
+        include_str!("../../src/django/settings.rs"),
+    ]
+    .concat();
     let listed = |name: &str| {
         let body = source.split(&format!("pub enum {name} {{\n")).nth(1).unwrap();
         let body = body.split("\n}").next().unwrap();
@@ -250,6 +286,8 @@ fn the_lists_of_this_file_leave_no_error_out() {
     assert_eq!(listed("RevocationError"), revocation_errors().len());
     assert_eq!(listed("ApplyError"), apply_errors().len());
     assert_eq!(listed("SettingsError"), settings_errors().len());
+    #[cfg(feature = "random")]
+    assert_eq!(listed("CsrfError"), csrf_errors().len());
 }
 
 #[test]

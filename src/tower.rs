@@ -290,7 +290,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let bare = |status| {
-            let mut response = Response::new(SessionBody { inner: None });
+            let mut response = Response::new(SessionBody::new(None));
             *response.status_mut() = status;
             Poll::Ready(Ok(response))
         };
@@ -299,7 +299,7 @@ where
         if this.handle.as_ref().is_some_and(|handle| commit(handle, &mut response).is_err()) {
             return bare(StatusCode::INTERNAL_SERVER_ERROR);
         }
-        Poll::Ready(Ok(response.map(|body| SessionBody { inner: Some(body) })))
+        Poll::Ready(Ok(response.map(Some).map(SessionBody::new)))
     }
 }
 

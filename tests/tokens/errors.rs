@@ -153,7 +153,7 @@ fn apply_errors() -> [(ApplyError, &'static str); 1] {
     [(ApplyError::Ahead, "the revocation lies more than fifteen minutes ahead of the clock")]
 }
 
-fn config_errors() -> [(ConfigError, &'static str); 9] {
+fn config_errors() -> [(ConfigError, &'static str); 10] {
     [
         (ConfigError::EmptySecret, "a secret is empty or only white space"),
         (

@@ -12,7 +12,10 @@
 //! 5. [What to watch](#what-to-watch)
 //! 6. [Changing what is in a session](#changing-what-is-in-a-session)
 //!
-//! Chapters of their own, for applications without Django too: [`log_in_and_out`] and [`forms`].
+//! Chapters of their own:
+//!
+//! - [`log_in_and_out`] and [`forms`], for applications without Django too;
+//! - [`sessions_in_the_database`], for a site whose sessions are to stay there.
 //!
 //! # In fifteen minutes
 //!
@@ -27,13 +30,8 @@
 //! Everybody has to log in once more after this change. From now on the session
 //! is in the visitor's hands: it cannot be changed, but it can be read, it has to
 //! fit 4,096 bytes, and a copy of it stays good after the logout until it
-//! expires. If that is not what you want, leave the engine as it is: Rust can
-//! still look into the sessions of a database or of files, with
-//! [`stored_session_codec`].
-//!
-//! The session's key changes as well. With this engine `request.session.session_key` is the whole
-//! token, and a new one with each write. Whatever keeps the key in a table stops working:
-//! `allauth.usersessions`, for example, whose column holds 40 characters.
+//! expires. If that is not what you want, leave the engine as it is:
+//! [`sessions_in_the_database`] weighs one against the other.
 //!
 //! ## Django writes its settings, Rust reads them
 //!
@@ -421,3 +419,4 @@
 
 pub mod forms;
 pub mod log_in_and_out;
+pub mod sessions_in_the_database;

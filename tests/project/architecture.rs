@@ -49,7 +49,7 @@ const LIBRARY: Tree = Tree {
         &["django/settings"],
         &["django"],
         &["flash"],
-        &["guide/forms", "guide/log_in_and_out"],
+        &["guide/forms", "guide/log_in_and_out", "guide/sessions_in_the_database"],
         &["guide"],
     ],
 };

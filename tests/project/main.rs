@@ -5,4 +5,5 @@ mod architecture;
 mod dependencies;
 mod examples;
 mod fuzz_corpus;
+mod guide;
 mod neighbour;

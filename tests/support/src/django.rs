@@ -154,7 +154,8 @@ pub fn packages(django: &Django, packages: &[&str], modules: &str) -> PathBuf {
 
 fn find_or_install(django: &Django, packages: &[&str], modules: &str) -> Result<PathBuf, String> {
     let folder = tmp()?.join("django");
-    let home = folder.join(format!("packages-{}", django.version));
+    let named = modules.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let home = folder.join(format!("packages-{}-{named}", django.version));
     let program = format!("import sys; sys.path.insert(0, sys.argv[1]); import {modules}");
     let are_there = || {
         let arguments = [OsStr::new("-I"), OsStr::new("-c"), OsStr::new(&program)];
@@ -163,7 +164,7 @@ fn find_or_install(django: &Django, packages: &[&str], modules: &str) -> Result<
     if are_there() {
         return Ok(home);
     }
-    let fresh = folder.join(format!("packages-{}.new.{}", django.version, std::process::id()));
+    let fresh = folder.join(format!("packages-{named}.new.{}", std::process::id()));
     // Without what they need: that is Django, which is there.
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"];
     let arguments = pip.into_iter().chain(["--target"]).map(OsStr::new);
@@ -176,6 +177,65 @@ fn find_or_install(django: &Django, packages: &[&str], modules: &str) -> Result<
     let _ = fs::remove_dir_all(&fresh);
     installed?;
     if are_there() { Ok(home) } else { Err(format!("{modules} cannot be imported")) }
+}
+
+/// Returns a folder with Django's own tests of sessions, which are in no package that is installed.
+///
+/// # Panics
+///
+/// With one sentence, if they cannot be had.
+pub fn session_tests(django: &Django) -> PathBuf {
+    match find_or_fetch_tests(django) {
+        Ok(folder) => folder,
+        Err(reason) => panic!(
+            "the tests of Django {} could not be fetched: {reason}; set {WITHOUT}=1 to skip the \
+             live Django tests",
+            django.version
+        ),
+    }
+}
+
+/// Takes the tests out of the source distribution in a folder, and removes the rest.
+const UNPACK: &str = r#"
+import sys, tarfile
+from pathlib import Path
+
+folder = Path(sys.argv[1])
+(archive,) = folder.glob("*.tar.gz")
+with tarfile.open(archive) as tar:
+    for member in tar:
+        _, *path = Path(member.name).parts
+        if member.isfile() and path[:2] == ["tests", "sessions_tests"]:
+            target = folder.joinpath(*path[1:])
+            target.parent.mkdir(exist_ok=True)
+            target.write_bytes(tar.extractfile(member).read())
+archive.unlink()
+"#;
+
+fn find_or_fetch_tests(django: &Django) -> Result<PathBuf, String> {
+    let folder = tmp()?.join("django");
+    let home = folder.join(format!("tests-{}", django.version));
+    let are_there = || home.join("sessions_tests/tests.py").is_file();
+    if are_there() {
+        return Ok(home);
+    }
+    let fresh = folder.join(format!("tests-{}.new.{}", django.version, std::process::id()));
+    fs::create_dir_all(&fresh).map_err(|error| format!("no folder for it: {error}"))?;
+    let requirement = format!("django=={}", django.version);
+    let pip = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"];
+    let arguments = pip.into_iter().chain(["--no-binary", "django", "--dest"]).map(OsStr::new);
+    let arguments = arguments.chain([fresh.as_os_str(), OsStr::new(&requirement)]);
+    let fetched = run(&django.python, arguments).and_then(|_| {
+        let unpack = [OsStr::new("-c"), OsStr::new(UNPACK), fresh.as_os_str()];
+        run(&django.python, unpack)
+    });
+    if fetched.is_ok() {
+        // If another process was faster, its tests are as good.
+        let _ = fs::rename(&fresh, &home);
+    }
+    let _ = fs::remove_dir_all(&fresh);
+    fetched?;
+    if are_there() { Ok(home) } else { Err("they are not in its sources".to_owned()) }
 }
 
 /// Returns the `tmp` folder of the target that this program is in.

@@ -1,0 +1,66 @@
+//! Leave Django's sessions in the database, or move them into the cookie.
+//!
+//! `startproject` sets no `SESSION_ENGINE`. The session is then a row of the table `django_session`,
+//! and the cookie holds the row's key. Rust can read and write the same rows: [`stored_session_codec`]
+//! decodes and encodes the column `session_data`. The example `stored_sessions` of the repository is
+//! a package to copy from. It has login and logout, on SQLite or PostgreSQL.
+//!
+//! | | leave the engine as it is | change it to `signed_cookies` |
+//! |---|---|---|
+//! | now | nothing changes | every visitor has to log in once more |
+//! | Rust needs | the site's secret, and a connection to its database that may write | the secret alone |
+//! | reading a session | a query, in Rust as in Django | no query |
+//! | logout | the row is deleted, and every copy of the cookie is worthless | a copy of the cookie stays good until it expires or is ended |
+//! | ending the sessions of others | delete their rows | a change of the password; in Rust also [`Revocations`] |
+//! | the visitor sees | a key | every entry, which is signed but not encrypted |
+//! | size | 1 MiB of JSON here, no limit in Django | 4,096 bytes for name and value |
+//! | two requests at once | the later write wins, for the whole session | the same |
+//! | a secret that is dropped | ends the sessions under it | the same |
+//! | old sessions | `manage.py clearsessions` deletes them | there are none |
+//!
+//! **What breaks if you change it.** `request.session.session_key` becomes the whole token, and another
+//! one with each write. Whatever keeps the key stops working: a cart in a table of its own that is
+//! found by the key, or `allauth.usersessions`, whose column holds 40 characters. Whatever counts,
+//! lists or deletes rows of `django_session` finds none. A session larger than a cookie is dropped by
+//! the browser, and Django does not notice. Secrets that were kept in the session, such as the token of
+//! another service, are now in the visitor's hands.
+//!
+//! **What breaks if you leave it.** Nothing in Django. In Rust each request that asks who is there costs
+//! two queries, for the session and for the user. With `cached_db` Django looks into its cache first,
+//! and does not see what Rust writes until the cache forgets the session; sessions that are in a cache
+//! alone are pickled, and cannot be read here at all.
+//!
+//! # The rules of a row
+//!
+//! Four statements, which are the same on SQLite and PostgreSQL:
+//!
+//! ```sql
+//! SELECT session_data FROM django_session WHERE session_key = $1 AND expire_date > $2
+//! UPDATE django_session SET session_data = $1, expire_date = $2 WHERE session_key = $3
+//! INSERT INTO django_session (session_key, session_data, expire_date)
+//!     VALUES ($1, $2, $3) ON CONFLICT (session_key) DO NOTHING
+//! DELETE FROM django_session WHERE session_key = $1
+//! ```
+//!
+//! - **Keys.** A key is 8 to 40 of `a-z` and `0-9`; Django generates 32. The cookie holds whatever the
+//!   visitor sent. Anything else is no session: do not put it into a statement's text, a file name, a
+//!   cache key or a log.
+//! - **The end** of a session is `expire_date`. The timestamp in `session_data` does not end it.
+//!   Each write sets the date again, to [`Session::expiry_date`].
+//! - **A row that is gone** or over is not written again under its key: anyone can have planted that
+//!   key in the browser. The next write inserts a row with a new one.
+//! - **A new key at login**, and the former row is deleted. [`AuthUser::login`] decides what stays of
+//!   the entries.
+//! - **Logout** deletes the row, whatever the status of the response.
+//! - **A delete that races a save** wins. If the `UPDATE` finds no row, the visitor has logged out in
+//!   another request: do not insert one, and answer 400, as Django does (`SessionInterrupted`).
+//! - **A row that cannot be read** stays. It may be under a secret that this service does not have yet.
+//! - **Dates in SQLite** are text in UTC, such as `2030-01-02 03:04:05.678901`, and compared as text;
+//!   a fraction of zero is left out. With `USE_TZ = False` they are in the site's local time.
+//!
+//! [`stored_session_codec`]: crate::django::stored_session_codec
+//! [`Revocations`]: crate::Revocations
+//! [`Session::expiry_date`]: crate::Session::expiry_date
+//! [`AuthUser::login`]: crate::django::AuthUser::login
+
+#![expect(clippy::doc_markdown, reason = "SQLite and PostgreSQL are names, and not code")]

@@ -15,7 +15,8 @@
 //! Chapters of their own:
 //!
 //! - [`log_in_and_out`] and [`forms`], for applications without Django too;
-//! - [`sessions_in_the_database`], for a site whose sessions are to stay there.
+//! - [`sessions_in_the_database`], for a site whose sessions are to stay there;
+//! - [`one_rule_on_both_sides`], an engine with which Django refuses the cookies that Rust refuses.
 //!
 //! # In fifteen minutes
 //!
@@ -287,7 +288,7 @@
 //! These show beside a Django site:
 //!
 //! - A session's own `set_expiry` ends it when it is read, also if Django would
-//!   still take it (D6). With `SESSION_COOKIE_AGE` alone there is no difference.
+//!   still take it (D6), unless Django has [the engine of the guide](one_rule_on_both_sides). With `SESSION_COOKIE_AGE` alone there is no difference.
 //!   With `USE_TZ = False` a date is enforced only if `TIME_ZONE` is UTC or a fixed offset such as
 //!   `Etc/GMT+5`, and [`Expiry::At`] is an error, because Django would answer 500.
 //! - Two good session cookies of one name are refused; Django takes the last (D11).
@@ -419,4 +420,5 @@
 
 pub mod forms;
 pub mod log_in_and_out;
+pub mod one_rule_on_both_sides;
 pub mod sessions_in_the_database;

@@ -6,7 +6,8 @@
 //! - which Djangos, or none at all: `tests/support/src/django.rs`;
 //! - how many cases, and from which seed: `run.rs`.
 //!
-//! `worker.py`, `beside.py` and `csrf.py` are the other side, `zoo.py` is it under settings of every kind, and
+//! `worker.py`, `beside.py` and `csrf.py` are the other side, `engine.py` is it with the session engine
+//! of the guide, `zoo.py` is it under settings of every kind, and
 //! `people.py` is a whole site with packages. Every case has random
 //! numbers of its own, so one that failed fails again with the same seed.
 
@@ -15,6 +16,7 @@ mod clock;
 mod csrf;
 mod data;
 mod difference;
+mod engine;
 mod expiry;
 mod jar;
 mod limits;

@@ -211,7 +211,7 @@ impl Random {
         format!("{text}:{}", self.stamp(question.now / 1000))
     }
 
-    fn stamp(&mut self, now: i64) -> String {
+    pub fn stamp(&mut self, now: i64) -> String {
         let odd = [
             "",
             "-",
@@ -431,7 +431,7 @@ fn finish<W: Write>(
     end(encoder).expect("memory takes all")
 }
 
-fn base62(number: i64) -> String {
+pub fn base62(number: i64) -> String {
     const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     let mut rest = number.unsigned_abs();
     let mut digits = Vec::new();

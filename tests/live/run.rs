@@ -53,6 +53,9 @@ pub const BESIDE: Suite = Suite { program: "beside.py", parts: 10 };
 /// Forms and forged requests.
 pub const CSRF: Suite = Suite { program: "csrf.py", parts: 3 };
 
+/// What the session engine of the guide makes of tokens.
+pub const ENGINE: Suite = Suite { program: "engine.py", parts: 1 };
+
 /// Visits to a site.
 pub const MIDDLEWARE: Suite = Suite { program: "worker.py", parts: 1 };
 

@@ -49,7 +49,12 @@ const LIBRARY: Tree = Tree {
         &["django/settings"],
         &["django"],
         &["flash"],
-        &["guide/forms", "guide/log_in_and_out", "guide/sessions_in_the_database"],
+        &[
+            "guide/forms",
+            "guide/log_in_and_out",
+            "guide/one_rule_on_both_sides",
+            "guide/sessions_in_the_database",
+        ],
         &["guide"],
     ],
 };

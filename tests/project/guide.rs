@@ -31,3 +31,10 @@ fn the_statements_are_those_of_the_example() {
         assert!(example.contains(&literal), "{literal}");
     }
 }
+
+#[test]
+fn the_session_engine_is_that_of_the_example() {
+    let example = include_str!("../../examples/beside_django/site/cookie_sessions.py");
+    let chapter = include_str!("../../src/guide/one_rule_on_both_sides.rs");
+    assert!(blocks(chapter, "python").iter().any(|block| block == example));
+}

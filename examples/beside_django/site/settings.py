@@ -9,8 +9,9 @@ FOLDER = Path(os.environ["SHOP_FOLDER"])
 # A line each: the first signs, and all are accepted.
 SECRET_KEY, *SECRET_KEY_FALLBACKS = (FOLDER / "secret_keys").read_text().splitlines()
 
-# The one setting that matters: the default keeps sessions in the database.
-SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+# The one setting that matters: the default keeps sessions in the database. The cookies of this
+# engine are those of Django's own, and it refuses the same ones as Rust.
+SESSION_ENGINE = "cookie_sessions"
 
 ALLOWED_HOSTS = ["127.0.0.1"]
 ROOT_URLCONF = "shop"
@@ -49,6 +50,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "shop.about_the_cookie",
             ]
         },
     }

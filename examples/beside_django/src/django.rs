@@ -44,6 +44,8 @@ impl Project {
         let email = format!("{name}@example.com");
         let arguments = ["createsuperuser", "--noinput", "--username", name, "--email", &email];
         self.manage(&arguments, &password)?;
+        // For the pages to show, which nobody should do anywhere else.
+        fs::write(self.folder.join("password"), &password)?;
         Ok(password)
     }
 

@@ -13,6 +13,7 @@
 //! `django` to restart Django, or `rust` to have Rust read the file again, for
 //! which it does not restart: so secrets are rotated, one machine after the other.
 
+mod cookie;
 mod django;
 mod origin;
 mod page;
@@ -53,7 +54,7 @@ async fn run() -> Result<(), Failure> {
     println!("Django {} is on http://{}", django.version, server.address());
     println!("the secrets are in {}", project.secrets().display());
     println!("log in as ada with the password {password}");
-    let shop = Shop::new(&project.settings()?, Users::new(project.database()))?;
+    let shop = Shop::new(&project.settings()?, password, Users::new(project.database()))?;
     let origin = Origin::new(server, Arc::clone(&shop).router());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("listening on http://{}", listener.local_addr()?);

@@ -3,15 +3,16 @@
 //! A web server does this in production. What it must not touch is `Host`: by
 //! that Django tells its own forms from those of other sites.
 
+use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{
-    CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, COOKIE, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, SET_COOKIE, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE,
 };
 use axum::http::uri::Scheme;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, Version};
@@ -37,17 +38,26 @@ const HOP_BY_HOP: [HeaderName; 8] = [
     UPGRADE,
 ];
 
+/// The header that tells both servers which of them has sent the session's cookie to the browser.
+pub const SIGNED_BY: HeaderName = HeaderName::from_static("x-signed-by");
+
+/// How many cookies are remembered.
+const MAX_SENT: usize = 1000;
+
 /// The two servers behind the origin, of which Django can be replaced while Rust stays.
 pub struct Origin {
     django: RwLock<Server>,
     rust: Router,
     client: Client<HttpConnector, Body>,
+    /// The cookies that were sent, and by whom.
+    sent: Mutex<VecDeque<(String, &'static str)>>,
 }
 
 impl Origin {
     pub fn new(django: Server, rust: Router) -> Arc<Self> {
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Arc::new(Self { django: RwLock::new(django), rust, client })
+        let (django, sent) = (RwLock::new(django), Mutex::default());
+        Arc::new(Self { django, rust, client, sent })
     }
 
     /// Puts another Django in the place of this one, which is stopped.
@@ -58,6 +68,32 @@ impl Origin {
     pub async fn serve(self: Arc<Self>, listener: TcpListener) -> std::io::Result<()> {
         let app = Router::new().fallback(answer).with_state(self);
         axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
+    }
+
+    /// Adds the header [`SIGNED_BY`], if the cookie was sent by one of the two.
+    fn say_who_signed(&self, headers: &mut HeaderMap) {
+        // Removed first: what a visitor claims of this is worth nothing.
+        headers.remove(SIGNED_BY);
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+        let mut pairs = cookies.flat_map(|header| header.split("; "));
+        let Some(token) = pairs.find_map(|pair| pair.strip_prefix("sessionid=")) else { return };
+        let sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = sent.iter().find(|(known, _)| known == token).map(|(_, by)| *by);
+        drop(sent);
+        if let Some(by) = found {
+            headers.insert(SIGNED_BY, HeaderValue::from_static(by));
+        }
+    }
+
+    /// Remembers the session's cookie of a response.
+    fn remember_who_signed(&self, headers: &HeaderMap, by: &'static str) {
+        let cookies = headers.get_all(SET_COOKIE).iter().filter_map(|header| header.to_str().ok());
+        let tokens =
+            cookies.filter_map(|cookie| cookie.strip_prefix("sessionid=")?.split(';').next());
+        let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        sent.extend(tokens.map(|token| (token.to_owned(), by)));
+        let surplus = sent.len().saturating_sub(MAX_SENT);
+        sent.drain(..surplus);
     }
 
     /// Passes a request on to Django, and its answer back.
@@ -87,15 +123,20 @@ impl Origin {
 async fn answer(
     State(origin): State<Arc<Origin>>,
     ConnectInfo(from): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
 ) -> Response {
-    if request.uri().path().starts_with("/rust/") {
-        return origin.rust.clone().oneshot(request).await.into_response();
-    }
-    origin.pass(request, from).await.unwrap_or_else(|error| {
-        eprintln!("error: Django does not answer: {error}");
-        StatusCode::BAD_GATEWAY.into_response()
-    })
+    origin.say_who_signed(request.headers_mut());
+    let (response, by) = if request.uri().path().starts_with("/rust/") {
+        (origin.rust.clone().oneshot(request).await.into_response(), "Rust")
+    } else {
+        let response = origin.pass(request, from).await.unwrap_or_else(|error| {
+            eprintln!("error: Django does not answer: {error}");
+            StatusCode::BAD_GATEWAY.into_response()
+        });
+        (response, "Django")
+    };
+    origin.remember_who_signed(response.headers(), by);
+    response
 }
 
 /// Drops what is not to be passed on: the known headers, and those that `Connection` names.

@@ -14,13 +14,18 @@ use signed_session::django::{
     self, AuthUser, Csrf, CsrfHandle, CsrfLayer, DjangoSettings, Level, Message, MessageStorage,
     Messages,
 };
-use signed_session::{LiveManager, SessionHandle, SessionLayer};
+use signed_session::{LiveManager, SessionHandle, SessionLayer, SessionManager};
 
+use crate::Failure;
+use crate::cookie::{self, Shown};
+use crate::page::{self, View};
 use crate::users::{User, Users};
-use crate::{Failure, page};
 
 /// How a password is checked here, as Django does it: each session names this.
 const BACKEND: &str = "django.contrib.auth.backends.ModelBackend";
+
+/// Whose cookies the site's sessions are in.
+const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
 
 /// What the handlers share.
 ///
@@ -30,6 +35,8 @@ pub struct Shop {
     /// Does not depend on the secrets.
     csrf: Csrf,
     site: RwLock<Arc<Site>>,
+    /// The password of `ada`, which the page shows.
+    password: String,
     users: Users,
 }
 
@@ -38,31 +45,39 @@ struct Site {
     /// Its `AUTHENTICATION_BACKENDS`.
     backends: Vec<String>,
     messages: MessageStorage,
+    /// What the keys are called on the page.
+    keys: Vec<String>,
 }
 
 impl Site {
-    fn new(settings: &DjangoSettings) -> Result<Arc<Self>, Failure> {
+    /// Reads the settings of the Django project, which are JSON, and creates what reads its sessions.
+    fn read(text: &str) -> Result<(Arc<Self>, SessionManager), Failure> {
+        // The site's own engine writes the cookies of this one.
+        let settings = DjangoSettings::from_json(text)?.set("SESSION_ENGINE", ENGINE)?;
         let backends = settings.authentication_backends().to_owned();
-        Ok(Arc::new(Self { backends, messages: settings.message_storage()? }))
+        let (messages, keys) = (settings.message_storage()?, cookie::key_names(text)?);
+        // As the site's engine does: so a key that leaves the file is soon out of all cookies.
+        let manager = settings.session_manager()?.reissue_under_primary(true);
+        Ok((Arc::new(Self { backends, messages, keys }), manager))
     }
 }
 
 type Shared = State<Arc<Shop>>;
 
 impl Shop {
-    /// Makes the shop from the settings of the Django project, which are JSON.
-    pub fn new(settings: &str, users: Users) -> Result<Arc<Self>, Failure> {
-        let settings = DjangoSettings::from_json(settings)?;
-        let (sessions, csrf) = (settings.session_manager()?.into(), settings.csrf()?);
-        Ok(Arc::new(Self { sessions, csrf, site: RwLock::new(Site::new(&settings)?), users }))
+    /// Makes the shop from the settings of the Django project.
+    pub fn new(settings: &str, password: String, users: Users) -> Result<Arc<Self>, Failure> {
+        let (site, manager) = Site::read(settings)?;
+        let csrf = DjangoSettings::from_json(settings)?.set("SESSION_ENGINE", ENGINE)?.csrf()?;
+        let (site, sessions) = (RwLock::new(site), manager.into());
+        Ok(Arc::new(Self { sessions, csrf, site, password, users }))
     }
 
     /// Takes other settings, such as another secret, for the requests that arrive from now on.
     ///
     /// If they are no good, the former ones stay.
     pub fn reload(&self, settings: &str) -> Result<(), Failure> {
-        let settings = DjangoSettings::from_json(settings)?;
-        let (site, manager) = (Site::new(&settings)?, settings.session_manager()?);
+        let (site, manager) = Site::read(settings)?;
         *self.site.write().unwrap_or_else(PoisonError::into_inner) = site;
         self.sessions.update(|_| manager);
         Ok(())
@@ -110,6 +125,13 @@ impl Shop {
     fn messages(&self, headers: &HeaderMap) -> Messages {
         self.site().messages.load(headers.get_all(COOKIE))
     }
+
+    /// Returns the visitor's messages, with one more that says what just happened.
+    fn saying(&self, headers: &HeaderMap, text: String) -> Messages {
+        let mut messages = self.messages(headers);
+        messages.add(said(text));
+        messages
+    }
 }
 
 /// Shows who is there, what messages there are, and the cart.
@@ -119,12 +141,22 @@ async fn home(
     csrf: CsrfHandle,
     headers: HeaderMap,
 ) -> Result<Response, Oops> {
+    let cookie = session.with(|session| Shown::of(&headers, session))?;
     let user = shop.user(&session).await?;
     let cart: Vec<String> = session.get("cart")?.unwrap_or_default();
     let (site, mut messages) = (shop.site(), shop.messages(&headers));
     let shown = session.with(|session| messages.show(session))?;
-    let shown = shown.iter().map(|message| (site.messages.tags(message), &*message.text));
-    let page = page::render(user.map(|user| user.name), shown, &cart, || csrf.token());
+    let shown: Vec<(String, &str)> =
+        shown.iter().map(|message| (site.messages.tags(message), &*message.text)).collect();
+    let page = page::render(&View {
+        user: user.as_ref().map(|user| &*user.name),
+        messages: &shown,
+        cart: &cart,
+        cookie: cookie.as_ref(),
+        keys: &site.keys,
+        password: &shop.password,
+        token: &|| csrf.token(),
+    });
     answer(page, messages, session)
 }
 
@@ -133,9 +165,15 @@ struct Thing {
     thing: String,
 }
 
-async fn add(session: SessionHandle, Form(form): Form<Thing>) -> Result<Redirect, Oops> {
+async fn add(
+    State(shop): Shared,
+    session: SessionHandle,
+    headers: HeaderMap,
+    Form(form): Form<Thing>,
+) -> Result<Response, Oops> {
+    let text = format!("Rust put {} into the cart, and signed the cookie again.", form.thing);
     session.update("cart", |cart: &mut Vec<String>| cart.push(form.thing))?;
-    Ok(back())
+    answer(back(), shop.saying(&headers, text), session)
 }
 
 #[derive(Deserialize)]
@@ -169,18 +207,31 @@ async fn login(
     let mut messages = shop.messages(&headers);
     match shop.users.authenticate(form.username, form.password).await? {
         Some(user) => {
+            let text =
+                format!("Rust checked the password and logged {} in, for Django too.", user.name);
             let user = AuthUser::new(session.keyring(), user.id, BACKEND, &user.password);
             // Of what was there before, the cart alone is the visitor's for certain.
             session.with(|session| user.login(session, |key| key == "cart"));
+            messages.add(said(text));
         }
         None => messages.add(Message::new(Level::ERROR, "No such name and password.")),
     }
     answer(back(), messages, session)
 }
 
-async fn logout(session: SessionHandle) -> Redirect {
+async fn logout(
+    State(shop): Shared,
+    session: SessionHandle,
+    headers: HeaderMap,
+) -> Result<Response, Oops> {
     session.with(django::logout);
-    back()
+    let text = "Rust ended the session and had the cookie removed. Django knows nobody either.";
+    answer(back(), shop.saying(&headers, text.to_owned()), session)
+}
+
+/// Returns what just happened as a message, for the next page to say.
+fn said(text: String) -> Message {
+    Message::new(Level::INFO, text).extra_tags("from-rust")
 }
 
 fn back() -> Redirect {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -85,6 +85,12 @@ impl Shop {
         log_in(&visitor, ["Username:", "Password:", "Log in"], self.password());
         check_says(&visitor, "#content h1", "Site administration");
         visitor
+    }
+
+    #[track_caller]
+    fn check_greets_in_rust(&self, visitor: &Visitor) {
+        self.open(visitor, "/rust/");
+        check_greets(visitor, "Rust", Some("ada"));
     }
 
     /// Opens both pages, and sees who the visitor is to either.
@@ -224,6 +230,160 @@ fn a_new_password_in_django_signs_all_others_out_in_rust() {
         check_greets(&in_rust, "Rust", None);
         log_in_in_rust(&in_rust, new);
         shop.check_both_greet(&in_rust, Some("ada"));
+    });
+}
+
+// What the pages say.
+
+/// What both pages have and say, with the name of the side in it.
+const SIDES: [(&str, &str); 2] = [("/rust/", "Rust"), ("/", "Django")];
+
+#[test]
+fn each_page_says_who_answered_and_who_signed_the_cookie() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        let visitor = chromium.visitor();
+        for (path, side) in SIDES {
+            shop.open(&visitor, path);
+            assert_eq!(visitor.text("#stripe"), format!("{side} answered."));
+            check_says(&visitor, "#verdict", "None. Your session is empty.");
+        }
+        for (path, side) in SIDES {
+            shop.open(&visitor, path);
+            put_into_cart(&visitor, "apples");
+            let said = format!("{side} put apples into the cart, and signed the cookie again.");
+            assert_eq!(visitor.text("#messages"), said);
+            for (path, _) in SIDES {
+                shop.open(&visitor, path);
+                assert!(!visitor.sees("#messages"), "it was said before");
+                check_says(&visitor, "#verdict", &format!("Signed by {side} under key 0, at 20"));
+                check_says(&visitor, "#keys", "signs and verifies your cookie");
+                assert_eq!(visitor.text("#token"), format!("sessionid={}", session(&visitor)));
+            }
+        }
+        shop.open(&visitor, "/rust/");
+        log_in_in_rust(&visitor, shop.password());
+        check_says(&visitor, "#messages", "Rust checked the password and logged ada in");
+        shop.open(&visitor, "/");
+        visitor.click("Log out in Django");
+        check_says(&visitor, "#messages", "Django ended the session and had the cookie removed");
+
+        // It is the program in front that knows, whatever a visitor claims.
+        put_into_cart(&visitor, "apples");
+        let address = shop.site.url("").replace("http://", "");
+        for path in ["/rust/", "/"] {
+            let mut stream = TcpStream::connect(&address).expect("it listens");
+            write!(
+                stream,
+                "GET {path} HTTP/1.1\r\nHost: {address}\r\nCookie: sessionid={}\r\n\
+                 X-Signed-By: Mallory\r\nConnection: close\r\n\r\n",
+                session(&visitor)
+            )
+            .expect("it reads");
+            let mut page = String::new();
+            stream.read_to_string(&mut page).expect("it answers");
+            assert!(page.contains("Signed by Django under key 0,"), "{page}");
+            assert!(!page.contains("Mallory"), "{page}");
+        }
+    });
+}
+
+#[test]
+fn each_page_says_under_which_key_while_the_keys_change() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        let ada = shop.ada(&chromium);
+        let old = fs::read_to_string(shop.secrets()).expect("there is a secret");
+        let new = "a newer secret that is long enough not to be guessed";
+        let keys = |side: &str| {
+            shop.open(&ada, if side == "rust" { "/rust/" } else { "/" });
+            let keys = ada.text("#keys");
+            let names = keys.lines().map(|line| line.split([',', ':']).nth(1).unwrap().to_owned());
+            names.collect::<Vec<String>>()
+        };
+        assert_eq!(keys("rust"), keys("django"));
+        let first = keys("rust");
+
+        // In the wrong order: one side signs with what the other does not know.
+        shop.set_secrets(&[new, old.trim_end()]);
+        shop.take_secrets("django");
+        shop.open(&ada, "/");
+        check_says(&ada, "#verdict", "Signed by Django under key 1, at 20");
+        check_says(&ada, "#verdict", "a fallback: this answer writes it again under key 0.");
+        ada.reload();
+        check_says(&ada, "#verdict", "Signed by Django under key 0, at 20");
+        let both = keys("django");
+        assert_eq!((both.len(), &both[1]), (2, &first[0]));
+        let cookie = session(&ada);
+        assert_eq!(keys("rust"), first);
+        check_says(&ada, "#verdict", "Refused. To Rust you are a stranger.");
+        check_greets(&ada, "Rust", None);
+        assert_eq!(session(&ada), cookie, "it stays for those who can read it");
+
+        shop.take_secrets("rust");
+        assert_eq!(keys("rust"), both);
+        check_says(&ada, "#verdict", "Signed by Django under key 0, at 20");
+        shop.check_both_greet(&ada, Some("ada"));
+
+        shop.set_secrets(&["another one, with which nothing has been signed so far"]);
+        shop.take_secrets("django");
+        shop.open(&ada, "/");
+        check_says(&ada, "#verdict", "Refused. To Django you are a stranger.");
+        assert_eq!(session(&ada), cookie, "it stays for those who can read it");
+        shop.check_greets_in_rust(&ada);
+    });
+}
+
+#[test]
+fn both_login_pages_show_the_password_that_they_take() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        for path in ["/rust/", "/", "/admin/login/"] {
+            let visitor = chromium.visitor();
+            shop.open(&visitor, path);
+            check_says(&visitor, "#password", &format!("the password {},", shop.password()));
+        }
+    });
+}
+
+#[test]
+fn both_pages_fit_a_phone_and_follow_the_visitors_colours() {
+    beside_each_django(|shop| {
+        let chromium = Chromium::start();
+        // Not at the admin page, whose icon is missing.
+        let ada = chromium.visitor();
+        shop.open(&ada, "/rust/");
+        log_in_in_rust(&ada, shop.password());
+        let long = "a_thing_that_is_rather_long_and_has_no_spaces_at_all".repeat(4);
+        let stripe = "getComputedStyle(document.querySelector('.stripe')).backgroundColor";
+        let mut colours = Vec::new();
+        for (path, _) in SIDES {
+            for width in [390, 1280] {
+                ada.resize(width, 844);
+                shop.open(&ada, path);
+                put_into_cart(&ada, &long);
+                let widest = ada.read(
+                    "(page => page.scrollWidth <= page.clientWidth ? 'fits' : `${page.scrollWidth}`)\
+                     (document.documentElement)",
+                );
+                assert_eq!(widest, "fits", "{path} at {width}");
+            }
+            colours.push(ada.read(stripe));
+            assert_eq!(ada.complaints(), [""; 0]);
+        }
+        ada.prefer_dark();
+        for (path, _) in SIDES {
+            shop.open(&ada, path);
+            let page = "getComputedStyle(document.body).backgroundColor";
+            assert_eq!(ada.read(page), "rgb(20, 22, 26)");
+            colours.push(ada.read(stripe));
+        }
+        colours.sort();
+        colours.dedup();
+        assert_eq!(colours.len(), 4, "each side has its own, by day and by night: {colours:?}");
+        for url in ada.requests() {
+            assert!(url.starts_with(&shop.site.url("/")) || url.starts_with("data:"), "{url}");
+        }
     });
 }
 

@@ -13,6 +13,7 @@
 
 mod auth;
 mod clock;
+#[cfg(feature = "random")]
 mod csrf;
 mod data;
 mod difference;

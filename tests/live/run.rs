@@ -51,6 +51,7 @@ pub struct Suite {
 pub const BESIDE: Suite = Suite { program: "beside.py", parts: 10 };
 
 /// Forms and forged requests.
+#[cfg(feature = "random")]
 pub const CSRF: Suite = Suite { program: "csrf.py", parts: 3 };
 
 /// What the session engine of the guide makes of tokens.

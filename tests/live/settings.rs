@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use signed_session::django::{CsrfError, DjangoSettings, Level, Message, SettingsError};
+use signed_session::django::{DjangoSettings, Level, Message, SettingsError};
 use signed_session::{SessionCodec, Weakness};
 use support::django::{Django, environments};
 
@@ -221,25 +221,8 @@ SESSION_ENGINE = 'django.contrib.sessions.backends.signed_cookies'
             let strip = |cookie: &str| attributes(&cookie.replace("sessionid=", "sid="));
             assert_eq!(strip(&ours), strip(theirs), "{kind}");
             if kind == "computed" {
-                let csrf = settings.csrf().unwrap();
-                let mut page = csrf.read("GET", []);
-                let token = page.token(&mut session);
-                let secret = page.commit(&mut session, 200).set_cookie.unwrap();
-                assert_eq!(secret.max_age(), Some(time::Duration::WEEK));
-                // By `SECURE_PROXY_SSL_HEADER` it is https, and a trusted origin's.
-                let sent = secret.stripped().to_string();
-                let headers = [
-                    ("x-forwarded-proto", "https"),
-                    ("referer", "https://a.example/page"),
-                    ("cookie", &*sent),
-                ];
-                let headers = headers.map(|(name, value)| (name, value.as_bytes()));
-                assert_eq!(csrf.read("POST", headers).check(&session, Some(&token)), Ok(()));
-                let http = csrf.read("POST", headers[1..].iter().copied());
-                assert_eq!(http.check(&session, Some(&token)), Ok(()), "no Referer is asked for");
-                let other = [headers[0], ("referer", b"https://b.example/"), headers[2]];
-                let refused = csrf.read("POST", other).check(&session, Some(&token));
-                assert_eq!(refused, Err(CsrfError::Referer));
+                #[cfg(feature = "random")]
+                check_forms(&settings);
                 assert_eq!(settings.authentication_backends(), ["shop.Backend"]);
                 let weak = settings.keyring().weaknesses();
                 assert_eq!(weak.iter().filter(|(_, fault)| *fault == Weakness::Empty).count(), 3);
@@ -249,6 +232,30 @@ SESSION_ENGINE = 'django.contrib.sessions.backends.signed_cookies'
             }
         }
     }
+}
+
+/// The forms of the project with computed settings.
+#[cfg(feature = "random")]
+fn check_forms(settings: &DjangoSettings) {
+    use signed_session::django::CsrfError;
+
+    let session = &mut signed_session::Session::new();
+    let csrf = settings.csrf().unwrap();
+    let mut page = csrf.read("GET", []);
+    let token = page.token(session);
+    let secret = page.commit(session, 200).set_cookie.unwrap();
+    assert_eq!(secret.max_age(), Some(time::Duration::WEEK));
+    // By `SECURE_PROXY_SSL_HEADER` it is https, and a trusted origin's.
+    let sent = secret.stripped().to_string();
+    let headers =
+        [("x-forwarded-proto", "https"), ("referer", "https://a.example/page"), ("cookie", &*sent)];
+    let headers = headers.map(|(name, value)| (name, value.as_bytes()));
+    assert_eq!(csrf.read("POST", headers).check(session, Some(&token)), Ok(()));
+    let http = csrf.read("POST", headers[1..].iter().copied());
+    assert_eq!(http.check(session, Some(&token)), Ok(()), "no Referer is asked for");
+    let other = [headers[0], ("referer", b"https://b.example/"), headers[2]];
+    let refused = csrf.read("POST", other).check(session, Some(&token));
+    assert_eq!(refused, Err(CsrfError::Referer));
 }
 
 #[test]

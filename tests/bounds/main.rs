@@ -2,6 +2,8 @@
 
 mod allocations;
 mod cookies;
+#[cfg(feature = "random")]
+mod endings;
 mod entries;
 mod kept;
 mod limits;

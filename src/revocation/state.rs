@@ -95,10 +95,11 @@ impl State {
         match self {
             Self::By(by) if *by < moment => *by = 0,
             Self::One(id) if id.began < moment => *self = Self::default(),
-            Self::Many(many) if many.by.min(many.ids.first().map_or(0, |id| id.began)) < moment => {
-                let Many { by, mut ids } = self.take();
+            // The cut-off lies before all of the sessions.
+            Self::Many(many) if many.by < moment => {
+                let Many { mut ids, .. } = self.take();
                 ids.retain(|id| id.began >= moment);
-                self.put(Many { by: if by < moment { 0 } else { by }, ids });
+                self.put(Many { by: 0, ids });
             }
             Self::By(_) | Self::One(_) | Self::Many(_) => {}
         }

@@ -130,6 +130,13 @@ fn one_who_logs_out_for_ever_takes_sixteen_kib() {
     // All of the newest, and the cut-off.
     assert_eq!((list.list_at(noon()).len(), list.len()), (1_001, 1));
     assert!((16_000..=17_408).contains(&bytes), "{bytes}");
+    // An end of all but the last two gives the memory of the others back.
+    let by = u64::try_from(noon().unix_timestamp() + 2_997).unwrap() * 1_000_000;
+    let all: Revocation = format!("{{\"v\":1,\"subject\":\"42\",\"by\":{by}}}").parse().unwrap();
+    let later = noon() + Duration::from_secs(3_000);
+    bytes += told(&list, &[all], later);
+    assert_eq!(list.list_at(later).len(), 3);
+    assert!(bytes <= 1_024, "{bytes}");
 }
 
 fn manager(compress: Compress) -> SessionManager {
@@ -207,4 +214,37 @@ fn visitors_who_are_nobody_and_checks_add_nothing() {
     visit();
     assert_eq!(measure(|| (0..1_000).for_each(|_| visit())).bytes_current, 0);
     assert_eq!(list.len(), 1);
+}
+
+/// Ends all sessions of ten times as many subjects as there are shards: each is looked after.
+fn end_all(list: &Revocations, prefix: &str, now: OffsetDateTime) {
+    for number in 0..640 {
+        list.end_all_at(format!("{prefix}{number}"), now).unwrap();
+    }
+}
+
+#[test]
+fn a_shard_is_looked_through_once_an_hour() {
+    let list = Revocations::new(LIFETIME);
+    let lines: Vec<_> = (0..1_000).map(|number| one(&number.to_string(), number)).collect();
+    told(&list, &lines, noon());
+    // The last moment at which nothing is forgotten.
+    let later = noon() + LIFETIME + SKEW;
+    end_all(&list, "a", later);
+    assert_eq!(list.len(), 1_640);
+    end_all(&list, "a", later + Duration::from_secs(3_599));
+    assert_eq!(list.len(), 1_640);
+    end_all(&list, "a", later + Duration::from_secs(3_600));
+    assert_eq!(list.len(), 640);
+}
+
+#[test]
+fn a_clock_that_was_ahead_and_is_set_back_holds_no_memory() {
+    let list = Revocations::new(LIFETIME);
+    end_all(&list, "a", noon() + 10 * LIFETIME);
+    let lines: Vec<_> = (0..1_000).map(|number| one(&number.to_string(), number)).collect();
+    told(&list, &lines, noon());
+    assert_eq!(list.len(), 1_640);
+    end_all(&list, "a", noon() + LIFETIME + SKEW + Duration::from_secs(1));
+    assert_eq!(list.len(), 640);
 }

@@ -6,6 +6,7 @@ mod debug;
 mod environment;
 mod errors;
 mod expiry;
+mod lines;
 mod lossless;
 mod tree;
 mod unverified;

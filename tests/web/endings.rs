@@ -4,13 +4,12 @@
 //! what they ended, and browsers and thieves with copies of their cookies.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 use signed_session::{
     ApplyError, CookieOptions, DecodeError, Expiry, ExpiryRule, Keyring, Revocation,
-    RevocationError, Revocations, SessionCodec, SessionHandle, SessionManager, Silence,
+    RevocationError, Revocations, Session, SessionCodec, SessionHandle, SessionManager, Silence,
 };
 use time::OffsetDateTime;
 
@@ -1091,19 +1090,17 @@ fn a_websocket_hears_of_the_end_of_its_session() {
 fn a_hundred_logouts_at_once_are_one_line() {
     let process = Process::new();
     let user = logged_in(Framework::Axum, &process);
-    let go = AtomicBool::new(false);
+    // All are loaded before the first of them ends.
+    let all_are_loaded = Barrier::new(100);
     std::thread::scope(|scope| {
         for _ in 0..100 {
             scope.spawn(|| {
                 let mut session = process.manager.load([&user.cookie]);
-                while !go.load(Ordering::Relaxed) {
-                    std::thread::yield_now();
-                }
+                all_are_loaded.wait();
                 session.flush();
                 let _removal = process.manager.commit(&session, 200).unwrap();
             });
         }
-        go.store(true, Ordering::Relaxed);
     });
     assert_eq!(process.queue.lock().unwrap().len(), 1);
 }
@@ -1168,4 +1165,130 @@ fn the_beginning_of_a_session_with_an_id_does_not_move() {
         }
         assert_eq!(process.manager.load(["a=b"]).started_at(), None);
     }
+}
+
+// What a program sees of the identity, without a framework.
+
+fn commit(process: &Process, session: &Session) -> Option<String> {
+    let cookie = process.manager.commit(session, 200).unwrap().set_cookie?;
+    Some(cookie.stripped().to_string())
+}
+
+#[test]
+fn the_id_is_the_same_from_the_beginning_to_the_cookie() {
+    let process = Process::new();
+    process.end_all(0);
+    let nothing = || process.manager.load([""; 0]);
+    // By `begin`, where the id is there before the subject, and by a subject alone.
+    for begin in [true, false] {
+        let mut session = nothing();
+        assert_eq!(session.id(), None);
+        if begin {
+            session.begin(|_| false);
+            assert!(session.id().is_some());
+        }
+        session.insert("user_id", 42).unwrap();
+        let noted = session.id().map(str::to_owned);
+        assert!(noted.is_some());
+        session.insert("user_id", "42").unwrap();
+        assert_eq!(session.clone().id(), noted.as_deref());
+        let cookie = commit(&process, &session).unwrap();
+        assert_eq!(process.manager.load([&cookie]).id(), noted.as_deref());
+    }
+    // Each beginning is another one.
+    let mut session = nothing();
+    session.insert("user_id", 42).unwrap();
+    let ids = [(); 3].map(|()| {
+        session.begin(|_| true);
+        assert!(!session.contains_key("_session_id") && session.contains_key("user_id"));
+        session.id().unwrap().to_owned()
+    });
+    assert!(ids[0] != ids[1] && ids[1] != ids[2]);
+    // What was ended before the response is sent moves it, for the program too.
+    process.end_all(0);
+    let cookie = commit(&process, &session).unwrap();
+    let sent = session.id().unwrap().to_owned();
+    assert_ne!(sent, ids[2]);
+    assert_eq!(process.manager.load([&cookie]).id(), Some(&*sent));
+    // And what begins after a logout in the same request is not the one that ended.
+    session.flush();
+    assert_eq!(session.id(), None);
+    session.begin(|_| false);
+    session.insert("user_id", 42).unwrap();
+    let next = commit(&process, &session).unwrap();
+    assert_eq!(process.manager.load([&cookie]).refusal(), Some(&DecodeError::Revoked));
+    assert_eq!(process.manager.load([&next]).id(), session.id());
+    assert_ne!(session.id(), Some(&*sent));
+}
+
+#[test]
+fn a_session_that_a_program_made_itself_is_identified_too() {
+    let process = Process::new();
+    let mut session = Session::new();
+    session.insert("user_id", 42).unwrap();
+    let cookie = commit(&process, &session).unwrap();
+    let written = process.manager.load([&cookie]);
+    assert!(written.get_json("_session_id").is_some());
+    assert_eq!(process.list.end_at(&written, process.clock.now()).map(|_| ()), Some(()));
+    assert_eq!(process.list.end_at(&written, process.clock.now()), None);
+}
+
+#[test]
+fn what_nobody_looked_at_is_neither_adopted_nor_removed() {
+    let process = Process::new();
+    let cookie = foreign(r#"{"user_id":42}"#, process.clock.now());
+    let adopted = process.manager.load([&cookie]);
+    assert_eq!(commit(&process, &adopted), None);
+    // Its beginning is the latest that it can have had, but not later than its token.
+    assert_eq!(adopted.started_at(), adopted.signed_at());
+    assert!(commit(&process, &adopted).is_some());
+    process.end_all(0);
+    // It was ended since: nothing is sent, and caches are told why.
+    let reply = process.manager.commit(&adopted, 200).unwrap();
+    assert!(reply.set_cookie.is_none() && reply.vary_on_cookie);
+    assert_eq!(commit(&process, &process.manager.load([&cookie])), None);
+    let ended = process.manager.load([&cookie]);
+    assert!(ended.refusal().is_some());
+    assert_eq!(commit(&process, &ended).as_deref(), Some("sessionid="));
+}
+
+#[test]
+fn a_cookie_lasts_no_longer_than_what_is_left_of_the_lifetime() {
+    let process = Process::with(codec().max_age(DAY * 365));
+    let mut session = process.manager.load([""; 0]);
+    session.insert("user_id", 42).unwrap();
+    let cookie = commit(&process, &session).unwrap();
+    process.clock.wait(DAY * 20);
+    let mut session = process.manager.load([&cookie]);
+    session.insert("visits", 2).unwrap();
+    let reply = process.manager.commit(&session, 200).unwrap();
+    let max_age = reply.set_cookie.unwrap().max_age();
+    assert_eq!(max_age, Some(time::Duration::days(10)));
+}
+
+#[test]
+fn every_spelling_of_a_subject_is_one() {
+    for (json, subject) in [
+        ("-0", "0".to_owned()),
+        (" 42\t", "42".to_owned()),
+        (r#" "42" "#, "42".to_owned()),
+        (&format!("\"{}\"", r"\u0061".repeat(255)), "a".repeat(255)),
+    ] {
+        let process = Process::new();
+        let cookie = foreign(&format!("{{\"user_id\":{json}}}"), process.clock.now());
+        assert!(process.manager.load([&cookie]).id().is_some(), "{json}");
+        process.list.end_all_at(subject, process.clock.now()).unwrap();
+        let refusal = process.manager.load([&cookie]).refusal().cloned();
+        assert_eq!(refusal, Some(DecodeError::Revoked), "{json}");
+    }
+}
+
+#[test]
+fn a_list_without_an_end_lists_nothing_for_any_lifetime() {
+    assert!(Revocations::new(Duration::MAX).list().is_empty());
+    let (here, there) = (Revocations::new(Duration::MAX), Revocations::new(LIFETIME));
+    let revocation = here.end_all(42).unwrap();
+    assert_eq!(here.list(), [revocation.clone()]);
+    assert_eq!(here.apply(&revocation), Ok(false));
+    assert_eq!(there.apply(&revocation), Ok(true));
 }

@@ -131,6 +131,28 @@ impl Process {
         assert_eq!(self.listed(now), listed);
     }
 
+    /// Has every part of the table looked through, which happens one by one while it is written to.
+    fn sweep(&self, now: i64) {
+        let list = self.facts.list(now);
+        let is_written = |ended: &&Ended| {
+            !matches!(ended, Ended::Everyone(_)) && ended.moment() <= now + 3 * SKEW
+        };
+        let Some(known) = list.iter().find(is_written) else { return };
+        let known: Revocation = known.line().parse().unwrap();
+        for _ in 0..64 {
+            assert_eq!(self.list.apply_at(&known, at(now)), Ok(false));
+        }
+        let subjects: BTreeSet<usize> = list
+            .iter()
+            .filter_map(|ended| match ended {
+                Ended::One(subject, _) | Ended::All(subject, _) => Some(*subject),
+                Ended::Everyone(_) => None,
+            })
+            .collect();
+        assert_eq!(self.list.len(), subjects.len(), "nothing takes memory that is forgotten");
+        self.check(now);
+    }
+
     fn judge(&self, cookie: &str, now: i64) -> (Verdict, Option<String>) {
         let session = self.manager.load_at([cookie], at(now));
         let verdict = match session.refusal() {
@@ -214,7 +236,11 @@ fn lists_agree(input: &mut Input<'_>, new: New) {
             }
             6 => {
                 let steps = [1, SECOND, SKEW, DAY, lifetime, lifetime - SKEW, SKEW - 1];
-                now += input.pick(&steps).max(0);
+                let step = input.pick(&steps).max(0);
+                now += step;
+                if step >= ((lifetime + SKEW) / 64).min(3_600 * SECOND) {
+                    processes.iter().for_each(|process| process.sweep(now));
+                }
             }
             _ => {
                 let (kind, subject, id) = take_ended(input, lifetime, now, &mut moments);
@@ -455,8 +481,9 @@ impl World {
         let was_good = session.signed_at().is_some();
         session.begin(|_| true);
         session.insert("user_id", SUBJECTS[subject]).unwrap();
-        let knew = self.places[place].heard.clone();
+        let (knew, noted) = (self.places[place].heard.clone(), session.id().map(str::to_owned));
         let cookie = self.commit(place, &session, 200).unwrap();
+        assert_eq!(self.load(place, &cookie).id(), noted.as_deref(), "it can be noted at once");
         let ended = before.filter(|_| was_good).map(|(id, _)| What::One(id));
         self.note(place, ended.into_iter().collect());
         self.begun(place, subject, knew, cookie);
@@ -501,7 +528,9 @@ impl World {
         self.note(place, vec![What::All(subject)]);
         self.order += 1;
         let knew = self.places[place].heard.clone();
+        let noted = session.id().map(str::to_owned);
         let fresh = self.commit(place, &session, 200).unwrap();
+        assert_eq!(self.load(place, &fresh).id(), noted.as_deref(), "it can be noted at once");
         // Where an earlier end was not heard of, this session may have begun after that of all.
         let is_told = !self.places[place].process.told.lock().unwrap().is_empty();
         let former = is_told.then(|| What::One(self.logins[nth].id.clone()));
@@ -515,10 +544,12 @@ impl World {
 
     fn log_out(&mut self, place: usize, nth: usize, status: u16) {
         let (id, cookie) = (self.logins[nth].id.clone(), self.logins[nth].cookies[0].clone());
-        let mut session = self.load(place, &cookie);
-        let was_good = session.id().is_some();
-        session.flush();
-        assert_eq!(self.commit(place, &session, status), None);
+        let mut tabs = [(); 2].map(|()| self.load(place, &cookie));
+        let was_good = tabs[0].id().is_some();
+        for session in &mut tabs {
+            session.flush();
+            assert_eq!(self.commit(place, session, status), None);
+        }
         self.note(place, if was_good { vec![What::One(id)] } else { vec![] });
     }
 

@@ -47,7 +47,8 @@ fn told(list: &Revocations, revocations: &[Revocation], now: OffsetDateTime) -> 
 #[test]
 fn an_ended_subject_takes_120_bytes_at_most_after_growth_too() {
     // By number, by what just is not boxed, and by UUID, which is boxed and takes its bytes.
-    let names: [(fn(u64) -> String, i64); 3] = [
+    type Name = fn(u64) -> String;
+    let names: [(Name, i64); 3] = [
         (|number| number.to_string(), MOST),
         (|number| format!("{number:022}"), MOST),
         (|number| format!("{number:036}"), MOST + 36),

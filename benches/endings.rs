@@ -21,7 +21,7 @@ fn main() {
 
 const MILLION: u64 = 1_000_000;
 /// More than the processor's nearest caches have the subjects of.
-const COOKIES: usize = 16_384;
+const COOKIES: u64 = 16_384;
 const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 const SKEW: Duration = Duration::from_secs(5 * 60);
 
@@ -58,13 +58,13 @@ fn list(users: u64) -> Revocations {
     list
 }
 
-/// Cookies of users who are logged in, each ended in another of their sessions.
-fn cookies() -> Vec<String> {
+/// Cookies of users who are logged in, from this one on, spread over the million.
+fn cookies(first: u64) -> Vec<String> {
     let manager = manager().revocations(Revocations::new(LIFETIME), "user_id");
-    let cookie = |index: usize| {
+    let cookie = |index: u64| {
         let mut session = manager.load_at([""; 0], *NOW);
         session.begin(|_| true);
-        let user = index * 7_919 % 1_000_000;
+        let user = first + index * 7_919 % MILLION;
         session.insert("user_id", user).expect("a number");
         let cookie = manager.commit_at(&session, 200, *NOW).expect("fits").set_cookie;
         cookie.expect("it was begun").stripped().to_string()
@@ -79,7 +79,8 @@ fn load(bencher: Bencher, ended: Option<u64>) {
         Some(users) => manager().revocations(list(users), "user_id"),
         None => manager(),
     };
-    let cookies = cookies();
+    // Of nobody who is listed, as most are.
+    let cookies = cookies(MILLION);
     let mut cookies = cookies.iter().cycle();
     bencher.bench_local(move || {
         let session = manager.load_at([cookies.next().expect("a cycle")], *NOW);
@@ -88,12 +89,23 @@ fn load(bencher: Bencher, ended: Option<u64>) {
     });
 }
 
-/// The check alone, of a session that is in memory.
+/// The check alone, of sessions in memory of users who are not listed.
 #[divan::bench(args = [0, 1, MILLION], min_time = 2)]
 fn has_ended(bencher: Bencher, users: u64) {
+    check(bencher, users, MILLION);
+}
+
+/// The same of users each of whom ended another session: their entries are read, too.
+#[divan::bench(args = [MILLION], min_time = 2)]
+fn has_ended_of_the_listed(bencher: Bencher, users: u64) {
+    check(bencher, users, 0);
+}
+
+fn check(bencher: Bencher, users: u64, first: u64) {
     let list = list(users);
     let manager = manager().revocations(list.clone(), "user_id");
-    let sessions: Vec<_> = cookies().iter().map(|cookie| manager.load_at([cookie], *NOW)).collect();
+    let sessions: Vec<_> =
+        cookies(first).iter().map(|cookie| manager.load_at([cookie], *NOW)).collect();
     let mut sessions = sessions.iter().cycle();
     bencher.bench_local(move || black_box(list.has_ended(sessions.next().expect("a cycle"))));
 }

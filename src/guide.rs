@@ -7,10 +7,11 @@
 //!
 //! 1. [In fifteen minutes](#in-fifteen-minutes)
 //! 2. [Log in and out in Rust](#log-in-and-out-in-rust)
-//! 3. [The order of key rotation](#the-order-of-key-rotation)
-//! 4. [What differs](#what-differs)
-//! 5. [What to watch](#what-to-watch)
-//! 6. [Changing what is in a session](#changing-what-is-in-a-session)
+//! 3. [End sessions on both sides](#end-sessions-on-both-sides)
+//! 4. [The order of key rotation](#the-order-of-key-rotation)
+//! 5. [What differs](#what-differs)
+//! 6. [What to watch](#what-to-watch)
+//! 7. [Changing what is in a session](#changing-what-is-in-a-session)
 //!
 //! Chapters of their own:
 //!
@@ -244,6 +245,75 @@
 //! Rust, [`AuthUser::rebind`] keeps the session in which that was done; every
 //! other session of the user ends, in Django as well.
 //!
+//! # End sessions on both sides
+//!
+//! A logout removes the cookie from one browser. A copy of it stays good until it expires, in Django
+//! and here, unless the sessions that were ended are on a list. [`Revocations`] is that list:
+//!
+//! ```
+//! use std::time::Duration;
+//! use signed_session::django::{DjangoSettings, SettingsError};
+//! use signed_session::{Revocations, SessionManager};
+//!
+//! fn manager(settings: &DjangoSettings) -> Result<(SessionManager, Revocations), SettingsError> {
+//!     // How long a session lasts from its login, whatever is done with it.
+//!     let revocations = Revocations::new(Duration::from_secs(30 * 24 * 60 * 60));
+//!     let manager = settings.session_manager()?.revocations(revocations.clone(), "_auth_user_id");
+//!     Ok((manager, revocations))
+//! }
+//! # let settings = DjangoSettings::from_json(r#"{
+//! #     "SESSION_ENGINE": "django.contrib.sessions.backends.signed_cookies",
+//! #     "SECRET_KEY": "example-only-correct-horse-battery-staple",
+//! #     "SESSION_COOKIE_SECURE": true
+//! # }"#)?;
+//! # manager(&settings)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The list is in memory. Between processes, and after a restart, a table carries it. In the repository,
+//! `examples/revocation/src/sqlite.rs` keeps a list and a table in step; copy it, and create the table
+//! in a migration of Django's:
+//!
+//! ```sql
+//! CREATE TABLE ended(
+//!     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+//!     at INTEGER NOT NULL,
+//!     line TEXT NOT NULL UNIQUE
+//! )
+//! ```
+//!
+//! Django asks the same table. This is the file `src/django/ended.py` of the package; copy it to the
+//! folder of `manage.py`, and set `LIFETIME` to what `Revocations::new` is given:
+//!
+//! ```python
+#![doc = include_str!("django/ended.py")]
+//! ```
+//!
+//! ```python
+//! # settings.py
+//! MIDDLEWARE = [
+//!     # ...
+//!     "django.contrib.sessions.middleware.SessionMiddleware",
+//!     "ended.EndedSessions",
+//!     # ...
+//! ]
+//! ```
+//!
+//! From then on a session that was ended on either side is refused on both in the next request, or
+//! within the quarter of a second in which Rust reads the table. A login is ordered after every end
+//! that its side knows; let a login in Rust call `catch_up` first. The example `beside_django` has both
+//! halves at work.
+//!
+//! Without the receiver and the middleware Django does not know the list:
+//!
+//! - It accepts what was ended in Rust, until that expires.
+//! - A logout in Django ends nothing in Rust: copies of the cookie stay good.
+//! - A login in Django over a session that was ended in Rust keeps the ended session's identity. Rust
+//!   refuses it until a logout in Django.
+//! - Rust judges a session that began in Django by its timestamp, which is in whole seconds and which
+//!   Django renews with every write. A login in the same second as [`Revocations::end_all`] is refused
+//!   in Rust; a copy that Django re-signed after that, before its first visit to Rust, is not.
+//!
 //! # The order of key rotation
 //!
 //! `SECRET_KEY` signs, `SECRET_KEY_FALLBACKS` are accepted. A process that meets a
@@ -336,8 +406,8 @@
 //!   asks who is there, as in Django; and it has to be the [current row](#when-the-hash-does-not-match).
 //! - **The last cookie wins.** The whole session is in it: of two requests at once,
 //!   one in each language, the one answered last has its changes kept.
-//! - **Logout** deletes the cookie. Without [`Revocations`](crate::Revocations), a copy stays good until
-//!   it expires. With them it is refused in Rust; Django goes on accepting it.
+//! - **Logout** removes the cookie. A copy stays good until it expires, unless you
+//!   [end sessions on both sides](#end-sessions-on-both-sides).
 //! - **The order of deployment.** First the Rust service that only reads, then what
 //!   writes. Entries that one side does not know are carried by it.
 //! - **Caches.** What depends on the session says `Vary: Cookie`. A cache that
@@ -404,6 +474,8 @@
 //! [`DjangoSettings::from_json`]: crate::django::DjangoSettings::from_json
 //! [`DjangoSettings::message_storage`]: crate::django::DjangoSettings::message_storage
 //! [`DjangoSettings::signed_cookie`]: crate::django::DjangoSettings::signed_cookie
+//! [`Revocations`]: crate::Revocations
+//! [`Revocations::end_all`]: crate::Revocations::end_all
 //! [`Expiry::At`]: crate::Expiry::At
 //! [`DecodeError::BadSignature`]: crate::DecodeError::BadSignature
 //! [`SettingsError::SessionEngine`]: crate::django::SettingsError::SessionEngine
@@ -416,7 +488,6 @@
 //! [`SessionManager::retire`]: crate::SessionManager::retire
 //! [`SettingsError::SigningBackend`]: crate::django::SettingsError::SigningBackend
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
-//! [`SessionCodec::refuse_signed_before`]: crate::SessionCodec::refuse_signed_before
 
 pub mod forms;
 pub mod log_in_and_out;

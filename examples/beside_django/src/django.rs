@@ -13,6 +13,9 @@ use crate::{Failure, random};
 const WRITE_SETTINGS: &str =
     concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/django/write_settings.py");
 
+/// The folder of the documentation's middleware, which ends sessions together with Rust.
+const ENDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../src/django");
+
 /// Django's project, with what it keeps in a folder: its secrets and its database.
 pub struct Project {
     python: PathBuf,
@@ -97,6 +100,7 @@ impl Project {
             .args(arguments)
             .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("site"))
             .env("SHOP_FOLDER", &self.folder)
+            .env("PYTHONPATH", ENDED)
             .env("PYTHONDONTWRITEBYTECODE", "1");
         command
     }

@@ -15,6 +15,7 @@
 
 mod cookie;
 mod django;
+mod ending;
 mod origin;
 mod page;
 mod shop;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use std::thread;
 
 use django::Project;
+use ending::Ending;
 use origin::Origin;
 use shop::Shop;
 use support::django as python;
@@ -50,11 +52,13 @@ async fn run() -> Result<(), Failure> {
     let project = Project::new(django.python, folder.path())?;
     let password = project.create_user("ada")?;
 
+    let ending = Ending::start(project.database()).await?;
     let server = project.serve()?;
     println!("Django {} is on http://{}", django.version, server.address());
     println!("the secrets are in {}", project.secrets().display());
     println!("log in as ada with the password {password}");
-    let shop = Shop::new(&project.settings()?, password, Users::new(project.database()))?;
+    let users = Users::new(project.database());
+    let shop = Shop::new(&project.settings()?, password, users, ending)?;
     let origin = Origin::new(server, Arc::clone(&shop).router());
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     println!("listening on http://{}", listener.local_addr()?);

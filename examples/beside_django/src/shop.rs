@@ -18,6 +18,7 @@ use signed_session::{LiveManager, SessionHandle, SessionLayer, SessionManager};
 
 use crate::Failure;
 use crate::cookie::{self, Shown};
+use crate::ending::Ending;
 use crate::page::{self, View};
 use crate::users::{User, Users};
 
@@ -38,6 +39,7 @@ pub struct Shop {
     /// The password of `ada`, which the page shows.
     password: String,
     users: Users,
+    ending: Ending,
 }
 
 /// What else comes from the settings of the Django project.
@@ -66,11 +68,16 @@ type Shared = State<Arc<Shop>>;
 
 impl Shop {
     /// Makes the shop from the settings of the Django project.
-    pub fn new(settings: &str, password: String, users: Users) -> Result<Arc<Self>, Failure> {
+    pub fn new(
+        settings: &str,
+        password: String,
+        users: Users,
+        ending: Ending,
+    ) -> Result<Arc<Self>, Failure> {
         let (site, manager) = Site::read(settings)?;
         let csrf = DjangoSettings::from_json(settings)?.set("SESSION_ENGINE", ENGINE)?.csrf()?;
-        let (site, sessions) = (RwLock::new(site), manager.into());
-        Ok(Arc::new(Self { sessions, csrf, site, password, users }))
+        let (site, sessions) = (RwLock::new(site), ending.watch(manager).into());
+        Ok(Arc::new(Self { sessions, csrf, site, password, users, ending }))
     }
 
     /// Takes other settings, such as another secret, for the requests that arrive from now on.
@@ -78,6 +85,7 @@ impl Shop {
     /// If they are no good, the former ones stay.
     pub fn reload(&self, settings: &str) -> Result<(), Failure> {
         let (site, manager) = Site::read(settings)?;
+        let manager = self.ending.watch(manager);
         *self.site.write().unwrap_or_else(PoisonError::into_inner) = site;
         self.sessions.update(|_| manager);
         Ok(())
@@ -207,6 +215,8 @@ async fn login(
     let mut messages = shop.messages(&headers);
     match shop.users.authenticate(form.username, form.password).await? {
         Some(user) => {
+            // The session begins after all that was ended, in Django too.
+            shop.ending.catch_up().await?;
             let text =
                 format!("Rust checked the password and logged {} in, for Django too.", user.name);
             let user = AuthUser::new(session.keyring(), user.id, BACKEND, &user.password);

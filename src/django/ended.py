@@ -1,0 +1,115 @@
+"""Ends sessions in Django that were ended elsewhere, and tells elsewhere which ended in Django.
+
+A receiver gives the session of a login an identity, and a middleware asks the table of ended
+sessions, which the services in Rust read and write as well:
+
+    CREATE TABLE ended(
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        at INTEGER NOT NULL,
+        line TEXT NOT NULL UNIQUE  -- in Postgres: COLLATE "C"
+    )
+
+In the settings "ended.EndedSessions" goes behind "...SessionMiddleware".
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+import struct
+import time
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.signals import user_logged_in
+from django.core.signing import b62_decode
+from django.db import connection
+from django.dispatch import receiver
+
+# In microseconds: the lifetime that the services give to `Revocations::new`, and how far clocks differ.
+LIFETIME = 30 * 24 * 60 * 60 * 1_000_000
+SKEW = 5 * 60 * 1_000_000
+
+
+def now():
+    return int(time.time() * 1_000_000)
+
+
+def line(**fields):
+    """Writes what was ended, to the byte as the services do."""
+    return json.dumps({"v": 1, **fields}, separators=(",", ":"))
+
+
+def ended_by(subject):
+    """Returns the last moment up to which all sessions of a subject were ended, or everyone's."""
+    everyone, own = line()[:-1] + ',"by":', line(subject=subject)[:-1] + ',"by":'
+    select = "SELECT line FROM ended WHERE line BETWEEN %s AND %s OR line BETWEEN %s AND %s"
+    with connection.cursor() as cursor:
+        # A colon comes after all digits.
+        cursor.execute(select, [everyone, everyone + ":", own, own + ":"])
+        moments = [json.loads(row[0])["by"] for row in cursor.fetchall()]
+    # What lies further ahead was written by a machine whose clock is wrong.
+    return max((by for by in moments if by <= now() + 3 * SKEW), default=0)
+
+
+def has_ended(subject, identity):
+    began = struct.unpack(">q", base64.urlsafe_b64decode(identity + "==")[:8])[0]
+    if began + LIFETIME < now() or began <= ended_by(subject):
+        return True
+    with connection.cursor() as cursor:
+        one = line(subject=subject, session=identity)
+        cursor.execute("SELECT 1 FROM ended WHERE line = %s", [one])
+        return cursor.fetchone() is not None
+
+
+def end(subject, identity):
+    insert = "INSERT INTO ended(at, line) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+    with connection.cursor() as cursor:
+        cursor.execute(insert, [int(time.time()), line(subject=subject, session=identity)])
+
+
+def new_identity(began, random):
+    return base64.urlsafe_b64encode(struct.pack(">q", began) + random).decode("ascii").rstrip("=")
+
+
+def adopt(session):
+    """Gives a session an identity that began without: anyone who has its token derives the same."""
+    signed = session.session_key.rsplit(":", 1)[0]
+    stamp = b62_decode(signed.rsplit(":", 1)[1])
+    random = hashlib.sha256(b"signed-session adopt\0" + signed.encode("ascii")).digest()[:8]
+    session["_session_id"] = new_identity(stamp * 1_000_000 + SKEW, random)
+
+
+def whose_and_which(session):
+    """Returns the subject and the identity of a session, or nothing if it is anonymous."""
+    subject, identity = session.get(SESSION_KEY), session.get("_session_id")
+    return (str(subject), identity) if subject is not None and identity else None
+
+
+@receiver(user_logged_in)
+def begin(sender, request, user, **kwargs):
+    """Has the session of a login begin after all that was ended, whatever the clock says."""
+    began = max(now(), ended_by(str(user.pk)) + 1)
+    request.session["_session_id"] = new_identity(began, secrets.token_bytes(8))
+
+
+class EndedSessions:
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if settings.SESSION_COOKIE_NAME not in request.COOKIES:
+            return self.get_response(request)
+        session = request.session
+        if SESSION_KEY in session and "_session_id" not in session:
+            adopt(session)
+        came = whose_and_which(session)
+        if came and has_ended(*came):
+            session.flush()
+            came = None
+        response = self.get_response(request)
+        present = whose_and_which(session)
+        # A logout holds whatever is answered; a login only with the cookie, which a 5xx does not set.
+        if came and came != present and (present is None or response.status_code < 500):
+            end(*came)
+        return response

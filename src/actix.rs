@@ -28,8 +28,8 @@ use crate::source::Source;
 /// Puts a session around an actix-web application or scope.
 ///
 /// Handlers take a [`SessionHandle`]. The response gets the cookie, `Vary` and
-/// `Cache-Control` that [`SessionManager::commit`] calls for; its body passes
-/// untouched. Where the session cannot be written the response is a bare 500,
+/// `Cache-Control` that [`SessionManager::commit`](crate::SessionManager::commit) calls for; its body
+/// passes untouched. Where the session cannot be written the response is a bare 500,
 /// and the reason is logged with `tracing`. An error that another middleware
 /// returns in place of a response gets the same headers.
 ///

@@ -15,6 +15,7 @@
 //!
 //! Chapters of their own:
 //!
+//! - [`from_django`], Django's calls and settings next to those of this library;
 //! - [`log_in_and_out`] and [`forms`], for applications without Django too;
 //! - [`sessions_in_the_database`], for a site whose sessions are to stay there;
 //! - [`one_rule_on_both_sides`], an engine with which Django refuses the cookies that Rust refuses.
@@ -354,7 +355,7 @@
 //!
 //! # What differs
 //!
-//! Every difference from Django has a number and a test; SECURITY.md lists them.
+//! Every difference from Django has a number and a test; docs/differences.md lists them.
 //! These show beside a Django site:
 //!
 //! - A session's own `set_expiry` ends it when it is read, also if Django would
@@ -490,6 +491,9 @@
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
 
 pub mod forms;
+// Its examples need both frameworks.
+#[cfg(any(not(doctest), all(feature = "axum", feature = "actix")))]
+pub mod from_django;
 pub mod log_in_and_out;
 pub mod one_rule_on_both_sides;
 pub mod sessions_in_the_database;

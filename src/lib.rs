@@ -47,6 +47,29 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # The modules
+//!
+//! Each step is a module, a file in `src/`. Decoding undoes encoding step by step.
+//!
+//! | | module | what it turns into what |
+//! |---|---|---|
+//! | 1 | `entries.rs`, `session.rs` | entries as JSON text; the session, which knows if they were read or changed |
+//! | 2 | `json.rs` | → the ASCII that Python's `json.dumps` writes: `{"user_id":42}` |
+//! | 3 | `payload.rs` | → zlib if shorter, then base64url: `eyJ1c2VyX2lkIjo0Mn0` |
+//! | 4 | `timestamp.rs` | → with the Unix time in base 62: `eyJ1c2VyX2lkIjo0Mn0:1r31eq` |
+//! | 5 | `signer.rs` | → with 43 characters of HMAC-SHA256: `eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv…` |
+//! | 6 | `cookie.rs` | → with name and attributes: `sessionid=eyJ1c2Vy…; HttpOnly; SameSite=Lax; …` |
+//!
+//! `codec.rs` has these steps, `expiry.rs` says when a session ends, `key.rs` holds the secrets, and
+//! `unverified.rs` takes a token apart without its key. `candidates.rs` chooses among several cookies;
+//! `manager.rs` says which cookie a response must carry, and `reply.rs` spells it as headers. `live.rs`
+//! replaces a manager while requests are served. `handle.rs` shares a session between middleware and
+//! handlers, and `tower.rs`, `actix.rs` and `axum.rs` adapt it to their frameworks. `django/` has everything
+//! else that a Django site shares. `main.rs` and `cli/` are the command line, on the public API and the
+//! parser of keys in `environment.rs`.
+//!
+//! A module imports from lower layers only; `tests/project/architecture.rs` has the table.
+//!
 //! # Features
 //!
 //! None by default: no framework, no asynchrony. `tower` has the layer for any

@@ -2,7 +2,7 @@
 //!
 //! ```sh
 //! cargo bench --package signed-session-peers              # prints the tables
-//! cargo bench --package signed-session-peers -- --write   # and puts one into the README
+//! cargo bench --package signed-session-peers -- --write   # and writes docs/benchmarks.md
 //! ```
 //!
 //! It fails where a goal is missed by more than a tenth. Times are the least of many rounds, in
@@ -280,7 +280,7 @@ fn scaling_rows(now: OffsetDateTime) -> Vec<Row> {
     ]
 }
 
-/// The table of the README: what each takes, and how many times ours.
+/// The table of docs/benchmarks.md: what each takes, and how many times ours.
 fn side_by_side(race: &Race, courses: &[Course]) -> String {
     let columns = ["auth plain", "k1 plain", "auth compressed", "k1 compressed"]
         .map(|title| courses.iter().find(|course| course.title == title).expect("entered"));
@@ -337,12 +337,12 @@ fn sizes(race: &Race, courses: &[Course]) -> String {
     out
 }
 
-/// Puts a text into the README, between its two marks.
+/// Puts a text into docs/benchmarks.md, between its two marks.
 fn write(text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/benchmarks.md");
     let (start, end) = ("<!-- speed: written by benches/peers -->\n", "<!-- /speed -->");
-    let readme = fs::read_to_string(&path).expect("the README is there");
-    let (before, rest) = readme.split_once(start).expect("the README has the first mark");
-    let (_, after) = rest.split_once(end).expect("the README has the second mark");
+    let readme = fs::read_to_string(&path).expect("the page is there");
+    let (before, rest) = readme.split_once(start).expect("the page has the first mark");
+    let (_, after) = rest.split_once(end).expect("the page has the second mark");
     fs::write(&path, format!("{before}{start}\n{text}\n{end}{after}")).expect("written");
 }

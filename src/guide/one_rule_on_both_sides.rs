@@ -136,7 +136,7 @@
 //!
 //! The two still differ where Python itself refuses what JSON allows: an integer of more than 4,300
 //! digits, and nesting past Python's recursion limit. Of two cookies with one name Django reads the
-//! last (D11 of SECURITY.md). And with `USE_TZ = False` Django knows every time zone, Rust only those
+//! last (D11 of docs/differences.md). And with `USE_TZ = False` Django knows every time zone, Rust only those
 //! with a fixed offset.
 //!
 //! [`SessionCodec`]: crate::SessionCodec

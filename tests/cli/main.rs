@@ -118,14 +118,17 @@ fn every_option_of_every_command_is_in_a_transcript() {
     assert!(options > 40, "found {options} options in the help");
 }
 
-/// The README's blocks that need jq, which is no part of Rust or Python, run where this is set.
+/// The blocks of the documentation that need jq, which is no part of Rust or Python, run where this is set.
 const JQ: &str = "SIGNED_SESSION_JQ";
 
 #[test]
 fn the_sessions_in_the_readme_print_what_stands_there() {
     let with_jq = std::env::var(JQ).as_deref() == Ok("1");
-    let ran =
-        transcript::check(&root().join("README.md"), |command| with_jq || !command.contains("jq "));
+    let check = |page: &str| {
+        transcript::check(&root().join(page), |command| with_jq || !command.contains("jq "))
+    };
+    assert!(!check("README.md").is_empty());
+    let ran = check("docs/command-line.md");
     if !with_jq {
         eprintln!("note: the session with jq is run where {JQ}=1");
     }

@@ -91,14 +91,15 @@ fn path() -> String {
 
 /// Runs all commands in one shell, in a directory that holds the files of `tests/cli/files`.
 ///
-/// The README's sessions make their own, as a reader would.
+/// Those of the README and of the documentation make their own, as a reader would.
 fn run(name: &str, steps: &[Step]) -> Vec<Ran> {
     let scratch = Scratch::new(name);
     let (here, results) = (scratch.0.join("here"), scratch.0.join("results"));
     fs::create_dir_all(&here).unwrap();
     fs::create_dir_all(&results).unwrap();
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cli/files");
-    for file in fs::read_dir(files).unwrap().filter(|_| name != "README") {
+    for file in fs::read_dir(files).unwrap().filter(|_| !["README", "command-line"].contains(&name))
+    {
         let file = file.unwrap();
         let copy = here.join(file.file_name());
         fs::copy(file.path(), &copy).unwrap();

@@ -12,7 +12,7 @@ use time::format_description::well_known::Iso8601;
 use crate::clock::moment;
 use crate::site::{Content, Site};
 
-/// A named difference; the numbers are those of `SECURITY.md`.
+/// A named difference; the numbers are those of `docs/differences.md`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// D6: a session that is over by its own word is refused.

@@ -15,7 +15,7 @@ use crate::random::Random;
 
 /// Names the difference from Django that lets the crate refuse what Django accepts.
 ///
-/// The numbers are those of the list in SECURITY.md. `signed` is what stands
+/// The numbers are those of the list in docs/differences.md. `signed` is what stands
 /// before the last separator and the signature.
 pub fn difference(signed: &str, refusal: &DecodeError) -> Option<&'static str> {
     match refusal {

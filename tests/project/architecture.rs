@@ -51,6 +51,7 @@ const LIBRARY: Tree = Tree {
         &["flash"],
         &[
             "guide/forms",
+            "guide/from_django",
             "guide/log_in_and_out",
             "guide/one_rule_on_both_sides",
             "guide/sessions_in_the_database",

@@ -41,9 +41,9 @@ fn beside_each_django(story: impl Fn(Shop)) {
     }
 }
 
-/// What is printed stands in the README, but for what differs each time.
+/// What is printed stands in the README of the examples, but for what differs each time.
 fn check_readme_shows(lines: &[String]) {
-    let readme = include_str!("../../../README.md");
+    let readme = include_str!("../../../examples/README.md");
     let (_, block) = readme.split_once("```text\nDjango ").expect("a block that begins so");
     let (block, _) = block.split_once("\n```").expect("it ends");
     let block = format!("Django {block}");

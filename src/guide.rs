@@ -16,7 +16,8 @@
 //! Chapters of their own:
 //!
 //! - [`from_django`], Django's calls and settings next to those of this library;
-//! - [`log_in_and_out`] and [`forms`], for applications without Django too;
+//! - [`log_in_and_out`], [`forms`] and [`testing`], for applications without Django too;
+//! - [`coming_from`], which moves an application here from axum-login and tower-sessions;
 //! - [`sessions_in_the_database`], for a site whose sessions are to stay there;
 //! - [`one_rule_on_both_sides`], an engine with which Django refuses the cookies that Rust refuses.
 //!
@@ -490,6 +491,7 @@
 //! [`SettingsError::SigningBackend`]: crate::django::SettingsError::SigningBackend
 //! [`SessionCodec::max_clock_skew`]: crate::SessionCodec::max_clock_skew
 
+pub mod coming_from;
 pub mod forms;
 // Its examples need both frameworks.
 #[cfg(any(not(doctest), all(feature = "axum", feature = "actix")))]
@@ -497,3 +499,4 @@ pub mod from_django;
 pub mod log_in_and_out;
 pub mod one_rule_on_both_sides;
 pub mod sessions_in_the_database;
+pub mod testing;

@@ -50,11 +50,13 @@ const LIBRARY: Tree = Tree {
         &["django"],
         &["flash"],
         &[
+            "guide/coming_from",
             "guide/forms",
             "guide/from_django",
             "guide/log_in_and_out",
             "guide/one_rule_on_both_sides",
             "guide/sessions_in_the_database",
+            "guide/testing",
         ],
         &["guide"],
     ],

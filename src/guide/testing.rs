@@ -1,0 +1,120 @@
+//! Test an application that has sessions.
+//!
+//! A test needs no browser and no login page. It creates the cookie of a visitor, sends a request with
+//! it, and reads the cookie that comes back. The manager of the application does both, so build the
+//! application from a manager that the test has too.
+//!
+//! # Create a cookie, read a cookie
+//!
+//! ```
+//! use signed_session::{CookieOptions, Keyring, Session, SessionCodec, SessionManager};
+//!
+//! /// Returns the `Cookie` header of a visitor with this session.
+//! fn cookie_of(manager: &SessionManager, fill: impl FnOnce(&mut Session)) -> String {
+//!     let mut session = manager.load(["other=1"]);
+//!     fill(&mut session);
+//!     let reply = manager.commit(&session, 200).unwrap();
+//!     reply.set_cookie.unwrap().stripped().to_string()
+//! }
+//!
+//! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+//! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("session")?);
+//! let cookie = cookie_of(&manager, |session| session.insert("user_id", 42).unwrap());
+//! assert!(cookie.starts_with("session=eyJ1c2VyX2lkIjo0Mn0:"));
+//! // What an application has set is read in the same way.
+//! assert_eq!(manager.load([&cookie]).get::<u64>("user_id")?, Some(42));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # A request through axum
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::body::Body;
+//! use axum::http::Request;
+//! use axum::{Router, routing::post};
+//! use signed_session::{
+//!     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionLayer, SessionManager, ValueError,
+//! };
+//! use tower::ServiceExt as _; // for `oneshot`
+//!
+//! async fn count(session: SessionHandle) -> Result<(), ValueError> {
+//!     session.update("visits", |visits: &mut u32| *visits += 1)
+//! }
+//!
+//! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+//! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("session")?);
+//! let app = Router::new().route("/", post(count)).layer(SessionLayer::new(manager.clone()));
+//!
+//! let request = Request::post("/").header("cookie", "session=forged:1r31eq:signature");
+//! let response = app.oneshot(request.body(Body::empty())?).await?;
+//! let cookie = response.headers()["set-cookie"].to_str()?;
+//! assert_eq!(manager.load([cookie]).get::<u32>("visits")?, Some(1));
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "axum"))]
+//! # fn main() {}
+//! ```
+//!
+//! # A request through actix-web
+//!
+//! ```
+//! # #[cfg(feature = "actix")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use actix_web::test::{TestRequest, call_service, init_service};
+//! use actix_web::{App, web};
+//! use signed_session::{
+//!     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, SessionMiddleware,
+//!     ValueError,
+//! };
+//!
+//! async fn count(session: SessionHandle) -> Result<&'static str, ValueError> {
+//!     session.update("visits", |visits: &mut u32| *visits += 1)?;
+//!     Ok("counted")
+//! }
+//!
+//! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+//! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("session")?);
+//! # actix_web::rt::System::new().block_on(async {
+//! let app = App::new().wrap(SessionMiddleware::new(manager.clone())).route("/", web::post().to(count));
+//! let app = init_service(app).await;
+//!
+//! let request = TestRequest::post().uri("/").insert_header(("cookie", "theme=dark"));
+//! let response = call_service(&app, request.to_request()).await;
+//! let cookie = response.headers().get("set-cookie").unwrap().to_str()?;
+//! assert_eq!(manager.load([cookie]).get::<u32>("visits")?, Some(1));
+//! # Ok(())
+//! # })
+//! # }
+//! # #[cfg(not(feature = "actix"))]
+//! # fn main() {}
+//! ```
+//!
+//! # Stop the clock
+//!
+//! The middlewares ask [`SessionManager::clock`](crate::SessionManager::clock) for the time. A test
+//! gives them a clock of its own, and a session ages without waiting:
+//!
+//! ```
+//! use std::sync::atomic::{AtomicI64, Ordering};
+//! use std::sync::Arc;
+//! use signed_session::{CookieOptions, DecodeError, Keyring, SessionCodec, SessionManager};
+//! use time::OffsetDateTime;
+//!
+//! let seconds = Arc::new(AtomicI64::new(1_700_000_000));
+//! let clock = Arc::clone(&seconds);
+//! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+//! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("session")?)
+//!     .clock(move || OffsetDateTime::from_unix_timestamp(clock.load(Ordering::Relaxed)).unwrap());
+//!
+//! let mut session = manager.load(["other=1"]);
+//! session.insert("user_id", 42)?;
+//! let cookie = manager.commit(&session, 200)?.set_cookie.unwrap().stripped().to_string();
+//!
+//! seconds.fetch_add(15 * 24 * 60 * 60, Ordering::Relaxed);
+//! let refused = manager.load([&cookie]);
+//! assert!(matches!(refused.refusal(), Some(DecodeError::Expired { .. })));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```

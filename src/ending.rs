@@ -66,6 +66,17 @@ impl Ending {
         Self { watch, came: None, begun: OnceLock::new(), sent: OnceLock::new() }
     }
 
+    /// Returns what is known of a session by its entries: the identity, if there is one.
+    pub(crate) fn of_entries(watch: &Arc<Watch>, subject: Option<&str>, id: Option<&str>) -> Self {
+        let subject = Subject::read(subject).ok().flatten();
+        let id = id.and_then(|id| Identity::read(id).ok());
+        let came = subject.zip(id).map(|(subject, id)| {
+            let owned = Owned { subject, named: id.into() };
+            Came { owned, is_recorded: true }
+        });
+        Self { came, ..Self::new(watch) }
+    }
+
     /// Returns what is known of a session that came in this token, unless it is over.
     ///
     /// `subject` and `id` are the JSON of its two entries.

@@ -768,7 +768,13 @@ impl Session {
 
     /// Returns the session, which knows the list of those that were ended.
     pub(crate) fn into_watched(mut self, watch: &Arc<Watch>) -> Self {
-        self.ending.get_or_insert_with(|| Ending::new(watch).into());
+        if self.ending.is_none() {
+            // One that a codec alone has decoded keeps the identity that is in its entries.
+            let is_of_token = matches!(self.source, Source::Token(_));
+            let entry = |key: &str| self.text(key).filter(|_| is_of_token);
+            let ending = Ending::of_entries(watch, entry(&watch.subject_key), entry(ID_KEY));
+            self.ending = Some(ending.into());
+        }
         self
     }
 

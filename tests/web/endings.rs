@@ -838,6 +838,12 @@ fn an_identity_that_does_not_fit_is_left_out() {
         process.clock.wait(MINUTE);
         let quiet = answer(&process, &visitor, look);
         assert_eq!((quiet.status, quiet.cookie()), (200, None), "{framework:?}");
+        // A refresh that is due is sent without it.
+        let refreshing = Process::with(codec().compress(signed_session::Compress::Never))
+            .set(|manager| manager.refresh_after(MINUTE));
+        refreshing.clock.wait(MINUTE * 2);
+        let refreshed = answer(&refreshing, &visitor, look);
+        assert!(refreshed.cookie().is_some_and(|cookie| cookie != visitor.cookie));
         // What the program writes is written, as long as it fits by itself.
         let shorten = |session: SessionHandle| {
             let noise: String = session.get("noise").unwrap().unwrap();
@@ -1291,4 +1297,23 @@ fn a_list_without_an_end_lists_nothing_for_any_lifetime() {
     assert_eq!(here.list(), std::slice::from_ref(&revocation));
     assert_eq!(here.apply(&revocation), Ok(false));
     assert_eq!(there.apply(&revocation), Ok(true));
+}
+
+#[test]
+fn a_session_that_a_codec_alone_decoded_keeps_its_identity() {
+    let process = Process::new();
+    let user = logged_in(Framework::Axum, &process);
+    let token = user.cookie.strip_prefix("sessionid=").unwrap();
+    let decode = || codec().decode_at(token, process.clock.now()).unwrap();
+    assert_eq!(decode().id(), None, "no list is known to it");
+    let mut session = decode();
+    session.insert("visits", 1).unwrap();
+    let reply = process.manager.commit(&session, 200).unwrap();
+    let cookie = reply.set_cookie.unwrap().stripped().to_string();
+    assert_eq!(process.manager.load([&cookie]).id(), process.manager.load([&user.cookie]).id());
+    // So that an ended one is not brought back.
+    process.end_all(0);
+    let mut session = decode();
+    session.insert("visits", 2).unwrap();
+    assert_eq!(process.manager.commit(&session, 200).unwrap().set_cookie, None);
 }

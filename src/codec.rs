@@ -1,4 +1,4 @@
-//! Turns a session into a token, and back, step by step.
+//! Turns a session into a token, and back, in numbered steps.
 //!
 //! ```text
 //! encode                                      decode
@@ -35,11 +35,11 @@ use crate::timestamp::{Stamped, TimestampSigner};
 /// The salt of Django's `signed_cookies` session backend.
 pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
 
-/// Makes tokens of sessions, and sessions of tokens.
+/// Encodes sessions as tokens, and decodes tokens.
 ///
-/// The tokens are those of Django's `signed_cookies` backend, for which the
-/// defaults are meant: its salt, two weeks, tokens of at most 4,096 bytes (what
-/// a browser keeps), at most 65,536 bytes of JSON.
+/// The tokens are those of Django's `signed_cookies` backend, and so are the defaults: its salt,
+/// two weeks, tokens of at most 4,096 bytes (the most that browsers keep), at most 65,536 bytes of
+/// JSON.
 ///
 /// # Examples
 ///
@@ -56,7 +56,7 @@ pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_c
 /// let mut session = codec.decode_at(token, now)?;
 /// assert_eq!(session.get::<u64>("user_id")?, Some(42));
 ///
-/// // Changed, and signed anew: Django reads it in its turn.
+/// // Changed and signed again, for Django to read.
 /// session.insert("language", "fr")?;
 /// let token = codec.encode_at(&session, now)?;
 /// assert!(token.starts_with("eyJ1c2VyX2lkIjo0MiwibGFuZ3VhZ2UiOiJmciJ9:1r31eq:"));
@@ -82,7 +82,7 @@ pub struct SessionCodec {
 impl SessionCodec {
     /// Creates a codec for Django's session cookie.
     ///
-    /// Where a site has several sessions, use [`named`](Self::named).
+    /// If a site has several sessions, use [`named`](Self::named).
     #[must_use]
     pub fn new(ring: &Keyring) -> Self {
         Self {
@@ -102,16 +102,16 @@ impl SessionCodec {
         }
     }
 
-    /// Creates a codec for one of several sessions: the tokens of any other are not valid for it.
+    /// Creates a codec for one of several sessions, which refuses the tokens of the others.
     ///
-    /// The codecs that [`new`](Self::new) creates for one key ring read each other's tokens, as in
-    /// Django, whatever their cookies are called: a visitor who renames the shop's cookie to that of
-    /// the office is there who they are in the shop. A name of its own for each session prevents
-    /// that. It is not the cookie's name, which may change while this one stays, and it is not a
-    /// secret.
+    /// All codecs that [`new`](Self::new) creates for one key ring accept each other's tokens, as
+    /// in Django, whatever their cookies are called: a visitor who renames the shop's cookie to
+    /// that of the office is logged in to the office as their user of the shop. A separate name for
+    /// each session prevents that. The name is not that of the cookie, which may change while this
+    /// one stays, and it is not a secret.
     ///
-    /// The salt is `signed_session.named:` and the name. No salt of Django's begins so. Django and the
-    /// command line read such tokens if they are told the salt.
+    /// The salt is `signed_session.named:` followed by the name. No salt of Django begins this way.
+    /// Django and the command line read such tokens if they are given the salt.
     ///
     /// # Examples
     ///
@@ -136,11 +136,11 @@ impl SessionCodec {
     /// ```
     #[must_use]
     pub fn named(ring: &Keyring, name: &str) -> Self {
-        // One part that varies, behind one that does not: no two names have the same salt.
+        // The variable part follows a constant one, so that no two names have the same salt.
         Self::new(ring).salt(&format!("signed_session.named:{name}"))
     }
 
-    /// Sets what the tokens are for; see [`Signer`](crate::Signer) for why it matters.
+    /// Sets the purpose of the tokens; see [`Signer`](crate::Signer) for why it matters.
     #[must_use]
     pub fn salt(mut self, salt: &str) -> Self {
         self.signer = TimestampSigner::new(&self.ring, salt);
@@ -156,7 +156,7 @@ impl SessionCodec {
 
     /// Sets how long a session lasts after it was last written. Defaults to two weeks.
     ///
-    /// Django's `SESSION_COOKIE_AGE`. An age of exactly this passes.
+    /// Django's `SESSION_COOKIE_AGE`. A token of exactly this age is accepted.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = max_age;
@@ -170,32 +170,33 @@ impl SessionCodec {
         self
     }
 
-    /// Sets how long a token may be, in bytes. Defaults to 4,096.
+    /// Sets the longest token that is accepted, in bytes. Defaults to 4,096.
     #[must_use]
     pub fn max_token_len(mut self, bytes: usize) -> Self {
         self.max_token_len = bytes;
         self
     }
 
-    /// Sets how much JSON a session may have, in bytes. Defaults to 65,536.
+    /// Sets the most JSON that a session may have, in bytes. Defaults to 65,536.
     ///
-    /// Inflating stops there.
+    /// Decompression stops at this limit.
     #[must_use]
     pub fn max_payload_len(mut self, bytes: usize) -> Self {
         self.max_payload_len = bytes;
         self
     }
 
-    /// Refuses every token that was signed before this moment, and every session that began before
-    /// it: signs everyone out.
+    /// Refuses every token that was signed before this moment: signs everyone out.
     ///
-    /// Timestamps are whole seconds: give a whole second, or what was signed in the same second
-    /// before the fraction is refused too.
+    /// Every session that began before it is refused, too.
+    ///
+    /// Timestamps are whole seconds: pass a whole second. Otherwise tokens signed in the same
+    /// second, before the fraction, are refused too.
     ///
     /// A writer that does not know this moment, such as Django or a machine that has not been
-    /// restarted, signs older sessions again with a new timestamp. Their beginning still tells if
-    /// it was recorded before: have it recorded, with [`track_start`](Self::track_start), before
-    /// there is a need. For sessions of Django that were never read here nothing is recorded:
+    /// restarted, signs older sessions again with a new timestamp. They are still refused by their
+    /// beginning, if that was recorded before: enable [`track_start`](Self::track_start) before
+    /// there is a need. Nothing is recorded for sessions of Django that were never read here:
     /// Django has to refuse them itself, or needs a new secret.
     #[must_use]
     pub fn refuse_signed_before(mut self, moment: OffsetDateTime) -> Self {
@@ -205,7 +206,8 @@ impl SessionCodec {
 
     /// Sets how far in the future a timestamp may lie. Defaults to five minutes.
     ///
-    /// Clocks of different machines differ. [`ExpiryRule::Django`] accepts any.
+    /// Clocks of different machines differ. [`ExpiryRule::Django`] accepts any timestamp in the
+    /// future.
     #[must_use]
     pub fn max_clock_skew(mut self, skew: Duration) -> Self {
         self.max_clock_skew = skew;
@@ -222,29 +224,30 @@ impl SessionCodec {
         self
     }
 
-    /// Sets whether a session records when it began. Defaults to `false`; implied by
-    /// [`absolute_max_age`](Self::absolute_max_age).
+    /// Sets whether a session records when it began. Defaults to `false`.
+    ///
+    /// Implied by [`absolute_max_age`](Self::absolute_max_age).
     ///
     /// The beginning is the reserved entry `_session_started`, in microseconds of Unix time, which
-    /// Django carries along untouched. It is recorded with the next response to a request that read
-    /// the session, and does not move until [`Session::begin`] or [`Session::flush`] begins another
-    /// session, as long as other writers keep the entry. [`Session::started_at`] returns it.
+    /// Django preserves. It is recorded with the next response to a request that read the session,
+    /// and does not move until [`Session::begin`] or [`Session::flush`] begins another session, as
+    /// long as other writers keep the entry. [`Session::started_at`] returns it.
     ///
-    /// Nobody asked for that cookie, so it is left out where it would be too large for browsers, and
-    /// where the response sets the cookie already. A session for which that is so in every response,
-    /// because it is at the limit or another program signs it each time, records nothing: keep some
-    /// hundred bytes free.
+    /// The program did not ask for that cookie, so it is omitted if it would be too large for
+    /// browsers, or if the response sets the cookie already. If that holds for every response to a
+    /// session, because the session is at the limit or another program signs it each time, nothing
+    /// is recorded: keep some hundred bytes free.
     #[must_use]
     pub fn track_start(mut self, track: bool) -> Self {
         self.track_start = track;
         self
     }
 
-    /// Sets the UTC offset of an expiry date that has none. Defaults to `None`: it is not known.
+    /// Sets the UTC offset of an expiry date that has none. Defaults to `None`: unknown.
     ///
-    /// Django stores such dates with `USE_TZ = False`, in the local time of its `TIME_ZONE`. With
+    /// Django writes such dates with `USE_TZ = False`, in the local time of its `TIME_ZONE`. With
     /// an offset they are enforced. Without one they are not, because a date of another time zone
-    /// would end sessions that are valid: [`max_age`](Self::max_age) applies instead.
+    /// would end valid sessions: [`max_age`](Self::max_age) applies instead.
     ///
     /// # Examples
     ///
@@ -268,12 +271,12 @@ impl SessionCodec {
         self
     }
 
-    /// Sets whether the site's expiry dates carry an offset, as Django's `USE_TZ`. Defaults to `true`.
+    /// Sets whether the site's expiry dates carry an offset. Defaults to `true`.
     ///
-    /// A Django with `USE_TZ = False` cannot compare a date that carries one: it answers each
-    /// request that saves such a session with status 500. So with `false` a session with
-    /// [`Expiry::At`](crate::Expiry::At) is not encoded; [`Expiry::After`](crate::Expiry::After)
-    /// is valid on every site.
+    /// This is Django's `USE_TZ`. A Django with `USE_TZ = False` cannot compare a date that carries
+    /// an offset: it answers each request that saves such a session with status 500. With `false`,
+    /// a session with [`Expiry::At`](crate::Expiry::At) is therefore not encoded;
+    /// [`Expiry::After`](crate::Expiry::After) is valid on every site.
     #[must_use]
     pub fn use_tz(mut self, use_tz: bool) -> Self {
         self.use_tz = use_tz;
@@ -291,29 +294,29 @@ impl SessionCodec {
 
     /// Returns a token of a session, signed at `now`.
     ///
-    /// What this codec could not read is refused here, so that no session is lost. What its policy
-    /// refuses is encoded all the same: a session whose time is over, and one that is from before
-    /// [`refuse_signed_before`](Self::refuse_signed_before).
+    /// A session that this codec could not read back is an error, so that no session is lost. A
+    /// session that its policy would refuse is still encoded: one that has expired, or one from
+    /// before [`refuse_signed_before`](Self::refuse_signed_before).
     ///
     /// # Errors
     ///
-    /// - [`EncodeError::BadExpiry`] if `_session_expiry` or `_session_started` counts for this codec
-    ///   and says nothing usable.
+    /// - [`EncodeError::BadExpiry`] if `_session_expiry` or `_session_started` matters to this
+    ///   codec and is not valid.
     /// - [`EncodeError::AwareExpiry`] if the session ends at a moment and [`use_tz`](Self::use_tz) is
     ///   `false`.
     /// - [`EncodeError::TooLarge`] if the JSON or the token exceeds its limit.
     /// - [`EncodeError::BadTimestamp`] if `now` is before 1970 or past the year 9999.
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
-        // What is in the token can be shown anywhere.
+        // The text in the token can be shown anywhere.
         session.touch();
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         self.encode_session(session, &limits, now)
     }
 
-    /// Returns a token of a session, signed at `now`, and how long a browser is to keep it:
-    /// `None` means until it is closed.
+    /// Returns a token of a session, signed at `now`, and how long a browser should keep it: `None`
+    /// means until it is closed.
     ///
-    /// `at_browser_close` is for a session that does not say itself.
+    /// `at_browser_close` is the default for a session that does not set its own expiry.
     ///
     /// # Errors
     ///
@@ -326,7 +329,7 @@ impl SessionCodec {
     ) -> Result<(String, Option<time::Duration>), EncodeError> {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         let claim = match self.expiry_rule {
-            // It decides nothing when a token is decoded, but Django's cookies follow it.
+            // It has no effect when a token is decoded, but Django's cookies follow it.
             ExpiryRule::Django => self.claim(session),
             ExpiryRule::Enforce | ExpiryRule::Shorter => Some(limits.expiry),
         };
@@ -336,7 +339,7 @@ impl SessionCodec {
         Ok((self.encode_session(session, &limits, now)?, max_age))
     }
 
-    /// Returns the session of a token, if it may still be used.
+    /// Returns the session of a token, if the token is valid.
     ///
     /// # Errors
     ///
@@ -345,14 +348,14 @@ impl SessionCodec {
         self.decode_at(token, OffsetDateTime::now_utc())
     }
 
-    /// Returns the session of a token, if it may still be used at `now`.
+    /// Returns the session of a token, if the token is valid at `now`.
     ///
     /// # Errors
     ///
-    /// Any [`DecodeError`] but `WrongType`.
+    /// Any [`DecodeError`] except `WrongType`.
     pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
         let Proved { payload, age, key_index } = self.prove(token, now)?;
-        // Inflated with room to grow, kept at its own length.
+        // Inflated into a larger buffer, then shrunk to its length.
         let json = kept::with_text(|json| {
             payload::read(json, payload, self.max_payload_len).map(|()| json.clone())
         })?;
@@ -365,17 +368,16 @@ impl SessionCodec {
         Ok(session)
     }
 
-    /// Makes a token of a struct or a map, signed now, with no [`Session`] between.
+    /// Returns a token of a struct or a map, signed now, without a [`Session`].
     ///
-    /// With [`track_start`](Self::track_start) or
-    /// [`absolute_max_age`](Self::absolute_max_age) the struct must carry the field
-    /// `_session_started: Option<i64>` from one token to the next, left out when
-    /// `None`: without it every token begins a new session.
+    /// With [`track_start`](Self::track_start) or [`absolute_max_age`](Self::absolute_max_age) the
+    /// struct must carry the field `_session_started: Option<i64>` from one token to the next,
+    /// omitted if it is `None`: without it every token begins a new session.
     ///
     /// # Errors
     ///
-    /// As [`encode_at`](Self::encode_at), [`EncodeError::Value`] if it cannot be
-    /// written as JSON, and [`EncodeError::NotAnObject`] if that is not an object.
+    /// See [`encode_at`](Self::encode_at). In addition, [`EncodeError::Value`] if the value cannot
+    /// be written as JSON, and [`EncodeError::NotAnObject`] if its JSON is not an object.
     ///
     /// # Examples
     ///
@@ -399,7 +401,7 @@ impl SessionCodec {
         self.encode_as_at(value, OffsetDateTime::now_utc())
     }
 
-    /// Makes a token of a struct or a map, signed at `now`.
+    /// Returns a token of a struct or a map, signed at `now`.
     ///
     /// # Errors
     ///
@@ -415,18 +417,18 @@ impl SessionCodec {
         })
     }
 
-    /// Creates a token of what is JSON already, signed now.
+    /// Returns a token of a JSON text, signed now.
     ///
     /// # Errors
     ///
-    /// As [`encode_as`](Self::encode_as); [`EncodeError::Value`] if it is not JSON.
+    /// See [`encode_as`](Self::encode_as); [`EncodeError::Value`] if the text is not JSON.
     pub fn encode_json(&self, json: &str) -> Result<String, EncodeError> {
         self.encode_json_at(json, OffsetDateTime::now_utc())
     }
 
-    /// Creates a token of what is JSON already, signed at `now`.
+    /// Returns a token of a JSON text, signed at `now`.
     ///
-    /// Numbers and spaces stay as they are; characters beyond ASCII become escapes.
+    /// Numbers and white space stay as they are; characters beyond ASCII become escapes.
     ///
     /// # Errors
     ///
@@ -435,7 +437,7 @@ impl SessionCodec {
         self.encode_text(&mut json::adopt(json)?, now)
     }
 
-    /// Returns a token's session as a struct or a map, if it may still be used.
+    /// Returns a token's session as a struct or a map, if the token is valid.
     ///
     /// # Errors
     ///
@@ -444,7 +446,7 @@ impl SessionCodec {
         self.decode_as_at(token, OffsetDateTime::now_utc())
     }
 
-    /// Returns a token's session as a struct or a map, if it may still be used at `now`.
+    /// Returns a token's session as a struct or a map, if the token is valid at `now`.
     ///
     /// # Errors
     ///
@@ -457,7 +459,8 @@ impl SessionCodec {
         let Proved { payload, age, .. } = self.prove(token, now)?;
         kept::with_text(|json| {
             payload::read(json, payload, self.max_payload_len)?;
-            // Read first, for what is no JSON has no limits either; judged last, as for `decode_at`.
+            // Parsed first, because text that is not JSON has no limits; judged last, as in
+            // `decode_at`.
             let value = json::read(json);
             if matches!(value, Err(Fault::Syntax)) {
                 return Err(DecodeError::Json);
@@ -485,7 +488,7 @@ impl SessionCodec {
         age
     }
 
-    /// Sets the keys, and leaves everything else as it is.
+    /// Sets the keys and leaves everything else unchanged.
     pub(crate) fn with_ring(mut self, ring: &Keyring) -> Self {
         self.signer = self.signer.with_ring(ring);
         self.ring = ring.clone();
@@ -512,7 +515,7 @@ impl SessionCodec {
         self.max_token_len
     }
 
-    /// Names what makes each of the secrets easy to guess.
+    /// Returns what makes each of the secrets easy to guess.
     pub(crate) fn weaknesses(&self) -> Vec<(usize, Weakness)> {
         self.ring.weaknesses()
     }
@@ -550,7 +553,7 @@ impl SessionCodec {
         if limits.is_aware {
             return Err(EncodeError::AwareExpiry);
         }
-        // 1: the JSON, with the session's beginning if that is to be known
+        // 1: the JSON, with the session's beginning if that should be recorded
         if self.tracks_start() && limits.started.is_none() {
             json.pop();
             let comma = if json.trim_ascii_end().ends_with('{') { "" } else { "," };
@@ -563,7 +566,7 @@ impl SessionCodec {
         // 2: the payload
         let mut payload = self.signer.start(payload::max_payload_len(json.len()));
         payload::append(&mut payload, json, self.compress);
-        // 3 and 4: stamp and signature
+        // 3 and 4: timestamp and signature
         let token = self.signer.stamp_readably(payload, now)?;
         // 5: the length
         if token.len() > self.max_token_len {
@@ -574,13 +577,13 @@ impl SessionCodec {
 
     /// Returns the payload of a genuine token: the first five steps of decoding.
     ///
-    /// Nothing is allocated: what is forged costs its HMAC and nothing else.
+    /// Nothing is allocated: a forged token costs one HMAC per key and nothing else.
     fn prove<'t>(&self, token: &'t str, now: OffsetDateTime) -> Result<Proved<'t>, DecodeError> {
         // 1: the length
         if token.len() > self.max_token_len {
             return Err(DecodeError::TooLong { len: token.len(), limit: self.max_token_len });
         }
-        // 2, 3 and 4: the signature and the stamp
+        // 2, 3 and 4: the signature and the timestamp
         let Stamped { value, signed_at, key_index } = self.signer.unsign_any_age(token)?;
         // 5: the policy
         let age = Age::new(signed_at, now);
@@ -588,7 +591,7 @@ impl SessionCodec {
         Ok(Proved { payload: value, age, key_index })
     }
 
-    /// Refuses a stamp outside the policy, as far as the stamp alone decides.
+    /// Refuses a timestamp outside the policy, as far as the timestamp alone decides.
     fn check_stamp(&self, age: Age) -> Result<(), DecodeError> {
         let Age { signed_at, time } = age;
         let is_early = time.saturating_add(signed(self.max_clock_skew)).is_negative();
@@ -599,13 +602,13 @@ impl SessionCodec {
             return Err(DecodeError::SignedTooEarly { signed_at });
         }
         match self.expiry_rule {
-            // The session may ask for more.
+            // The session may allow a longer time.
             ExpiryRule::Enforce => Ok(()),
             ExpiryRule::Shorter | ExpiryRule::Django => age.check(self.max_age),
         }
     }
 
-    /// Refuses a session that is over, and returns when it began.
+    /// Returns when the session began, or an error if it has expired.
     fn check_limits(
         &self,
         limits: &Limits,
@@ -623,7 +626,8 @@ impl SessionCodec {
         }
     }
 
-    /// Reads what a session says of its own end, as far as it counts; `None` if that is unusable.
+    /// Reads what a session says about its own end, as far as that counts; `None` if it is not
+    /// valid.
     fn limits(&self, session: &Session) -> Option<Limits> {
         let expiry = match self.expiry_rule {
             ExpiryRule::Enforce | ExpiryRule::Shorter => self.claim(session)?,
@@ -634,21 +638,22 @@ impl SessionCodec {
             Some(json) => Some(read_started(json)?),
             None => None,
         };
-        // Under each rule, since Django's getters read it whatever its backend does.
+        // Under each rule, because Django's getters read it whatever its backend does.
         let is_aware =
             !self.use_tz && matches!(Claim::read(session.text(EXPIRY_KEY)), Some(Claim::Until(_)));
         Some(Limits { expiry, is_aware, started })
     }
 
-    /// Reads what a session says of its own end; `None` if that is unusable.
+    /// Reads what a session says about its own end; `None` if it is not valid.
     fn claim(&self, session: &Session) -> Option<Claim> {
         let claim = Claim::read(session.text(EXPIRY_KEY))?;
         Some(claim.with_offset(self.naive_offset))
     }
 
-    /// Reads the same from a session's JSON, which must be an object.
+    /// Reads the limits from a session's JSON, which must be an object.
     fn limits_of_text(&self, json: &str) -> Result<Limits, DecodeError> {
-        // A key can be spelled with escapes; with neither, no reserved key is there.
+        // A key can be spelled with escapes. Without a backslash or a reserved name, no reserved
+        // key exists.
         if is_object(json) && !json.contains("_session") && !json::has_escape(json) {
             return Ok(Limits { expiry: Claim::Nothing, is_aware: false, started: None });
         }
@@ -657,22 +662,22 @@ impl SessionCodec {
     }
 }
 
-/// Returns when a session began that is written now.
+/// Returns when a session that is written now began.
 fn began(session: &Session, now: OffsetDateTime) -> OffsetDateTime {
     session.began().unwrap_or(now)
 }
 
-/// What the first five steps of decoding have found.
+/// The results of the first five steps of decoding.
 struct Proved<'t> {
     payload: &'t str,
     age: Age,
     key_index: usize,
 }
 
-/// What a session says of its own end.
+/// What a session says about its own end.
 struct Limits {
     expiry: Claim,
-    /// Whether it is a date with an offset, on a site that has none of them.
+    /// Whether the expiry is a date with an offset, on a site whose dates have none.
     is_aware: bool,
     started: Option<OffsetDateTime>,
 }

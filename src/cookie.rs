@@ -1,6 +1,6 @@
-//! Turns cookie attributes, checked once when built, into cookies, and finds a cookie in a header.
+//! Builds cookies from attributes that are checked once, and finds a cookie in a header.
 //!
-//! After RFC 6265 and its successor draft-ietf-httpbis-rfc6265bis.
+//! Follows RFC 6265 and its successor draft-ietf-httpbis-rfc6265bis.
 
 use cookie::{Cookie, SameSite};
 use time::macros::datetime;
@@ -8,13 +8,13 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::error::{ConfigError, EncodeError, sure};
 
-/// The longest name and value together that browsers keep, in bytes.
+/// The longest name and value, together, that browsers keep, in bytes.
 pub(crate) const MAX_LEN: usize = 4096;
 
 /// The longest attribute that browsers keep, in bytes.
 const MAX_ATTRIBUTE_LEN: usize = 1024;
 
-/// What is over by then is over.
+/// An expiry in the past, by which browsers remove a cookie.
 const FIRST_DATE: OffsetDateTime = OffsetDateTime::UNIX_EPOCH;
 
 /// A year in a cookie has four digits.
@@ -22,13 +22,12 @@ const LAST_DATE: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 
 /// A cookie's name and attributes.
 ///
-/// The name is not signed, as in Django: a visitor can send any cookie under any other name. What
-/// keeps the sessions of a site apart is [`SessionCodec::named`](crate::SessionCodec::named).
+/// The name is not signed, as in Django: a visitor can send any cookie under any other name.
+/// [`SessionCodec::named`](crate::SessionCodec::named) separates the sessions of a site.
 ///
-/// `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/` unless told otherwise:
-/// Django's defaults, but for `Secure`. What browsers insist on holds whatever
-/// is set: `SameSite=None`, `Partitioned` and the prefixes `__Secure-`,
-/// `__Host-` and `__Http-` mean `Secure`; `__Http-` and `__Host-Http-` mean
+/// Defaults to `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`: Django's defaults, and `Secure`.
+/// Attributes that browsers require are set in any case: `SameSite=None`, `Partitioned` and the
+/// prefixes `__Secure-`, `__Host-` and `__Http-` imply `Secure`; `__Http-` and `__Host-Http-` imply
 /// `HttpOnly`.
 ///
 /// # Examples
@@ -49,7 +48,7 @@ const LAST_DATE: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 #[derive(Clone, Debug)]
 pub struct CookieOptions {
     name: String,
-    /// Without one, browsers take the folder of the page that set the cookie.
+    /// Without a path, browsers use the folder of the page that set the cookie.
     path: Option<String>,
     domain: Option<String>,
     secure: bool,
@@ -59,7 +58,7 @@ pub struct CookieOptions {
 }
 
 impl CookieOptions {
-    /// Names the cookie; Django's name is `sessionid`.
+    /// Creates options for a cookie of this name; Django's is `sessionid`.
     ///
     /// # Errors
     ///
@@ -84,14 +83,14 @@ impl CookieOptions {
 
     /// Sets the path below which the cookie is sent. Defaults to `/`.
     ///
-    /// If it is changed later, browsers keep the former cookie as well, and send both: name the
-    /// former options with [`SessionManager::retire`](crate::SessionManager::retire).
+    /// If it is changed later, browsers keep the former cookie as well, and send both: pass the
+    /// former options to [`SessionManager::retire`](crate::SessionManager::retire).
     ///
     /// # Errors
     ///
-    /// [`ConfigError::CookiePath`] if it does not begin with `/`, has more than
-    /// 1,024 bytes, or holds a `;` or anything but printable ASCII;
-    /// [`ConfigError::HostPrefix`] for `__Host-` and another path than `/`.
+    /// [`ConfigError::CookiePath`] if it does not begin with `/`, has more than 1,024 bytes, or
+    /// contains a `;` or anything other than printable ASCII; [`ConfigError::HostPrefix`] for
+    /// `__Host-` and a path other than `/`.
     pub fn path(mut self, path: &str) -> Result<Self, ConfigError> {
         let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b';';
         let fits = path.len() <= MAX_ATTRIBUTE_LEN && !path.ends_with(' ');
@@ -105,7 +104,7 @@ impl CookieOptions {
         Ok(self)
     }
 
-    /// Leaves out the path, as Django with an empty `SESSION_COOKIE_PATH`.
+    /// Omits the path, as Django with an empty `SESSION_COOKIE_PATH`.
     pub(crate) fn without_path(mut self) -> Result<Self, ConfigError> {
         if self.has_prefix("__Host-") {
             return Err(ConfigError::HostPrefix);
@@ -114,11 +113,12 @@ impl CookieOptions {
         Ok(self)
     }
 
-    /// Sets the domain whose every host gets the cookie; unless set, only the host that set it does.
+    /// Sets the domain whose hosts all get the cookie. Defaults to the host alone.
     ///
-    /// A leading dot, which old browsers wanted, means nothing and is dropped. If the domain is
-    /// changed later, browsers keep the former cookie as well, and send both: name the former
-    /// options with [`SessionManager::retire`](crate::SessionManager::retire).
+    /// The default is the host that set the cookie. A leading dot, which old browsers required, has
+    /// no meaning and is dropped. If the domain is changed later, browsers keep the former cookie
+    /// as well, and send both: pass the former options to
+    /// [`SessionManager::retire`](crate::SessionManager::retire).
     ///
     /// # Errors
     ///
@@ -142,7 +142,7 @@ impl CookieOptions {
         Ok(self)
     }
 
-    /// Sets the `Secure` attribute, with which only https carries the cookie. Defaults to `true`.
+    /// Sets the `Secure` attribute, for https only. Defaults to `true`.
     ///
     /// On `http://localhost` Chrome and Firefox make an exception. Safari does not keep the cookie
     /// there, and clients such as Python's `requests` and `httpx` do not send it back: use
@@ -155,14 +155,16 @@ impl CookieOptions {
 
     /// Sets the `HttpOnly` attribute. Defaults to `true`.
     ///
-    /// It keeps scripts in the page from reading the cookie.
+    /// It prevents scripts in the page from reading the cookie.
     #[must_use]
     pub fn http_only(mut self, http_only: bool) -> Self {
         self.http_only = http_only;
         self
     }
 
-    /// Sets which requests from other sites carry the cookie; `None` leaves it to the browser.
+    /// Sets which requests from other sites carry the cookie. Defaults to `Lax`.
+    ///
+    /// `None` omits the attribute, and leaves the choice to the browser.
     #[must_use]
     pub fn same_site(mut self, same_site: impl Into<Option<SameSite>>) -> Self {
         self.same_site = same_site.into();
@@ -171,8 +173,10 @@ impl CookieOptions {
 
     /// Sets whether the cookie is kept apart for each site that embeds this one.
     ///
-    /// If this is changed later, browsers keep the former cookie as well, and send both: name the
-    /// former options with [`SessionManager::retire`](crate::SessionManager::retire).
+    /// This is the `Partitioned` attribute. Defaults to `false`.
+    ///
+    /// If this is changed later, browsers keep the former cookie as well, and send both: pass the
+    /// former options to [`SessionManager::retire`](crate::SessionManager::retire).
     #[must_use]
     pub fn partitioned(mut self, partitioned: bool) -> Self {
         self.partitioned = partitioned;
@@ -185,11 +189,10 @@ impl CookieOptions {
         &self.name
     }
 
-    /// Finds the cookie's values in a `Cookie:` header, in order.
+    /// Returns the cookie's values in a `Cookie:` header, in order.
     ///
-    /// There can be several: cookies of other paths and domains come under the
-    /// same name. Names are compared byte for byte once spaces and tabs around
-    /// them are gone; nothing is decoded.
+    /// There can be several: cookies of other paths and domains come under the same name. Names are
+    /// compared byte for byte after spaces and tabs around them are removed; nothing is decoded.
     ///
     /// # Examples
     ///
@@ -202,11 +205,11 @@ impl CookieOptions {
     /// # Ok::<(), signed_session::ConfigError>(())
     /// ```
     pub fn find<'h>(&self, header: &'h str) -> impl Iterator<Item = &'h str> {
-        // A value ends where a character does: what was text is still text.
+        // A value ends at a character boundary, so it is valid text.
         self.find_bytes(header.as_bytes()).filter_map(|value| str::from_utf8(value).ok())
     }
 
-    /// Finds the cookie's values in a header that may hold bytes beyond ASCII in other cookies.
+    /// Returns the cookie's values in a header that may have bytes beyond ASCII in other cookies.
     pub(crate) fn find_bytes<'h>(&self, header: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
         header.split(|byte| *byte == b';').filter_map(move |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -215,15 +218,17 @@ impl CookieOptions {
         })
     }
 
-    /// Makes the cookie, to last for `max_age` from `now`, or until the browser is closed.
+    /// Returns the cookie, which lasts for `max_age` from `now`.
     ///
-    /// It carries both `Max-Age` and `Expires`, as Django's do.
+    /// With `None` it lasts until the browser is closed.
+    ///
+    /// It carries both `Max-Age` and `Expires`, as in Django.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::CookieValue`] if the value holds a character that no
-    /// cookie may hold; [`EncodeError::TooLarge`] if name and value have more
-    /// than 4,096 bytes: browsers drop such a cookie without a word.
+    /// [`EncodeError::CookieValue`] if the value contains a character that is not allowed in
+    /// cookies; [`EncodeError::TooLarge`] if name and value exceed 4,096 bytes: browsers silently
+    /// drop such a cookie.
     pub fn cookie(
         &self,
         value: &str,
@@ -237,7 +242,7 @@ impl CookieOptions {
         self.quoted_cookie(value, max_age, now)
     }
 
-    /// Makes the same of a value that may be in quotes, as Python's `http.cookies` puts them.
+    /// Returns the cookie of a value that may be in quotes, as Python's `http.cookies` writes them.
     pub(crate) fn quoted_cookie(
         &self,
         value: &str,
@@ -260,18 +265,18 @@ impl CookieOptions {
 
     /// Returns the cookie that makes browsers remove it: empty, and expired.
     ///
-    /// It has every attribute that browsers require for its name. Without them they ignore it.
+    /// It has every attribute that browsers require for its name; they ignore it otherwise.
     #[must_use]
     pub fn removal(&self) -> Cookie<'static> {
         let mut cookie = self.bare("");
-        // Django's removals have it for no name: this is for those that browsers want it for.
+        // Django's removals never have it: this is for the names for which browsers require it.
         cookie.set_http_only(self.name_demands_http_only());
         cookie.set_max_age(time::Duration::ZERO);
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
         cookie
     }
 
-    /// Makes the cookie with what must be the same for browsers to replace it.
+    /// Returns the cookie with the attributes that decide which cookie browsers replace.
     fn bare(&self, value: &str) -> Cookie<'static> {
         let mut cookie = Cookie::new(self.name.clone(), value.to_owned());
         if let Some(path) = &self.path {
@@ -303,7 +308,7 @@ impl CookieOptions {
         ["__Http-", "__Host-Http-"].iter().any(|prefix| self.has_prefix(prefix))
     }
 
-    /// Returns `true` if browsers keep this cookie in the same place, so that one replaces the other.
+    /// Returns `true` if browsers treat both as the same cookie, so that one replaces the other.
     pub(crate) fn is_same_cookie(&self, other: &Self) -> bool {
         let domain = |options: &Self| options.domain.as_deref().map(str::to_ascii_lowercase);
         self.name == other.name
@@ -312,13 +317,13 @@ impl CookieOptions {
             && self.partitioned == other.partitioned
     }
 
-    /// Browsers look for the prefixes in any case.
+    /// Returns `true` if the name has the prefix; browsers compare it in any case.
     fn has_prefix(&self, prefix: &str) -> bool {
         self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     }
 }
 
-/// Drops the spaces and tabs around a name or a value, and no other white space.
+/// Removes the spaces and tabs around a name or a value, and no other white space.
 fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;

@@ -1,4 +1,4 @@
-//! Turns a request's cookies into a session shared by middleware and handler, when first touched.
+//! Turns a request's cookies into a session that middleware and handlers share.
 
 use std::any::type_name;
 use std::collections::HashSet;
@@ -22,20 +22,19 @@ use crate::manager::SessionManager;
 use crate::reply::{self, Reply};
 use crate::session::Session;
 
-/// The session of a request, as handlers have it from the middleware.
+/// The session of a request, as the middleware provides it to handlers.
 ///
-/// The cookie is decoded when the session is first asked for: a request that
-/// never asks pays nothing. Clones share one session. Everything that a [`Session`]
-/// does is here too; several steps that belong together go through
-/// [`with`](Self::with).
+/// The cookie is decoded on first access: a request that never uses the session pays nothing.
+/// Clones share one session. All methods of [`Session`] are here too; combine several steps that
+/// belong together in one call of [`with`](Self::with).
 ///
-/// The session is written with the head of the response. What is changed
-/// later, while a body streams, cannot be saved: the methods that return a
-/// `Result` are [`ValueError::TooLate`] then, and the others log a warning. If it
-/// is only then read, caches were not told of it; a warning is logged.
+/// The session is written with the head of the response. Changes made later, while a body streams,
+/// cannot be saved: methods that return a `Result` then return [`ValueError::TooLate`], and the
+/// others log a warning. A session that is read only then also logs a warning, because `Vary:
+/// Cookie` is missing and caches may share the response.
 ///
-/// A request can have several sessions. The marker `M` tells them apart: it is the type that their
-/// layer was created with, and `()` where there is only one.
+/// A request can have several sessions. The marker `M` distinguishes them: it is the type with
+/// which their layer was created, and `()` if there is only one.
 ///
 /// # Examples
 ///
@@ -52,26 +51,26 @@ use crate::session::Session;
 /// ```
 pub struct SessionHandle<M = ()> {
     shared: Arc<Shared>,
-    // Of a function: a handle is `Send` and `Sync` whatever the marker is.
+    // A function type keeps the handle `Send` and `Sync` for every marker.
     marker: PhantomData<fn() -> M>,
 }
 
 struct Shared {
-    /// The number of what the layer has its manager from.
+    /// The number that identifies the source of the layer's manager.
     source: u64,
-    /// That of this request, whatever the source has become since.
+    /// The manager of this request, even if the source has changed since.
     manager: Arc<SessionManager>,
-    /// The session of the next layer with the same marker further out.
+    /// The session of the next outer layer with the same marker.
     outer: Option<Arc<Shared>>,
     state: Mutex<State>,
-    /// The thread that uses the session, by [`this_thread`]; 0 if none does.
+    /// The thread that uses the session, by [`this_thread`]; 0 if there is none.
     user: AtomicUsize,
 }
 
 struct State {
     /// The request's `Cookie:` headers.
     cookies: Vec<u8>,
-    /// Nothing, as long as nobody has asked.
+    /// `None` until the session is first accessed.
     session: Option<Session>,
     /// Whether a layer with another manager is between this one and the handlers.
     is_hidden: bool,
@@ -80,10 +79,10 @@ struct State {
 }
 
 impl<M> SessionHandle<M> {
-    /// Returns the session of these `Cookie:` headers, given the one that the request has already.
+    /// Returns the session of these `Cookie:` headers, given the one that the request already has.
     ///
-    /// The second is the same if this middleware is to commit it. There is none if the session is
-    /// that of the same middleware further out, which commits it.
+    /// The second value is a handle of the same session if this middleware should commit it. It is
+    /// `None` if the session belongs to the same middleware further out, which commits it.
     pub(crate) fn enter<'h>(
         source: &LiveManager,
         outer: Option<&Self>,
@@ -94,7 +93,7 @@ impl<M> SessionHandle<M> {
         while let Some(shared) = next {
             let handle = Self { shared: Arc::clone(shared), marker: PhantomData };
             let is_same = shared.source == source.id() && !handle.lock().is_sent;
-            // The innermost layer serves the handlers; what is between is hidden from them.
+            // The innermost layer serves the handlers; the layers in between are hidden from them.
             handle.lock().is_hidden = !is_same;
             if is_same {
                 return (handle, None);
@@ -113,10 +112,10 @@ impl<M> SessionHandle<M> {
     ) -> Self {
         let mut cookies = Vec::new();
         for header in cookie_headers {
-            // At once, and not more: nearly always there is one.
+            // Only the first is allocated at once: nearly always there is only one.
             cookies.reserve_exact(header.len().saturating_add(1));
             cookies.extend_from_slice(header);
-            // Two headers are one with a semicolon between, as RFC 9113, 8.2.3, has it.
+            // Several headers are joined with semicolons, as in RFC 9113, section 8.2.3.
             cookies.push(b';');
         }
         let state = Mutex::new(State { cookies, session: None, is_hidden: false, is_sent: false });
@@ -133,7 +132,7 @@ impl<M> SessionHandle<M> {
 
     /// Returns the session of a request, from the request's extensions.
     ///
-    /// For services without extractors, such as those of plain hyper.
+    /// Use this in services without extractors, such as those of plain hyper.
     ///
     /// # Errors
     ///
@@ -153,13 +152,13 @@ impl<M> SessionHandle<M> {
         &self.shared.manager
     }
 
-    /// Runs a function that reads and changes the session, with nobody else in between.
+    /// Runs a function that reads and changes the session, with exclusive access.
     ///
-    /// Others who share the session wait. Inside, use the session that the function is given.
+    /// Other users of the session wait. Inside the function, use the session that it is given.
     ///
     /// # Panics
     ///
-    /// If the function uses a handle of the same session, which would wait for itself.
+    /// If the function uses a handle of the same session, which would deadlock.
     ///
     /// # Examples
     ///
@@ -176,12 +175,12 @@ impl<M> SessionHandle<M> {
     /// ```
     pub fn with<R>(&self, function: impl FnOnce(&mut Session) -> R) -> R {
         self.share(|session| {
-            // A login in there begins now, and not when the request came in.
+            // A login inside begins now, and not when the request came in.
             session.set_now(self.shared.manager.now());
             let (has_cookie, ending) = (session.has_cookie(), session.ending());
             let result = function(session);
             if has_cookie && !session.has_cookie() {
-                // It was moved out, and another one is in its place.
+                // The session was moved out and another one is in its place.
                 session.replace_moved(ending);
             }
             result
@@ -207,7 +206,7 @@ impl<M> SessionHandle<M> {
         self.change(|session| session.insert(key, value))
     }
 
-    /// Removes an entry and tells whether there was one.
+    /// Removes an entry and returns `true` if there was one.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn remove(&self, key: &str) -> bool {
         self.share(|session| session.remove(key))
@@ -218,26 +217,29 @@ impl<M> SessionHandle<M> {
     /// # Errors
     ///
     /// [`ValueError::WrongType`] if it does not fit `T`; the entry then stays.
-    /// [`ValueError::TooLate`].
+    /// [`ValueError::TooLate`] if the response has begun.
     pub fn pop<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ValueError> {
         self.change(|session| session.pop(key))
     }
 
-    /// Tells whether there is an entry with this key.
+    /// Returns `true` if there is an entry with this key.
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
         self.share(|session| session.contains_key(key))
     }
 
-    /// Removes all entries and ends the session: to be called at logout; see [`Session::flush`].
+    /// Removes all entries and ends the session; see [`Session::flush`].
+    ///
+    /// Call this at logout.
     pub fn flush(&self) {
         self.share(Session::flush);
     }
 
-    /// Begins another session, with the entries to keep: to be called at login; see
-    /// [`Session::begin`].
+    /// Begins another session, with the entries to keep; see [`Session::begin`].
+    ///
+    /// Call this at login.
     pub fn begin(&self, keep: impl Fn(&str) -> bool) {
-        // Asked while the session is free, so that `keep` can use it too.
+        // Called while the session is not locked, so that `keep` can use it too.
         let kept: HashSet<String> =
             self.share(|session| session.names()).into_iter().filter(|key| keep(key)).collect();
         self.share(|session| {
@@ -246,7 +248,7 @@ impl<M> SessionHandle<M> {
         });
     }
 
-    /// Returns which session this is; see [`Session::id`].
+    /// Returns the session's id; see [`Session::id`].
     #[must_use]
     pub fn id(&self) -> Option<String> {
         self.share(|session| session.id().map(str::to_owned))
@@ -270,21 +272,22 @@ impl<M> SessionHandle<M> {
 
     /// Returns the key ring of this request's manager.
     ///
-    /// Use it for whatever is bound to the session's keys, such as
-    /// [`AuthUser`](crate::django::AuthUser). A ring that a handler keeps in its own state stays the
-    /// old one when the keys of a [`LiveManager`] are replaced, and would log everybody out.
+    /// Use it for everything that is bound to the session's keys, such as
+    /// [`AuthUser`](crate::django::AuthUser). A ring that a handler keeps in its own state does not
+    /// change when the keys of a [`LiveManager`] are replaced, and would log everybody out.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         self.shared.manager.ring()
     }
 
-    /// Returns an error if the session could not be written as it is now; see
-    /// [`SessionManager::check`].
+    /// Returns an error if the session, as it is now, could not be written.
+    ///
+    /// See [`SessionManager::check`].
     ///
     /// # Errors
     ///
-    /// [`EncodeError::TooLarge`], [`EncodeError::BadExpiry`] and what else
-    /// [`SessionManager::commit_at`] lists.
+    /// [`EncodeError::TooLarge`], [`EncodeError::BadExpiry`] and the other errors of
+    /// [`SessionManager::commit_at`].
     ///
     /// # Examples
     ///
@@ -310,7 +313,7 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.get_json(key).map(str::to_owned))
     }
 
-    /// Sets an entry to what is JSON already; see [`Session::insert_json`].
+    /// Sets an entry to a JSON text; see [`Session::insert_json`].
     ///
     /// # Errors
     ///
@@ -319,8 +322,9 @@ impl<M> SessionHandle<M> {
         self.change(|session| session.insert_json(key, json))
     }
 
-    /// Returns the entry's value, which is set first if there was none; see
-    /// [`Session::get_or_insert`].
+    /// Returns the entry's value, after inserting `value` if there was no entry.
+    ///
+    /// See [`Session::get_or_insert`].
     ///
     /// # Errors
     ///
@@ -332,10 +336,11 @@ impl<M> SessionHandle<M> {
         self.change(|session| session.get_or_insert(key, value))
     }
 
-    /// Changes an entry's value with a function, and returns what that returns; see
-    /// [`Session::update`].
+    /// Calls a function with an entry's value to change it, and returns the function's result.
     ///
-    /// Requests that share the handle wait meanwhile, so that no change of theirs is lost.
+    /// See [`Session::update`].
+    ///
+    /// Requests that share the handle wait meanwhile, so that none of their changes are lost.
     ///
     /// # Errors
     ///
@@ -343,7 +348,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Panics
     ///
-    /// If the function uses a handle of the same session, as [`with`](Self::with).
+    /// If the function uses a handle of the same session, as for [`with`](Self::with).
     ///
     /// # Examples
     ///
@@ -365,24 +370,26 @@ impl<M> SessionHandle<M> {
         self.change(|session| session.update(key, change))
     }
 
-    /// Returns the entry's value, and drops the entry if it does not fit `T`; see
-    /// [`Session::get_or_discard`].
+    /// Returns the entry's value, and removes the entry if it does not fit `T`.
+    ///
+    /// See [`Session::get_or_discard`].
     #[must_use]
     pub fn get_or_discard<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         self.share(|session| session.get_or_discard(key))
     }
 
-    /// Returns all entries as one struct or map, without the reserved ones; see [`Session::read`].
+    /// Returns all entries as one struct or map, except the reserved; see [`Session::read`].
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] with the key of what does not fit.
+    /// [`ValueError::WrongType`] with the key of the entry that does not fit.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
         self.share(|session| session.read())
     }
 
-    /// Replaces all entries by those of a struct or a map, except for the reserved ones; see
-    /// [`Session::replace`].
+    /// Replaces all entries by those of a struct or a map, except for the reserved ones.
+    ///
+    /// See [`Session::replace`].
     ///
     /// # Errors
     ///
@@ -436,21 +443,21 @@ impl<M> SessionHandle<M> {
         self.change(|session| session.extend(entries))
     }
 
-    /// Removes all entries and stays the visitor's session; see [`Session::clear`].
+    /// Removes all entries, and keeps the session; see [`Session::clear`].
     pub fn clear(&self) {
         self.share(Session::clear);
     }
 
-    /// Returns when this session ends, as it was last set; see [`Session::expiry`].
+    /// Returns when this session ends, as last set; see [`Session::expiry`].
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] if `_session_expiry` says nothing usable.
+    /// [`ValueError::WrongType`] if `_session_expiry` does not hold a valid expiry.
     pub fn expiry(&self) -> Result<Expiry, ValueError> {
         self.share(|session| session.expiry())
     }
 
-    /// Returns how long the session lasts from `modification`; see [`Session::expiry_age`].
+    /// Returns how long the session lasts; see [`Session::expiry_age`].
     ///
     /// # Errors
     ///
@@ -463,7 +470,7 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.expiry_age(cookie_age, modification))
     }
 
-    /// Returns when the session ends if written at `modification`; see [`Session::expiry_date`].
+    /// Returns when the session ends; see [`Session::expiry_date`].
     ///
     /// # Errors
     ///
@@ -476,8 +483,9 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.expiry_date(cookie_age, modification))
     }
 
-    /// Returns `true` if the session ends with the browser; see
-    /// [`Session::expires_at_browser_close`].
+    /// Returns `true` if the session ends when the browser is closed.
+    ///
+    /// See [`Session::expires_at_browser_close`].
     ///
     /// # Errors
     ///
@@ -486,7 +494,7 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.expires_at_browser_close(setting))
     }
 
-    /// Sets an entry that the next request can look for, to see whether cookies come back.
+    /// Sets the test entry, by which the next request can check that cookies come back.
     pub fn set_test_cookie(&self) {
         self.share(Session::set_test_cookie);
     }
@@ -508,36 +516,36 @@ impl<M> SessionHandle<M> {
         self.lock().session.as_ref().is_some_and(Session::is_modified)
     }
 
-    /// Returns `true` if anything was asked of the session; see [`Session::is_accessed`].
+    /// Returns `true` if the session was read or changed; see [`Session::is_accessed`].
     #[must_use]
     pub fn is_accessed(&self) -> bool {
         self.lock().session.as_ref().is_some_and(Session::is_accessed)
     }
 
-    /// Returns when the token was signed that the session came in.
+    /// Returns when the session's token was signed, if it came in one.
     #[must_use]
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.share(|session| session.signed_at())
     }
 
-    /// Returns which secret of the ring signed that token: 0 for the first.
+    /// Returns the index in the ring of the secret that signed the token: 0 for the first.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
         self.share(|session| session.key_index())
     }
 
-    /// Returns why the token was refused that this session stands in for.
+    /// Returns why the visitor's token was refused, if it was; see [`Session::refusal`].
     #[must_use]
     pub fn refusal(&self) -> Option<DecodeError> {
         self.share(|session| session.refusal().cloned())
     }
 
-    /// Runs `function` with the session if somebody has asked for it, and does not decode it.
+    /// Runs `function` with the session if it was accessed already, and does not decode it.
     pub(crate) fn with_loaded<R>(&self, function: impl FnOnce(&mut Session) -> R) -> Option<R> {
         self.lock().session.as_mut().map(function)
     }
 
-    /// Returns what the response must carry, which begins now.
+    /// Returns the headers of the response, which begins now.
     pub(crate) fn commit(&self, status: u16) -> Result<Reply, EncodeError> {
         let mut state = self.lock();
         let State { cookies, session, is_hidden, is_sent } = &mut *state;
@@ -566,7 +574,7 @@ impl<M> SessionHandle<M> {
         self.share_locked(self.lock(), function)
     }
 
-    /// As [`share`](Self::share), for a change that would not be saved once the response has begun.
+    /// Runs a function that changes the session; the change is lost once the response has begun.
     fn change<R>(
         &self,
         function: impl FnOnce(&mut Session) -> Result<R, ValueError>,
@@ -597,7 +605,7 @@ impl<M> SessionHandle<M> {
         });
         let was_read = session.is_accessed();
         if session.origin().is_none() {
-            // What is written into it begins now, and not when the request came in.
+            // Entries written into it are from now, and not from when the request came in.
             session.set_now(self.shared.manager.now());
         }
         let result = function(session);
@@ -607,7 +615,7 @@ impl<M> SessionHandle<M> {
         result
     }
 
-    /// Locks the state; what a handler left that panicked is still a session.
+    /// Locks the state. A handler that panicked leaves a valid session.
     ///
     /// # Panics
     ///
@@ -615,7 +623,7 @@ impl<M> SessionHandle<M> {
     fn lock(&self) -> Locked<'_> {
         let Shared { state, user, .. } = &*self.shared;
         let thread = this_thread();
-        // Only this thread writes its own name there, so that no other can be mistaken for it.
+        // Only this thread writes its own id there, so that no other can be mistaken for it.
         assert!(
             user.load(Ordering::Relaxed) != thread,
             "a session was used again inside `SessionHandle::with` or `update`: use the session that \
@@ -649,12 +657,12 @@ impl DerefMut for Locked<'_> {
 
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
-        // Before the guard is dropped, which is a field.
+        // This runs before the guard is dropped, which is a field.
         self.user.store(0, Ordering::Relaxed);
     }
 }
 
-/// Returns a number that no other thread that runs has: an address of its own.
+/// Returns a number that no other running thread has: the address of a thread-local.
 fn this_thread() -> usize {
     thread_local! {
         static HERE: u8 = const { 0 };
@@ -662,7 +670,7 @@ fn this_thread() -> usize {
     HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
-/// Returns the headers to append to a response, given those that it has.
+/// Returns the headers to append to a response, given its present headers.
 pub(crate) fn headers<'a, I: IntoIterator<Item = (&'a str, &'a [u8])>>(
     reply: &Reply,
     present: impl Fn() -> I,
@@ -677,7 +685,7 @@ pub(crate) fn headers<'a, I: IntoIterator<Item = (&'a str, &'a [u8])>>(
     headers
 }
 
-/// Logs why a cookie was refused, as a warning if it is not going to end by itself.
+/// Logs why a cookie was refused, as a warning if the cause persists.
 fn log_refusal(reason: &DecodeError) {
     let code = reason.code();
     match reason {
@@ -698,7 +706,7 @@ fn log_refusal(reason: &DecodeError) {
     }
 }
 
-/// Warns of what was done with a session whose response had begun.
+/// Logs a warning about uses of a session whose response had begun.
 fn warn_of_late_use(session: &mut Session, was_read: bool) {
     if session.is_modified() {
         if session.is_void() {
@@ -709,7 +717,7 @@ fn warn_of_late_use(session: &mut Session, was_read: bool) {
         } else {
             tracing::warn!("the session was changed after its response had begun: not saved");
         }
-        // Said once a change.
+        // Logged once per change.
         session.set_saved();
     } else if !was_read && session.is_accessed() {
         tracing::warn!(
@@ -718,32 +726,32 @@ fn warn_of_late_use(session: &mut Session, was_read: bool) {
     }
 }
 
-// By hand, as `derive` would ask the same of the marker.
+// Implemented by hand, because `derive` would require the same of the marker.
 impl<M> Clone for SessionHandle<M> {
     fn clone(&self) -> Self {
         Self { shared: Arc::clone(&self.shared), marker: PhantomData }
     }
 }
 
-/// Shows nothing: a session's data are the visitor's.
+/// Shows no content: a session's data belong to the visitor.
 impl<M> fmt::Debug for SessionHandle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionHandle").finish_non_exhaustive()
     }
 }
 
-/// Why a handler got no session: no session layer is around it.
+/// The error of a handler without a session layer around it.
 ///
-/// The message says which one is missing, and where it goes. As a response it is a 500 with the
+/// The message says which layer is missing, and where to add it. As a response it is a 500 with the
 /// message as its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingSession {
     asker: Asker,
-    /// The marker's type.
+    /// The name of the marker's type.
     marker: &'static str,
 }
 
-/// Who asked for a session.
+/// The kind of caller that asked for a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asker {
     #[cfg(feature = "tower")]
@@ -755,7 +763,7 @@ pub(crate) enum Asker {
 }
 
 impl MissingSession {
-    /// Creates the error of who asked for a session with the marker `M`.
+    /// Creates the error for a caller that asked for a session with the marker `M`.
     pub(crate) fn new<M>(asker: Asker) -> Self {
         Self { asker, marker: type_name::<M>() }
     }

@@ -1,4 +1,4 @@
-//! Holds the secret that signs and the retired secrets still accepted.
+//! Holds the secret that signs, and retired secrets that are still accepted.
 
 use std::sync::Arc;
 use std::{fmt, iter};
@@ -10,18 +10,17 @@ use crate::error::ConfigError;
 #[cfg(feature = "random")]
 use crate::{random, wiped::wiping_stack};
 
-/// The secrets of a site: one signs, all verify, newest first.
+/// The secrets of a site: the first signs, all of them verify, newest first.
 ///
-/// The same as Django's `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. A secret is
-/// any bytes; Django's text secrets are taken as their UTF-8. Secrets are never
-/// printed, never compared, and wiped from memory when the last ring or signer
-/// that holds them is dropped (as far as a program can promise that). Cloning
-/// a ring copies no secret.
+/// The same as Django's `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. A secret is any bytes; Django's
+/// text secrets are used as their UTF-8. Secrets are never printed or compared, and are wiped from
+/// memory when the last ring or signer that holds them is dropped, as far as a program can
+/// guarantee that. Cloning a ring copies no secret.
 ///
 /// # Examples
 ///
-/// Rotating: the new secret signs from now on, tokens under the old one are
-/// still accepted until the line with `fallback` goes.
+/// In a rotation the new secret signs from now on; tokens under the old one are still accepted
+/// until the line with `fallback` is removed.
 ///
 /// ```
 /// use signed_session::{Keyring, TimestampSigner};
@@ -39,15 +38,15 @@ use crate::{random, wiped::wiping_stack};
 pub struct Keyring {
     secret: Secret,
     fallbacks: Vec<Secret>,
-    /// The places of the empty fallbacks in the list that they came in.
+    /// The positions of the empty fallbacks in the list that they came in.
     empty_fallbacks: Vec<usize>,
 }
 
-/// Shared by the copies of a ring, and wiped with the last.
+/// Shared by the clones of a ring, and wiped with the last one.
 type Secret = Arc<Zeroizing<Vec<u8>>>;
 
 impl Keyring {
-    /// Makes a ring of one secret, which signs.
+    /// Creates a ring of one secret, which signs.
     ///
     /// # Errors
     ///
@@ -58,10 +57,10 @@ impl Keyring {
         Ok(Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() })
     }
 
-    /// Creates a ring of a random secret, which ends with the program.
+    /// Creates a ring of a random secret, which is lost when the program ends.
     ///
     /// For tests and demonstrations: after a restart every session is refused, and a second process
-    /// refuses those of the first. A service keeps its secret: see [`from_env`](Self::from_env).
+    /// refuses the sessions of the first. For a service see [`from_env`](Self::from_env).
     ///
     /// # Panics
     ///
@@ -86,17 +85,17 @@ impl Keyring {
         Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() }
     }
 
-    /// Creates the ring of the secrets in the environment.
+    /// Creates a ring of the secrets in the environment.
     ///
     /// `SIGNED_SESSION_KEY` holds the secret that signs, and `SIGNED_SESSION_FALLBACK_KEYS` the
     /// retired ones, if there are any: one per line, the most recently retired first. A byte order
-    /// mark and the line ends are not part of a secret, and everything else is: nothing is split or
+    /// mark and the line ends are not part of a secret; everything else is: nothing is split or
     /// trimmed. The command line reads the same variables in the same way.
     ///
     /// # Errors
     ///
     /// [`ConfigError::MissingKey`] if `SIGNED_SESSION_KEY` is not set; [`ConfigError::EmptyKey`] if
-    /// it, or a line that is not empty, is only white space.
+    /// it is only white space, or if a non-empty line of the fallbacks is.
     ///
     /// # Examples
     ///
@@ -120,10 +119,10 @@ impl Keyring {
         })
     }
 
-    /// Adds a retired secret, which is accepted and does not sign.
+    /// Adds a retired secret, which verifies but does not sign.
     ///
-    /// Add the most recently retired first. Each one costs an HMAC for every
-    /// token that the secrets before it did not sign.
+    /// Add the most recently retired first. Each one costs an additional HMAC for every token that
+    /// the secrets before it did not sign.
     ///
     /// # Errors
     ///
@@ -133,13 +132,14 @@ impl Keyring {
         Ok(self)
     }
 
-    /// Names what makes each secret easy to guess, by its place in the ring.
+    /// Returns what makes each secret easy to guess, with its index in the ring.
     ///
-    /// An empty fallback, which is not in the ring, stands under its place in the list it came in.
+    /// An empty fallback, which is not in the ring, is reported with its index in the original
+    /// list.
     ///
-    /// A weak secret is used all the same, since a site may have no choice; a
-    /// program does well to warn of it when it starts. An empty list does not
-    /// mean that a secret is good: a long one can be public.
+    /// A weak secret is used anyway, because a site may have no choice; a program should log a
+    /// warning when it starts. An empty result does not mean that a secret is good: a long one can
+    /// be public.
     ///
     /// # Examples
     ///
@@ -160,7 +160,7 @@ impl Keyring {
     /// Adds a retired secret as [`fallback`](Self::fallback), unless it is empty or blank.
     ///
     /// An empty one is only reported. It must not reach [`prefixed`](Self::prefixed), because the
-    /// prefix alone is a key that everybody knows.
+    /// prefix alone is a publicly known key.
     pub(crate) fn fallback_unless_empty(mut self, retired: &[u8]) -> Self {
         if let Ok(secret) = check(retired) {
             self.fallbacks.push(secret);
@@ -171,7 +171,7 @@ impl Keyring {
         self
     }
 
-    /// Makes the ring of the first secret alone.
+    /// Returns the ring of the first secret alone.
     pub(crate) fn without_fallbacks(&self) -> Self {
         let secret = Arc::clone(&self.secret);
         Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() }
@@ -184,7 +184,7 @@ impl Keyring {
         self
     }
 
-    /// Makes the ring whose every secret begins with `prefix`, in the same order.
+    /// Returns a ring in which every secret begins with `prefix`, in the same order.
     pub(crate) fn prefixed(&self, prefix: &[u8]) -> Self {
         let prefixed = |secret| Arc::new(Zeroizing::new([prefix, secret].concat()));
         Self {
@@ -194,7 +194,7 @@ impl Keyring {
         }
     }
 
-    /// Lists the secrets in the order in which they are tried.
+    /// Returns the secrets in the order in which they are tried.
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &[u8]> {
         iter::once(self.secret()).chain(self.fallbacks())
     }
@@ -204,13 +204,13 @@ impl Keyring {
         &self.secret
     }
 
-    /// Lists the retired secrets in the order in which they are tried.
+    /// Returns the retired secrets in the order in which they are tried.
     pub(crate) fn fallbacks(&self) -> impl Iterator<Item = &[u8]> {
         self.fallbacks.iter().map(|secret| secret.as_slice())
     }
 }
 
-/// Takes a secret, unless it is empty or only white space.
+/// Returns the secret, or an error if it is empty or only white space.
 fn check(secret: &[u8]) -> Result<Secret, ConfigError> {
     if str::from_utf8(secret).is_ok_and(|text| text.trim().is_empty()) {
         return Err(ConfigError::EmptySecret);
@@ -224,7 +224,7 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// What makes a secret easy to guess.
+/// A property that makes a secret easy to guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Weakness {
@@ -232,18 +232,18 @@ pub enum Weakness {
     Short,
     /// It has fewer than five different bytes.
     FewCharacters,
-    /// It begins `django-insecure-`: `startproject` made it for development.
+    /// It begins with `django-insecure-`: `startproject` created it for development.
     DjangoInsecure,
-    /// It begins `example-only-`: it comes from this documentation.
+    /// It begins with `example-only-`: it comes from this documentation.
     Sample,
-    /// It is empty or only white space, among the fallbacks of a Django site; it is not used.
+    /// It is an empty or blank fallback of a Django site, which is not used.
     ///
     /// `SECRET_KEY_FALLBACKS = os.environ.get("OLD_KEYS", "").split(",")` gives `[""]`. Django then
     /// accepts messages and signed cookies that anyone can sign.
     Empty,
 }
 
-/// A phrase that follows the name of the secret.
+/// Writes a phrase that follows the name of the secret.
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

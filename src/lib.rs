@@ -1,8 +1,7 @@
-//! Sessions in a signed cookie, byte for byte those of Django's `signed_cookies` backend.
+//! Stateless signed-cookie sessions, byte-compatible with Django's `signed_cookies` backend.
 //!
-//! A session is a JSON object; a payload is that object made printable; a token
-//! is a payload with a time and a signature; a cookie is a token with a name
-//! and rules.
+//! A session is a JSON object. A payload is that object, encoded. A token is a payload with a
+//! timestamp and a signature. A cookie carries a token, with a name and attributes.
 //!
 //! ```text
 //! sessionid=eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv1PND9KvRoXls35Yzj9bRllXH3a44cb4Ji8xw
@@ -10,19 +9,19 @@
 //!                 payload       stamp                  signature
 //! ```
 //!
-//! [`SessionCodec`] turns a [`Session`] into a token and back. [`Signer`] and
-//! [`TimestampSigner`] do the same for any text or object. A [`Keyring`] holds
-//! the secrets, [`CookieOptions`] the cookie's attributes, and [`django`] what
-//! else a Django site shares: logins, messages, settings. [`SessionManager`] reads the session from a
-//! request's cookies and says what the response must carry.
+//! [`SessionCodec`] turns a [`Session`] into a token and back. [`Signer`] and [`TimestampSigner`]
+//! sign and verify any text or object. A [`Keyring`] holds the secrets, [`CookieOptions`] the
+//! cookie's attributes, and [`django`] whatever else a Django site shares: logins, messages,
+//! settings. [`SessionManager`] reads the session from a request's cookies and returns the headers
+//! that the response needs.
 //!
-//! [`Revocations`] remembers which sessions were ended, so that a logout also ends the copies of a
-//! cookie: see [`guide::log_in_and_out`].
+//! [`Revocations`] remembers which sessions were ended, so that a logout also ends all copies of
+//! the cookie: see [`guide::log_in_and_out`].
 //!
-//! The [`guide`] tells how to put a Rust service beside a Django site.
+//! The [`guide`] explains how to run a Rust service alongside a Django site.
 //!
-//! The only way to learn that a token is good is to receive what was in it.
-//! Tokens are signed and not encrypted: whoever holds one can read it.
+//! The contents of a token can only be obtained by verifying it. Tokens are signed, not encrypted:
+//! anyone who has one can read it.
 //!
 //! # Examples
 //!
@@ -72,15 +71,15 @@
 //!
 //! # Features
 //!
-//! None by default: no framework, no asynchrony. `tower` has the layer for any
-//! tower or hyper service, `axum` (with `tower`) the extractor for its handlers,
-//! `actix` both for actix-web. `random` is for what needs the operating system's random source, such
-//! as [`Revocations`] and [`django::Csrf`]; the adapters turn it on. `cli` is the command line, a program and not part of
-//! the library.
+//! No feature is enabled by default: no framework, no async code. `tower` adds the layer for any
+//! tower or hyper service, `axum` (which enables `tower`) the extractor for its handlers, and
+//! `actix` both of them for actix-web. `random` enables everything that needs the operating
+//! system's random source, such as [`Revocations`] and [`django::Csrf`]; the adapters enable it.
+//! `cli` builds the command line, a program that is not part of the library.
 //!
-//! `zlib`: compress with C zlib, to the very bytes that Django writes. Without
-//! it zlib is Rust's; any Django reads the result. Cargo unites features: where
-//! another crate turns on flate2's C zlib, it is used here too.
+//! `zlib` compresses with C zlib, to exactly the bytes that Django writes. Without it a zlib in
+//! Rust is used; any Django reads the result. Cargo unifies features: if another crate enables
+//! flate2's C zlib, it is used here too.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs, unreachable_pub)]
@@ -97,7 +96,7 @@
 )]
 #![warn(clippy::pedantic)]
 
-// A module imports from the layers before its own only; `tests` enforces this list.
+// A module imports only from lower layers; a test enforces this list.
 
 // Layer 0
 #[doc(hidden)]
@@ -147,7 +146,7 @@ mod source;
 // Layer 11
 #[cfg(any(feature = "axum", feature = "actix"))]
 mod logged_in;
-// Layer 12: not public, or `use signed_session::*` would hide the crates that they adapt to
+// Layer 12: not public, because `use signed_session::*` would hide the crates that they adapt to
 #[cfg(feature = "actix")]
 mod actix;
 #[cfg(feature = "tower")]
@@ -193,7 +192,7 @@ pub use signer::{Algorithm, Signer};
 pub use timestamp::{Stamped, TimestampSigner};
 pub use unverified::Unverified;
 
-/// Has the README's examples run with the other examples.
+/// Runs the README's examples with the other examples.
 #[cfg(all(doctest, feature = "actix", feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

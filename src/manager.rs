@@ -1,7 +1,6 @@
-//! Turns request headers into a session, and a session and a status into the cookie that is due.
+//! Turns request headers into a session, and a session and a status into response headers.
 //!
-//! As `django.contrib.sessions.middleware.SessionMiddleware`, with no framework
-//! around it.
+//! Corresponds to `django.contrib.sessions.middleware.SessionMiddleware`, without a framework.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -25,16 +24,15 @@ use crate::reply::Reply;
 use crate::revocation::Revocations;
 use crate::session::{Retired, Session};
 
-/// A shorter value stands for no session, as in Django.
+/// A shorter value counts as no session, as in Django.
 const MIN_TOKEN_CHARS: usize = 8;
 
-/// Reads a visitor's session from the request and says what the response must carry.
+/// Reads a visitor's session from the request and returns the response's headers.
 ///
-/// Two functions for any framework: [`load`](Self::load) before the handler,
-/// [`commit`](Self::commit) after it. The features `tower`, `axum` and `actix`
-/// call them for you.
+/// Two methods serve any framework: [`load`](Self::load) before the handler and
+/// [`commit`](Self::commit) after it. The features `tower`, `axum` and `actix` call them for you.
 ///
-/// What the response carries depends on what came and on what the program did:
+/// The response's headers depend on the cookie that came and on what the program did:
 ///
 /// | cookie | program | setting | `Set-Cookie` | `Vary` |
 /// |---|---|---|---|---|
@@ -54,9 +52,9 @@ const MIN_TOKEN_CHARS: usize = 8;
 /// | refused, expired or too short | reads | any other | | `Cookie` |
 /// | refused, expired or too short | does nothing | any | | |
 ///
-/// With a status of 500 or above nothing is saved, and only a removal is sent that the program
-/// asked for. A cookie that it did not ask for is never sent after another one of the same name,
-/// and if it cannot be written it is left out: the response is never an error because of it.
+/// With a status of 500 or above nothing is saved; only a removal that the program asked for is
+/// sent. A cookie that the program did not ask for is never sent after another one of the same
+/// name. If it cannot be written, it is omitted: it never turns the response into an error.
 ///
 /// # Examples
 ///
@@ -89,7 +87,7 @@ pub struct SessionManager {
     expire_at_browser_close: bool,
     refresh_after: Option<Duration>,
     reissue_under_primary: bool,
-    /// Under the current name, and under others.
+    /// The codec for the current name, and for others.
     retired_attributes: Vec<CookieOptions>,
     retired_names: Vec<CookieOptions>,
     refuse_if: Vec<Rule>,
@@ -102,25 +100,26 @@ pub struct SessionManager {
 type Rule = Arc<dyn Fn(&Session) -> bool + Send + Sync>;
 type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
-// The closures would take these away. A manager has no state that a panic could leave half changed.
+// The closures would remove these. A panic cannot leave a manager half changed: it has no mutable
+// state.
 impl UnwindSafe for SessionManager {}
 impl RefUnwindSafe for SessionManager {}
 
-/// What a request has that may be a session.
+/// The values in a request that may be a session.
 struct Found<'h> {
-    /// Whether a cookie of the name, or of a former name, came at all.
+    /// Whether the request had a cookie of the current name or of a former name.
     has_cookie: bool,
-    /// The values of the current name that can be tokens.
+    /// The values under the current name that can be tokens.
     current: Candidates<Cow<'h, [u8]>>,
-    /// Those of each former name, in the order in which these were retired.
+    /// The values under each former name, in the order in which the names were retired.
     former: Vec<Candidates<Cow<'h, [u8]>>>,
 }
 
 impl SessionManager {
     /// Creates a manager that behaves as Django's middleware with its default settings.
     ///
-    /// The cookie's name is not signed: the tokens of one manager are valid for every other with the
-    /// same key ring and salt. Where there are several, create each codec with
+    /// The cookie's name is not signed: a token of one manager is valid for every other manager
+    /// with the same key ring and salt. If there are several sessions, create each codec with
     /// [`SessionCodec::named`].
     #[must_use]
     pub fn new(codec: SessionCodec, options: CookieOptions) -> Self {
@@ -141,7 +140,7 @@ impl SessionManager {
         }
     }
 
-    /// Sets the keys, and leaves everything else as it is.
+    /// Sets the keys and leaves everything else unchanged.
     ///
     /// To rotate them while requests are served, see [`LiveManager`](crate::LiveManager).
     #[must_use]
@@ -150,70 +149,70 @@ impl SessionManager {
         self
     }
 
-    /// Sets whether a session is written again with every response: it is not, unless told.
+    /// Sets whether every response writes the session again. Defaults to `false`.
     ///
-    /// Django's `SESSION_SAVE_EVERY_REQUEST`. [`refresh_after`](Self::refresh_after)
-    /// serves the same end with fewer cookies.
+    /// Django's `SESSION_SAVE_EVERY_REQUEST`. [`refresh_after`](Self::refresh_after) serves the
+    /// same purpose with fewer cookies.
     #[must_use]
     pub fn save_every_request(mut self, save: bool) -> Self {
         self.save_every_request = save;
         self
     }
 
-    /// Sets whether the cookie goes when the browser is closed: it stays, unless told.
+    /// Sets whether browsers drop the cookie when they close. Defaults to `false`.
     ///
     /// Django's `SESSION_EXPIRE_AT_BROWSER_CLOSE`. A session's own
-    /// [`set_expiry`](Session::set_expiry) comes first. The token itself still
-    /// lasts for [`max_age`](SessionCodec::max_age): browsers restore windows.
+    /// [`set_expiry`](Session::set_expiry) takes precedence. The token itself still lasts for
+    /// [`max_age`](SessionCodec::max_age), because browsers can restore closed windows.
     #[must_use]
     pub fn expire_at_browser_close(mut self, expire: bool) -> Self {
         self.expire_at_browser_close = expire;
         self
     }
 
-    /// Has a session that was read signed anew once its stamp is older than this.
+    /// Re-signs a session that was read if its timestamp is older than `age`.
     ///
-    /// Then [`max_age`](SessionCodec::max_age) limits how long a visitor may be
-    /// idle, without a cookie in every response. Choose a fraction of it: with two
-    /// weeks, a day. [`absolute_max_age`](SessionCodec::absolute_max_age) is kept.
+    /// With this, [`max_age`](SessionCodec::max_age) limits how long a visitor may be idle, without
+    /// a cookie in every response. Choose a fraction of it, such as one day for two weeks.
+    /// [`absolute_max_age`](SessionCodec::absolute_max_age) still applies.
     ///
-    /// A slow response that refreshes a session can arrive after another response
-    /// has ended it, and then brings it back. So can every other response that
-    /// sends the session although the program did not change it: see the table
-    /// above.
+    /// A slow response that refreshes a session can arrive after another response has ended the
+    /// session, and then restores it. The same holds for every other response that sends the
+    /// session although the program did not change it: see the table above.
     #[must_use]
     pub fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = Some(age);
         self
     }
 
-    /// Sets whether a session that a fallback key verified goes out again under the first key.
+    /// Sets whether a session under a fallback key is re-signed when it is read.
     ///
-    /// It does so only when it is changed, unless told. With this, a retired key
-    /// can be dropped as soon as every visitor has come once.
+    /// Defaults to `false`: such a session is re-signed only when it is changed. With `true`, a
+    /// retired key can be dropped as soon as every visitor has returned once.
     #[must_use]
     pub fn reissue_under_primary(mut self, reissue: bool) -> Self {
         self.reissue_under_primary = reissue;
         self
     }
 
-    /// Refuses the sessions for which `rule` returns `true`, before any handler sees them and
-    /// before they are refreshed.
+    /// Refuses the sessions for which `rule` returns `true`.
+    ///
+    /// This happens before any handler sees them and before they are refreshed.
     ///
     /// The session is then empty, [`Session::refusal`] is [`DecodeError::Refused`], and the cookie
-    /// stays until the program writes or flushes. The rule is asked in every request that reads its
-    /// session, so it has to answer from memory. It does not count as access. Of several rules one
-    /// is enough to refuse a session.
+    /// stays until the program writes or flushes. The rule runs in every request that reads its
+    /// session, so it has to answer from memory. It does not count as access. If there are several
+    /// rules, one of them is enough to refuse a session.
     ///
-    /// Django's `login` keeps the entries of an anonymous session, and its beginning with them: a
-    /// visitor who came here before the moment and logs in at Django after it is refused here until
-    /// a logout there.
+    /// Django's `login` keeps the entries of an anonymous session, including its recorded
+    /// beginning. A visitor whose anonymous session began before the cut-off, and who logs in at
+    /// Django after it, is therefore refused here until they log out there.
     ///
     /// # Examples
     ///
-    /// A moment for each user, before which all their sessions began that are to end. It is compared
-    /// with [`Session::started_at`]: [`Session::signed_at`] is the time of the last write, which
-    /// anyone who has a copy of the cookie can renew.
+    /// This keeps a cut-off for each user: every session that began before it has ended. The
+    /// cut-off is compared with [`Session::started_at`], because [`Session::signed_at`] is the time
+    /// of the last write, which anyone who has a copy of the cookie can renew.
     ///
     /// ```
     /// use signed_session::{CookieOptions, DecodeError, Keyring, SessionCodec, SessionManager};
@@ -221,7 +220,7 @@ impl SessionManager {
     /// use std::sync::{Arc, RwLock};
     /// use time::OffsetDateTime;
     ///
-    /// // Filled from the database, and by whoever signs a user out.
+    /// // Filled from the database, and whenever a user is signed out.
     /// let signed_out: Arc<RwLock<HashMap<u64, OffsetDateTime>>> = Arc::default();
     ///
     /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
@@ -251,9 +250,9 @@ impl SessionManager {
         self
     }
 
-    /// Sets the entry that says whose a session is, such as `user_id` or `_auth_user_id`.
+    /// Sets the entry that names the user of a session, such as `user_id` or `_auth_user_id`.
     ///
-    /// [`revocations`](Self::revocations) sets it too; the last call counts.
+    /// [`revocations`](Self::revocations) sets it too; the last call wins.
     #[must_use]
     pub fn subject(mut self, key: &str) -> Self {
         self.subject = Some(key.into());
@@ -263,31 +262,32 @@ impl SessionManager {
         self
     }
 
-    /// Refuses the sessions that were ended, and ends sessions at logout; see [`Revocations`].
+    /// Refuses sessions that were ended, and ends sessions at logout; see [`Revocations`].
     ///
-    /// `subject` is the entry that says whose a session is: text of 1 to 255 bytes or a whole number,
-    /// where `42` and `"42"` are the same. A session without it, or with `null` in it, is anonymous:
-    /// it cannot be ended, and nothing is remembered of it. Subjects should be stable, say nothing
-    /// about a person, and not be given to another person for as long as a session lasts.
+    /// `subject` is the key of the entry that names the user of a session. Its value is a text of 1
+    /// to 255 bytes or a whole number, where `42` and `"42"` are the same. A session without it, or
+    /// with `null` in it, is anonymous: it cannot be ended, and nothing is remembered about it.
+    /// Subjects should be stable, say nothing about a person, and not be given to another person
+    /// for as long as a session lasts.
     ///
-    /// A session with a subject has an entry `_session_id`, in which it stays the same session
-    /// through every write: it takes 40 bytes of JSON, up to 54 of the cookie. The program cannot change
-    /// it. A session that came without one, such as from Django, gets one with the next response.
-    /// This is in addition to what the table above lists. A cookie that is refused as
+    /// A session with a subject has an entry `_session_id`, which identifies it through every
+    /// write. The entry takes 40 bytes of JSON, up to 54 of the cookie, and the program cannot
+    /// change it. A session that came without one, such as from Django, gets one with the next
+    /// response, in addition to what the table above lists. A cookie that is refused as
     /// [`DecodeError::Revoked`] is removed with the next response to a request that read it.
     ///
-    /// The list is not asked by [`SessionCodec`] alone, nor for signed cookies, messages and
-    /// other tokens.
+    /// [`SessionCodec`] alone does not consult the list, and neither do signed cookies, messages
+    /// and other tokens.
     #[must_use]
     pub fn revocations(mut self, revocations: Revocations, subject: &str) -> Self {
         self.watch = Some(Arc::new(Watch { revocations, subject_key: subject.into() }));
         self.subject(subject)
     }
 
-    /// Sets the page to which `LoggedIn` sends visitors who are not logged in.
+    /// Sets the page to which `LoggedIn` redirects visitors who are not logged in.
     ///
-    /// It is a path of this site, to which `?next=` is added with the address of the request: see
-    /// [`local_path`]. Without it the response is a 401.
+    /// It is a path of this site. The address of the request is added to it as `?next=`: see
+    /// [`local_path`]. Without a login page the response is a 401.
     ///
     /// # Errors
     ///
@@ -299,30 +299,32 @@ impl SessionManager {
         Ok(self)
     }
 
-    /// Returns the entry that says whose a session is.
+    /// Returns the key of the entry that names the user of a session.
     #[cfg(any(feature = "axum", feature = "actix"))]
     pub(crate) fn subject_key(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
-    /// Returns the page for visitors who are not logged in.
+    /// Returns the login page.
     #[cfg(any(feature = "axum", feature = "actix"))]
     pub(crate) fn login_address(&self) -> Option<&str> {
         self.login_page.as_deref()
     }
 
-    /// Sets the clock that is asked where no time is given: by the middlewares, by
-    /// [`load`](Self::load) and by [`commit`](Self::commit). Defaults to the system's.
+    /// Sets the clock. Defaults to the system's.
     ///
-    /// For tests, whose sessions can then age without waiting.
+    /// The clock is used wherever no time is passed: by the middlewares, by [`load`](Self::load)
+    /// and by [`commit`](Self::commit).
+    ///
+    /// In tests, sessions can then age without waiting.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// Has the list of another manager, if that has one: a list of its own would not know what was
-    /// ended.
+    /// Uses the list of another manager, if that has one: a list of its own would not know which
+    /// sessions were ended.
     pub(crate) fn with_revocations_of(mut self, other: &Self) -> Self {
         let Some(kept) = &other.watch else { return self };
         let subject_key = self.subject.unwrap_or_else(|| kept.subject_key.clone());
@@ -337,26 +339,28 @@ impl SessionManager {
         self.codec.ring()
     }
 
-    /// Returns what time it is by the manager's clock.
+    /// Returns the current time by the manager's clock.
     pub(crate) fn now(&self) -> OffsetDateTime {
         self.clock.as_ref().map_or_else(OffsetDateTime::now_utc, |clock| clock())
     }
 
-    /// Adds a cookie that was in use before its name, domain, path or `Partitioned` was changed.
+    /// Adds a cookie that was used before its name or its attributes were changed.
     ///
-    /// Browsers keep it beside the current one until it expires. Its session is still read, moves to
-    /// the current cookie, and the former cookie is removed. Keep this for as long as a former cookie
-    /// can still be there: until the longest lifetime of a session has passed since the change.
+    /// The attributes in question are the domain, the path and `Partitioned`: browsers keep a
+    /// former cookie alongside the current one until it expires. Its session is still read and
+    /// moves to the current cookie, and the former cookie is removed. Keep this call for as long as
+    /// a former cookie can still exist: until the longest lifetime of a session has passed since
+    /// the change.
     ///
-    /// - **Another name.** The current cookie counts if it is valid, or ambiguous; otherwise the former
-    ///   one is read. The session moves with the next response to a request that read it.
-    /// - **Other attributes.** Both come under one name, and nothing tells which is which. A session
-    ///   that comes alone moves when it is next written. If both are valid and their entries are
-    ///   equal they are one session, which moves when it is read. If these differ the session stays
-    ///   [`DecodeError::Ambiguous`], because either can have been planted, and the former cookie is
-    ///   removed, so that the next request has one.
+    /// - **Another name.** The current cookie counts if it is valid or ambiguous; otherwise the
+    ///   former one is read. The session moves with the next response to a request that read it.
+    /// - **Other attributes.** Both cookies come under one name, and nothing distinguishes them. A
+    ///   session that comes alone moves when it is next written. If both are valid and their
+    ///   entries are equal, they are one session, which moves when it is read. If their entries
+    ///   differ, the session stays [`DecodeError::Ambiguous`], because either cookie can have been
+    ///   planted. The former cookie is removed, so that the next request has one cookie.
     ///
-    /// A logout removes the former cookies whether they came or not.
+    /// A logout removes the former cookies even if the request did not send them.
     ///
     /// # Examples
     ///
@@ -390,9 +394,9 @@ impl SessionManager {
         self
     }
 
-    /// Names what makes each of the secrets easy to guess, as [`Keyring::weaknesses`].
+    /// Returns what makes each of the secrets easy to guess; see [`Keyring::weaknesses`].
     ///
-    /// The middlewares of this crate log it once, as a warning.
+    /// The middlewares of this crate log these once, as a warning.
     ///
     /// [`Keyring::weaknesses`]: crate::Keyring::weaknesses
     #[must_use]
@@ -402,7 +406,7 @@ impl SessionManager {
 
     /// Reads the session from the request's `Cookie:` headers.
     ///
-    /// As [`load_at`](Self::load_at).
+    /// See [`load_at`](Self::load_at).
     pub fn load<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> Session
     where
         H: AsRef<[u8]> + ?Sized + 'h,
@@ -412,12 +416,12 @@ impl SessionManager {
 
     /// Reads the session from the request's `Cookie:` headers, as of `now`.
     ///
-    /// This never fails: where no token is good the session is empty, and
-    /// [`Session::refusal`] says why.
+    /// This never fails: if no token is accepted, the session is empty and [`Session::refusal`]
+    /// says why.
     ///
-    /// Of several cookies of the name the good one is taken. Two good ones that
-    /// differ are [`DecodeError::Ambiguous`]: one of them may have been planted.
-    /// At most 16 are looked at; more are [`DecodeError::TooManyCookies`].
+    /// If several cookies have the name, the valid one is used. Two valid ones that differ are
+    /// [`DecodeError::Ambiguous`]: one of them may have been planted. At most 16 are examined; more
+    /// are [`DecodeError::TooManyCookies`].
     ///
     /// [`DecodeError::Ambiguous`]: crate::DecodeError::Ambiguous
     /// [`DecodeError::TooManyCookies`]: crate::DecodeError::TooManyCookies
@@ -431,7 +435,7 @@ impl SessionManager {
     {
         let Found { has_cookie, current, former } = self.find(cookie_headers);
         let decode = |token: &str| self.decode(token, now);
-        // With former attributes there can be two cookies of the name, and one session.
+        // With former attributes, one session can come as two cookies of the same name.
         let is_shared = !self.retired_attributes.is_empty();
         let is_doubled = Cell::new(false);
         let same = |one: &Session, other: &Session| {
@@ -440,7 +444,8 @@ impl SessionManager {
         };
         let has_former_name = !former.iter().all(Candidates::is_empty);
         let (mut session, retired) = match current.choose_with(decode, same) {
-            // Which of the cookies is the former one cannot be told: it moves to the current one.
+            // Nothing says which of the cookies is the former one: the session moves to the current
+            // one.
             Ok(Some(session)) if is_doubled.get() => (session, Retired::Session),
             Ok(Some(session)) if has_former_name => (session, Retired::Name),
             Ok(Some(session)) => (session, Retired::Nothing),
@@ -458,14 +463,16 @@ impl SessionManager {
         };
         session.set_retired(retired);
         if let Some(watch) = &self.watch {
-            // Only now: an anonymous cookie that was planted must not win while the list is silent.
+            // Not earlier: an anonymous cookie that was planted must not win while the list is
+            // silent.
             session = session.into_watched(watch).refuse_if_unheard();
         }
         session.set_clock(now, self.codec.tracks_start());
         session
     }
 
-    /// Decodes one of the cookies, unless its session was ended or the program's rule refuses it.
+    /// Decodes one of the cookies, unless its session was ended or a rule of the program refuses
+    /// it.
     fn decode(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
         let mut session = self.codec.decode_at(token, now)?;
         if let Some(watch) = &self.watch {
@@ -478,12 +485,12 @@ impl SessionManager {
         Ok(session)
     }
 
-    /// Returns an error if the session could not be written as it is now.
+    /// Returns an error if the session, as it is now, could not be written.
     ///
-    /// For a handler that would rather answer a visitor than fail with the response, such as to a
-    /// text that is too long for a cookie. It encodes the session as
-    /// [`commit`](Self::commit) will, which takes as long. What else the response adds, such as a
-    /// beginning that is recorded, counts too.
+    /// With this, a handler can answer the visitor instead of failing with the response, for
+    /// example if a text is too long for a cookie. It encodes the session as
+    /// [`commit`](Self::commit) will, which takes as long. Entries that the response adds, such as
+    /// a recorded beginning, are included.
     ///
     /// # Errors
     ///
@@ -508,7 +515,7 @@ impl SessionManager {
     pub fn check(&self, session: &Session) -> Result<(), EncodeError> {
         let now = self.now();
         let Some(watch) = &self.watch else { return self.reply(session, 200, now).map(drop) };
-        // A copy, because a session that is written takes note of its identity.
+        // A copy, because writing a session records its identity in it.
         let rehearsed = session.copy().into_watched(watch);
         if rehearsed.is_held_back() {
             return Ok(());
@@ -516,7 +523,7 @@ impl SessionManager {
         self.reply(&rehearsed, 200, now).map(drop)
     }
 
-    /// Says what the response to this session must carry.
+    /// Returns the headers that the response to this session needs.
     ///
     /// # Errors
     ///
@@ -525,16 +532,19 @@ impl SessionManager {
         self.commit_at(session, status, self.now())
     }
 
-    /// Says what the response to this session must carry if it is sent at `now`.
+    /// Returns the headers that the response to this session needs if it is sent at `now`.
     ///
-    /// The table at the top says when that is a cookie.
+    /// The table at the top says when a cookie is set.
     ///
     /// # Errors
     ///
-    /// If the program changed the session: [`EncodeError::TooLarge`] if name and value would have
-    /// more than 4,096 bytes, or the token more than its limits; [`EncodeError::BadExpiry`],
-    /// [`EncodeError::BadSubject`] and [`EncodeError::BadTimestamp`]. The response is then to be an error, because the session was
-    /// not saved. If it did not, there is no error: see [`Reply::omitted`].
+    /// These occur only if the program changed the session:
+    /// - [`EncodeError::TooLarge`] if name and value would exceed 4,096 bytes, or the token its
+    ///   limits;
+    /// - [`EncodeError::BadExpiry`], [`EncodeError::BadSubject`] and [`EncodeError::BadTimestamp`].
+    ///
+    /// The response should then be an error, because the session was not saved. A session that the
+    /// program did not change causes no error: see [`Reply::omitted`].
     pub fn commit_at(
         &self,
         session: &Session,
@@ -544,7 +554,7 @@ impl SessionManager {
         let Some(watch) = &self.watch else { return self.reply(session, status, now) };
         let watched = session.watched(watch);
         if watched.is_held_back() {
-            // Neither reviving it nor overwriting the session of a login that followed.
+            // This neither restores the session nor overwrites that of a login that followed.
             return Ok(Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() });
         }
         let reply = self.reply(&watched, status, now)?;
@@ -554,7 +564,7 @@ impl SessionManager {
         Ok(reply)
     }
 
-    /// Says what the response must carry of a session that has not ended meanwhile.
+    /// Returns the response's headers for a session that has not been ended meanwhile.
     fn reply(
         &self,
         session: &Session,
@@ -568,17 +578,18 @@ impl SessionManager {
         let is_renewal_due = self.is_renewal_due(session, now);
         if session.is_void() {
             if is_asked {
-                // Also those that this request did not bring, because of their path.
+                // This includes cookies that this request did not bring, because of their path.
                 reply.removals = attributes.chain(names).collect();
                 reply.set_cookie = session.has_cookie().then(|| self.options.removal());
             }
         } else if status >= 500 {
-            // What the handler did is not to be relied on.
+            // A handler that failed may have left the session half changed.
         } else if (session.is_modified() || is_renewal_due || is_adoption_due(session))
             && self.is_news(session, now)
         {
             let cookie = self.cookie(session, true, now).or_else(|error| match error {
-                // Nobody asked for the identity to be recorded: it is derived again next time.
+                // The program did not ask for the identity to be recorded: it is derived again next
+                // time.
                 EncodeError::TooLarge { .. }
                     if session.is_adopted() && (is_asked || is_renewal_due) =>
                 {
@@ -587,10 +598,10 @@ impl SessionManager {
                 error => Err(error),
             });
             match cookie {
-                // It is over by now, and what is in the browser may be another one.
+                // The session has expired by now, and the browser may hold another one.
                 Ok(cookie) if !is_asked && is_removal(&cookie) => {}
                 Ok(cookie) => {
-                    // Of the current name a former one can be there unnoticed.
+                    // A former cookie can be present under the current name without being noticed.
                     let has_name = session.retired() != Retired::Nothing;
                     reply.removals = attributes.chain(names.filter(|_| has_name)).collect();
                     reply.set_cookie = Some(cookie);
@@ -604,7 +615,7 @@ impl SessionManager {
         } else if session.is_accessed() {
             match session.retired() {
                 Retired::Name => reply.removals = names.collect(),
-                // One of the two goes, so that the next request has one.
+                // One of the two is removed, so that the next request has one.
                 Retired::Rival => reply.removals = attributes.collect(),
                 Retired::Nothing | Retired::Session => {}
             }
@@ -615,7 +626,8 @@ impl SessionManager {
         Ok(reply)
     }
 
-    /// As [`commit`](Self::commit), for a request whose session nobody asked for.
+    /// Returns the headers for a request whose session was not accessed; see
+    /// [`commit`](Self::commit).
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn commit_untouched(
         &self,
@@ -628,13 +640,13 @@ impl SessionManager {
         Ok(Reply::default())
     }
 
-    /// Returns `true` if it cannot be known what other processes ended, and nobody was told yet.
+    /// Returns `true` if the list has become silent and this was not reported yet.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn is_silence_news(&self) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.revocations.is_silence_news())
     }
 
-    /// Finds what in a request may be a session.
+    /// Finds the cookies in a request that may be a session.
     fn find<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> Found<'h>
     where
         H: AsRef<[u8]> + ?Sized + 'h,
@@ -663,8 +675,8 @@ impl SessionManager {
 
     /// Returns `true` if the session is to be written although the program did not change it.
     ///
-    /// Never in place of a cookie that was refused: a response that is late would overwrite what
-    /// another one has set meanwhile.
+    /// A refused cookie is never replaced here: a late response would overwrite a cookie that
+    /// another response has set meanwhile.
     fn is_renewal_due(&self, session: &Session, now: OffsetDateTime) -> bool {
         let Some(origin) = session.origin() else { return false };
         let is_old = |limit| between(origin.signed_at, now) > signed(limit);
@@ -676,7 +688,7 @@ impl SessionManager {
                     || self.reissue_under_primary && origin.key_index > 0)
     }
 
-    /// Returns `false` if the browser holds this very session, signed in this very second.
+    /// Returns `false` if the browser has this very session, signed in this very second.
     fn is_news(&self, session: &Session, now: OffsetDateTime) -> bool {
         session.retired() == Retired::Session
             || self.codec.is_start_due(session)
@@ -688,7 +700,7 @@ impl SessionManager {
             })
     }
 
-    /// Returns the cookie of a session, with the identity of one that has a subject.
+    /// Returns the cookie of a session, including the identity if the session has a subject.
     fn cookie(
         &self,
         session: &Session,
@@ -704,7 +716,7 @@ impl SessionManager {
     }
 }
 
-/// Returns `true` if the identity of a session that came without one is to be recorded.
+/// Returns `true` if the identity of a session that came without one should be recorded.
 fn is_adoption_due(session: &Session) -> bool {
     session.is_accessed() && session.is_adopted()
 }
@@ -719,14 +731,14 @@ fn first_valid(
     Some(if first.is_ok() { first } else { chosen.find(Result::is_ok).unwrap_or(first) })
 }
 
-/// Returns `true` if browsers remove the cookie when they get it: they are told whole seconds.
+/// Returns `true` if the cookie makes browsers remove it; they count in whole seconds.
 fn is_removal(cookie: &Cookie<'_>) -> bool {
     cookie.max_age().is_some_and(|max_age| max_age.whole_seconds() < 1)
 }
 
 /// Returns `true` if a value is long enough for a token, by Django's rule.
 fn is_long_enough(value: &[u8]) -> bool {
-    // What is not UTF-8 counts as Django's replacement characters do.
+    // Bytes that are not UTF-8 count as in Django, which replaces them.
     let chars = value.utf8_chunks().flat_map(|chunk| {
         let replacement = (!chunk.invalid().is_empty()).then_some(char::REPLACEMENT_CHARACTER);
         chunk.valid().chars().chain(replacement)

@@ -1,8 +1,8 @@
-//! Holds a visitor's data, which knows whether it was read or changed.
+//! Holds a visitor's data, and tracks whether it was read or changed.
 //!
-//! As `django.contrib.sessions.backends.base.SessionBase`. Entries that came in
-//! a token stay the JSON text that they are: `get` parses one when it is asked
-//! for, and what nobody touched goes back byte for byte.
+//! Corresponds to `django.contrib.sessions.backends.base.SessionBase`. Entries that came in a token
+//! are kept as JSON text: `get` parses one on demand, and entries that were not changed are written
+//! back byte for byte.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,12 +30,15 @@ const TEST_COOKIE_VALUE: &str = "worked";
 
 /// A visitor's data: text keys, and values of any type that serde knows.
 ///
-/// It remembers whether it was read ([`is_accessed`](Self::is_accessed): the
-/// answer depends on the cookie) and whether it was changed
-/// ([`is_modified`](Self::is_modified): a new cookie is due). Keys that begin
-/// with `_` are reserved to Django and to this crate.
+/// It tracks whether it was read (see [`is_accessed`](Self::is_accessed)), because the response
+/// then depends on the cookie, and whether it was changed (see [`is_modified`](Self::is_modified)),
+/// because a new cookie is then due. Keys that begin with `_` are reserved for Django and this
+/// crate.
 ///
-/// Reading takes `&self`; only one program part at a time can write.
+/// This is not an extractor. Handlers of axum and actix-web take a `SessionHandle`, which has the
+/// same methods.
+///
+/// Reading takes `&self`; writing takes `&mut self`.
 ///
 /// # Examples
 ///
@@ -56,15 +59,15 @@ pub struct Session {
     entries: Entries,
     source: Source,
     retired: Retired,
-    /// Which session it is, if its manager has a list of those that were ended.
+    /// The session's identity, if its manager has a list of ended sessions.
     ending: Option<Box<Ending>>,
-    /// What time it is for the program, if that is known.
+    /// The current time as the program sees it, if that is known.
     now: Option<OffsetDateTime>,
     /// When the session was begun here, if it did not come in a token.
     begun_at: Option<OffsetDateTime>,
     /// Whether its beginning is recorded when it is written.
     tracks_start: bool,
-    /// Whether anything was read; what was changed counts as read, too.
+    /// Whether anything was read; a change counts as a read too.
     accessed: AtomicBool,
     change: Change,
 }
@@ -74,22 +77,22 @@ pub struct Session {
 enum Change {
     #[default]
     Nothing,
-    /// Only by this crate, as when a hash moves to another key: nobody has to know if it is lost.
+    /// Changed only by this crate, as when a hash moves to another key: the change may be lost.
     Unasked,
-    /// By the program.
+    /// Changed by the program.
     Asked,
 }
 
-/// Where a session comes from, which decides what becomes of the browser's cookie.
+/// The origin of a session, which decides what happens to the browser's cookie.
 #[derive(Clone, Debug)]
 enum Source {
-    /// No session was there, or it was flushed: without entries there is nothing to write.
+    /// There was no session, or it was flushed: without entries there is nothing to write.
     Nothing { has_cookie: bool },
     /// It was begun here: it is written even without entries.
     Begun { has_cookie: bool },
-    /// A cookie that was refused, for which the session stands in.
+    /// A cookie was refused, and the session stands in for it.
     Refused(DecodeError),
-    /// A valid token.
+    /// The session came in a valid token.
     Token(Origin),
 }
 
@@ -99,13 +102,13 @@ impl Default for Source {
     }
 }
 
-/// What a request brought of cookies that were in use before.
+/// The former cookies that a request brought.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Retired {
-    /// Nothing that is known of.
+    /// None that is known.
     #[default]
     Nothing,
-    /// One of a former name, beside the session's own.
+    /// One of a former name, alongside the session's own.
     Name,
     /// The session itself: it has to move to the current cookie.
     Session,
@@ -113,23 +116,23 @@ pub(crate) enum Retired {
     Rival,
 }
 
-/// What a valid token says besides the entries.
+/// The facts in a valid token other than the entries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
     pub(crate) signed_at: OffsetDateTime,
     pub(crate) key_index: usize,
-    /// When its first token was signed, as far as is known.
+    /// When the session's first token was signed, if that is known.
     pub(crate) started: OffsetDateTime,
 }
 
 impl Session {
-    /// Makes an empty session, as for a visitor without a cookie.
+    /// Creates an empty session, as for a visitor without a cookie.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Creates the session of a visitor without a valid token; `has_cookie` may stand for one.
+    /// Creates the session of a visitor without a valid token; `has_cookie` says if a cookie came.
     pub(crate) fn without_token(has_cookie: bool) -> Self {
         Self { source: Source::Nothing { has_cookie }, ..Self::default() }
     }
@@ -148,7 +151,7 @@ impl Session {
         }
     }
 
-    /// Returns all entries as one JSON object: ASCII, and what was not touched as it came.
+    /// Returns all entries as one JSON object in ASCII, unchanged entries as they came.
     ///
     /// # Examples
     ///
@@ -176,10 +179,11 @@ impl Session {
 
     /// Returns the entry's value, if there is one.
     ///
-    /// `T` may borrow from the session. For text ask for a `String`: as `&str` it does not fit
-    /// once it has an escape, as all beyond ASCII has. `serde_json::Value` rounds integers past
-    /// 64 bits; [`get_json`](Self::get_json) returns what no Rust type holds. So it does what is
-    /// nested more than 64 deep, which fits no type here: reading it could exhaust the stack.
+    /// `T` may borrow from the session. For text use `String`: `&str` fails if the text contains an
+    /// escape, as all text beyond ASCII does. `serde_json::Value` rounds integers that exceed 64
+    /// bits; [`get_json`](Self::get_json) returns the text of a value that does not fit any Rust
+    /// type. A value nested more than 64 deep does not fit any type here, because reading it could
+    /// exhaust the stack.
     ///
     /// # Errors
     ///
@@ -192,7 +196,7 @@ impl Session {
 
     /// Returns an entry's JSON text, unchanged, if there is one.
     ///
-    /// It is ASCII. Every digit of a number is there, and every space that came with it.
+    /// The text is ASCII. It has every digit of a number, and all white space that came with it.
     ///
     /// # Examples
     ///
@@ -211,35 +215,34 @@ impl Session {
         self.text(key)
     }
 
-    /// Sets an entry; a new key comes last, a known one keeps its place.
+    /// Sets an entry; a new key is added at the end, an existing one keeps its position.
     ///
     /// A value that was read, changed and not inserted again is not saved.
     ///
-    /// A key is a name that your program chooses, never what a visitor typed: keys appear in
-    /// errors and logs, such as [`EncodeError::TooLarge`](crate::EncodeError::TooLarge) of a session
-    /// that is too large. A map under one key holds what visitors name.
+    /// A key is a name that your program chooses, never user input: keys appear in errors and logs,
+    /// such as [`EncodeError::TooLarge`](crate::EncodeError::TooLarge) of a session that is too
+    /// large. To store values under names that visitors choose, put a map under one key.
     ///
     /// # Errors
     ///
-    /// [`ValueError::NotFinite`] for NaN and the infinities, which JSON cannot
-    /// say; [`ValueError::Unserializable`] if the value cannot be written as
-    /// JSON; [`ValueError::Reserved`] for `_session_started`, and for a
-    /// `_session_expiry` that no decoder would accept: see
-    /// [`set_expiry`](Self::set_expiry). The session is then unchanged.
+    /// [`ValueError::NotFinite`] for NaN and the infinities, which JSON cannot represent;
+    /// [`ValueError::Unserializable`] if the value cannot be written as JSON;
+    /// [`ValueError::Reserved`] for `_session_started`, and for a `_session_expiry` that no decoder
+    /// would accept: see [`set_expiry`](Self::set_expiry). The session is then unchanged.
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), ValueError> {
         let text = encode(key, &value)?;
         self.set(key, text);
         Ok(())
     }
 
-    /// Sets an entry to what is JSON already, as [`insert`](Self::insert) does to a value.
+    /// Sets an entry to a JSON text; see [`insert`](Self::insert).
     ///
-    /// For what no Rust type holds, such as an integer past 64 bits. Numbers and spaces stay as
-    /// they are; characters beyond ASCII become escapes.
+    /// Use this for values that no Rust type holds, such as integers that exceed 64 bits. Numbers
+    /// and white space stay as they are; characters beyond ASCII become escapes.
     ///
     /// # Errors
     ///
-    /// [`ValueError::NotJson`] if the text is not one JSON value; [`ValueError::Reserved`] as
+    /// [`ValueError::NotJson`] if the text is not one JSON value; [`ValueError::Reserved`] as for
     /// `insert`. The session is then unchanged.
     pub fn insert_json(&mut self, key: &str, json: &str) -> Result<(), ValueError> {
         let text = allow(key, json::adopt(json)?)?;
@@ -247,7 +250,7 @@ impl Session {
         Ok(())
     }
 
-    /// Removes an entry and tells whether there was one.
+    /// Removes an entry and returns `true` if there was one.
     pub fn remove(&mut self, key: &str) -> bool {
         self.touch();
         let was_there = self.entries.remove(key);
@@ -268,9 +271,9 @@ impl Session {
         Ok(value)
     }
 
-    /// Returns the entry's value, which is set first if there was none.
+    /// Returns the entry's value, after inserting `value` if there was no entry.
     ///
-    /// As Python's `setdefault`: an entry that is there is not changed.
+    /// Corresponds to Python's `setdefault`: an existing entry is not changed.
     ///
     /// # Errors
     ///
@@ -286,12 +289,12 @@ impl Session {
         Ok(value)
     }
 
-    /// Changes an entry's value with a function, and returns what that returns.
+    /// Calls a function with an entry's value to change it, and returns the function's result.
     ///
-    /// An entry that is not there is the type's default. The value is set only if the function
-    /// changed it, so that looking sends no cookie. What a struct does not know of the entry is lost
-    /// when it is changed; see the guide on [changing what is in a
-    /// session](crate::guide#changing-what-is-in-a-session).
+    /// If there is no entry, the function gets the type's default. The value is set only if the
+    /// function changed it, so that merely looking at it sends no cookie. Fields of the entry that
+    /// the struct does not have are lost when it is changed; see the guide on [changing what is in
+    /// a session](crate::guide#changing-what-is-in-a-session).
     ///
     /// # Errors
     ///
@@ -319,7 +322,7 @@ impl Session {
         T: Serialize + DeserializeOwned + Default,
     {
         let mut value: T = self.get(key)?.unwrap_or_default();
-        // Compared with what it was here: the entry may be spelled in another way.
+        // Compared with its value as serialized here: the entry may be spelled in another way.
         let before = json::write(&value).ok();
         let result = change(&mut value);
         let after = encode(key, &value)?;
@@ -329,11 +332,11 @@ impl Session {
         Ok(result)
     }
 
-    /// Returns the entry's value, and drops the entry if it does not fit `T`.
+    /// Returns the entry's value, and removes the entry if it does not fit `T`.
     ///
-    /// For an entry whose type an older release of the program chose differently. A dropped entry is
-    /// missing from the next response that writes the session; dropping it does not count as a
-    /// change, because a page that only reads must not set a cookie.
+    /// Use this for an entry to which an older release of the program gave another type. A removed
+    /// entry is missing from the next response that writes the session. The removal does not count
+    /// as a change, because a page that only reads must not set a cookie.
     ///
     /// # Examples
     ///
@@ -356,8 +359,8 @@ impl Session {
 
     /// Returns all entries as one struct or map, without the reserved ones.
     ///
-    /// Reserved are all keys that begin with `_`. With `#[serde(default)]` at the struct, a session
-    /// of an older release is read too: see the guide on [changing what is in a
+    /// All keys that begin with `_` are reserved. With `#[serde(default)]` on the struct, a session
+    /// of an older release can be read too: see the guide on [changing what is in a
     /// session](crate::guide#changing-what-is-in-a-session).
     ///
     /// # Errors
@@ -399,8 +402,8 @@ impl Session {
 
     /// Replaces all entries by those of a struct or a map, except for the reserved ones.
     ///
-    /// Those whose keys begin with `_` stay: they belong to Django and to this crate. An entry whose
-    /// JSON is the same stays as it came.
+    /// Entries whose keys begin with `_` stay: they belong to Django and to this crate. An entry
+    /// whose JSON is the same stays as it came.
     ///
     /// # Errors
     ///
@@ -422,24 +425,24 @@ impl Session {
         Ok(())
     }
 
-    /// Tells whether there is an entry with this key.
+    /// Returns `true` if there is an entry with this key.
     #[must_use]
     pub fn contains_key(&self, key: &str) -> bool {
         self.touch();
         self.entries.contains_key(key)
     }
 
-    /// Lists the keys in order.
+    /// Returns the keys in order.
     ///
-    /// A key that is not Unicode (Python allows lone surrogates) is carried
-    /// and counted, but not listed. Keys appear in errors and logs: see [`insert`](Self::insert).
+    /// A key that is not Unicode (Python allows lone surrogates) is kept and counted, but not
+    /// returned. Keys appear in errors and logs: see [`insert`](Self::insert).
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(key, _)| key)
     }
 
-    /// Lists the keys, in order, and each value as its JSON text.
+    /// Returns the keys, in order, and each value as its JSON text.
     ///
-    /// The keys are those of [`keys`](Self::keys).
+    /// It skips the same keys as [`keys`](Self::keys).
     ///
     /// # Examples
     ///
@@ -465,17 +468,17 @@ impl Session {
         self.entries.len()
     }
 
-    /// Tells whether there is no entry.
+    /// Returns `true` if there are no entries.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Sets several entries, as Python's `update`; with none it still counts as a change.
+    /// Sets several entries, as Python's `update`; an empty list still counts as a change.
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert). The session is then unchanged.
+    /// See [`insert`](Self::insert). The session is then unchanged.
     pub fn extend<K, V, I>(&mut self, entries: I) -> Result<(), ValueError>
     where
         K: AsRef<str>,
@@ -494,23 +497,24 @@ impl Session {
         Ok(())
     }
 
-    /// Removes all entries and stays the visitor's session.
+    /// Removes all entries, and keeps the session.
     ///
-    /// The cookie is rewritten as an empty session. To log out use
-    /// [`flush`](Self::flush), which has the cookie deleted.
+    /// The cookie is rewritten as an empty session. To log out, use [`flush`](Self::flush), which
+    /// removes the cookie.
     pub fn clear(&mut self) {
         self.change();
         self.entries.clear();
     }
 
-    /// Removes all entries and ends the session: to be called at logout.
+    /// Removes all entries and ends the session. Call this at logout.
     ///
-    /// What is inserted afterwards belongs to a new session, and so does an
-    /// expiry: call [`set_expiry`](Self::set_expiry) after this, because before
-    /// it is removed like any other entry.
+    /// Entries that are inserted afterwards belong to a new session, and so does an expiry. Call
+    /// [`set_expiry`](Self::set_expiry) after this: an expiry set before is removed like any other
+    /// entry.
     ///
-    /// With [`Revocations`] the session has ended as soon as this returns, whatever becomes of the
-    /// response: copies of its cookie are refused. Without, a copy stays valid until it expires.
+    /// With [`Revocations`] the session has ended as soon as this returns, whatever happens to the
+    /// response: copies of its cookie are refused. Without them, a copy stays valid until it
+    /// expires.
     pub fn flush(&mut self) {
         self.clear();
         self.source = Source::Nothing { has_cookie: self.has_cookie() };
@@ -523,9 +527,9 @@ impl Session {
 
     /// Re-signs the session with a new timestamp, as Django's `cycle_key`.
     ///
-    /// The entries stay, and if there are none, an empty session is written. This
-    /// does not begin another session: at login call [`begin`](Self::begin), or
-    /// log in with [`AuthUser`](crate::django::AuthUser).
+    /// The entries stay; if there are none, an empty session is written. This does not begin
+    /// another session: at login call [`begin`](Self::begin), or log in with
+    /// [`AuthUser`](crate::django::AuthUser).
     pub fn cycle_key(&mut self) {
         self.change();
         if self.is_another() {
@@ -533,17 +537,17 @@ impl Session {
         }
     }
 
-    /// Begins another session for the same visitor: to be called at login.
+    /// Begins another session for the same visitor. Call this at login.
     ///
-    /// Of the entries those stay for whose keys `keep` returns `true`, such as a cart. Anyone who
-    /// planted a session in the visitor's browser would find everything that stays at work for the
-    /// user, so keep as little as possible: `|_| false` keeps nothing. The session's beginning, and
-    /// what else the crate itself keeps of it, never stays. A key that is not Unicode is asked for
-    /// with replacement characters in it.
+    /// Only the entries for whose keys `keep` returns `true` stay, such as a cart. An attacker who
+    /// planted a session in the visitor's browser controls every entry that stays, so keep as
+    /// little as possible: `|_| false` keeps nothing. The recorded beginning of the session, and
+    /// the other entries that this crate keeps for itself, never stay. A key that is not Unicode is
+    /// passed to `keep` with replacement characters.
     ///
-    /// With [`Revocations`] the session has a new [`id`](Self::id) from now on, and the session that
-    /// it replaces ends with the response that carries the new cookie: copies of the former one are
-    /// then refused. Only call this when somebody has just been authenticated.
+    /// With [`Revocations`] the session has a new [`id`](Self::id) from now on, and the session
+    /// that it replaces ends with the response that carries the new cookie: copies of the former
+    /// cookie are then refused. Call this only when the user has just been authenticated.
     ///
     /// # Examples
     ///
@@ -574,16 +578,15 @@ impl Session {
         self.begun_at = Some(self.time());
     }
 
-    /// Returns what time it is for the program.
+    /// Returns the current time as the program sees it.
     fn time(&self) -> OffsetDateTime {
         self.now.unwrap_or_else(OffsetDateTime::now_utc)
     }
 
     /// Sets when this session ends, as Django's `set_expiry`.
     ///
-    /// [`Expiry::Default`] removes what was set before. At login call this last:
-    /// [`flush`](Self::flush) and [`clear`](Self::clear) remove it with all other
-    /// entries.
+    /// [`Expiry::Default`] removes an expiry that was set before. At login call this last:
+    /// [`flush`](Self::flush) and [`clear`](Self::clear) remove the expiry with all other entries.
     pub fn set_expiry(&mut self, expiry: Expiry) {
         match expiry.to_json() {
             Some(text) => self.set(EXPIRY_KEY, text),
@@ -591,29 +594,29 @@ impl Session {
         }
     }
 
-    /// Returns when this session ends, as it was last set.
+    /// Returns when this session ends, as last set.
     ///
-    /// A negative number of seconds, which Django allows, reads as none. A date without an offset,
-    /// which Django writes with `USE_TZ = False`, reads as UTC here and in the three methods
-    /// below, whatever the site's time zone: only [`SessionCodec`] knows that.
+    /// A negative number of seconds, which Django allows, is read as zero. A date without an
+    /// offset, which Django writes with `USE_TZ = False`, is read as UTC here and in the three
+    /// methods below, whatever the site's time zone: only [`SessionCodec`] knows the time zone.
     ///
     /// [`SessionCodec`]: crate::SessionCodec::naive_offset
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] if `_session_expiry` says nothing usable.
+    /// [`ValueError::WrongType`] if `_session_expiry` does not hold a valid expiry.
     pub fn expiry(&self) -> Result<Expiry, ValueError> {
         self.read_claim().map(Expiry::from)
     }
 
     /// Returns how long the session lasts from `modification`, as Django's `get_expiry_age`.
     ///
-    /// `cookie_age` is how long the site's sessions last. To ask for another
-    /// expiry than the session's, see [`Expiry::age`].
+    /// `cookie_age` is how long the site's sessions last. For an expiry other than the session's
+    /// own, see [`Expiry::age`].
     ///
     /// # Errors
     ///
-    /// As [`expiry`](Self::expiry).
+    /// See [`expiry`](Self::expiry).
     pub fn expiry_age(
         &self,
         cookie_age: Duration,
@@ -622,13 +625,13 @@ impl Session {
         Ok(self.read_claim()?.age(cookie_age, modification))
     }
 
-    /// Returns when the session ends if written at `modification`, as Django's `get_expiry_date`.
+    /// Returns when the session ends if written at `modification`, as `get_expiry_date`.
     ///
-    /// To ask for another expiry than the session's, see [`Expiry::date`].
+    /// For an expiry other than the session's own, see [`Expiry::date`].
     ///
     /// # Errors
     ///
-    /// As [`expiry`](Self::expiry).
+    /// See [`expiry`](Self::expiry).
     pub fn expiry_date(
         &self,
         cookie_age: Duration,
@@ -637,57 +640,61 @@ impl Session {
         Ok(self.read_claim()?.date(cookie_age, modification))
     }
 
-    /// Tells whether the session ends with the browser; `setting` says what the site's do.
+    /// Returns `true` if the session ends when the browser is closed.
+    ///
+    /// `setting` is the site's default, for a session that does not set its own expiry.
     ///
     /// # Errors
     ///
-    /// As [`expiry`](Self::expiry).
+    /// See [`expiry`](Self::expiry).
     pub fn expires_at_browser_close(&self, setting: bool) -> Result<bool, ValueError> {
         Ok(self.read_claim()?.at_browser_close(setting))
     }
 
-    /// Sets an entry that the next request can look for, to see whether cookies come back.
+    /// Sets the test entry, by which the next request can check that cookies come back.
     pub fn set_test_cookie(&mut self) {
         self.set_text(TEST_COOKIE_KEY, TEST_COOKIE_VALUE);
     }
 
-    /// Tells whether the test entry came back.
+    /// Returns `true` if the test entry came back.
     #[must_use]
     pub fn test_cookie_worked(&self) -> bool {
         self.get(TEST_COOKIE_KEY) == Ok(Some(TEST_COOKIE_VALUE.to_owned()))
     }
 
-    /// Removes the test entry and tells whether there was one.
+    /// Removes the test entry and returns `true` if there was one.
     pub fn delete_test_cookie(&mut self) -> bool {
         self.remove(TEST_COOKIE_KEY)
     }
 
-    /// Tells whether the session was changed since it was read or made.
+    /// Returns `true` if the session was changed since it was read or created.
     #[must_use]
     pub fn is_modified(&self) -> bool {
         self.change > Change::Nothing
     }
 
-    /// Tells whether anything was asked of the session or its token, or changed in it.
+    /// Returns `true` if the session or its token was read or changed.
     #[must_use]
     pub fn is_accessed(&self) -> bool {
         self.accessed.load(Ordering::Relaxed)
     }
 
-    /// Returns when the token was signed that the session came in.
+    /// Returns when the session's token was signed, if it came in one.
     #[must_use]
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.touch();
         self.origin().map(|origin| origin.signed_at)
     }
 
-    /// Returns when the session began, if that is recorded or will be by this response.
+    /// Returns when the session began, if that is recorded.
+    ///
+    /// This includes a beginning that this response will record.
     ///
     /// Unlike [`signed_at`](Self::signed_at) it does not move when the session is written. It is
-    /// `None` unless the codec that the session came from records it: see
+    /// `None` unless the session's codec records it: see
     /// [`SessionCodec::track_start`](crate::SessionCodec::track_start).
     ///
-    /// With [`Revocations`] it is the beginning of a session with a subject, in its
+    /// With [`Revocations`] the beginning of a session with a subject is part of its
     /// [`id`](Self::id). If the session began right after its predecessors were ended, or came
     /// without an id, this can be up to five minutes late, but never later than the token.
     #[must_use]
@@ -700,18 +707,19 @@ impl Session {
         match self.text(STARTED_KEY) {
             Some(json) => read_started(json),
             None if !self.tracks_start || self.is_void() => None,
-            // Nothing is recorded of a cookie that was refused, unless another session takes its place.
+            // Nothing is recorded for a cookie that was refused, unless another session replaces
+            // it.
             None if self.origin().is_none() && !self.is_modified() => None,
             None => self.began(),
         }
     }
 
-    /// Returns which session this is, if it has a subject and its manager has [`Revocations`].
+    /// Returns the session's id, if it has a subject and its manager has [`Revocations`].
     ///
-    /// The id is the session's from its login to its end, through every write and in every copy of
-    /// its cookie: 22 characters, such as for a list of a user's devices and
-    /// [`Revocations::end_one`]. It is not a secret. A session that is begun has its id at once; ask
-    /// for it after the subject was inserted.
+    /// The id stays the same from login to the end of the session, through every write and in every
+    /// copy of its cookie. It has 22 characters. Use it for a list of a user's devices and with
+    /// [`Revocations::end_one`]. It is not a secret. A session that is begun has its id at once;
+    /// read it after the subject was inserted.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.touch();
@@ -719,21 +727,23 @@ impl Session {
         ending.text(&present, self.time())
     }
 
-    /// Returns which secret of the ring signed that token: 0 for the first.
+    /// Returns the index in the ring of the secret that signed the token: 0 for the first.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
         self.touch();
         self.origin().map(|origin| origin.key_index)
     }
 
-    /// Returns why the token was refused that this session stands in for.
+    /// Returns why the visitor's token was refused, if it was.
+    ///
+    /// The session is then an empty one that stands in for it.
     #[must_use]
     pub fn refusal(&self) -> Option<&DecodeError> {
         self.touch();
         self.reason()
     }
 
-    /// As [`refusal`](Self::refusal); does not count as access.
+    /// Returns why the token was refused; does not count as access.
     pub(crate) fn reason(&self) -> Option<&DecodeError> {
         match &self.source {
             Source::Refused(reason) => Some(reason),
@@ -752,7 +762,7 @@ impl Session {
         self.source = Source::Token(origin);
     }
 
-    /// Has the session know which one it is, from its token; an ended one is refused.
+    /// Sets the session's identity from its token; returns an error if the session was ended.
     pub(crate) fn identify(
         &mut self,
         watch: &Arc<Watch>,
@@ -766,7 +776,7 @@ impl Session {
         Ok(())
     }
 
-    /// Returns the session, which knows the list of those that were ended.
+    /// Returns the session, connected to the list of ended sessions.
     pub(crate) fn into_watched(mut self, watch: &Arc<Watch>) -> Self {
         if self.ending.is_none() {
             // One that a codec alone has decoded keeps the identity that is in its entries.
@@ -778,7 +788,8 @@ impl Session {
         self
     }
 
-    /// As [`into_watched`](Self::into_watched), for a session that a program created by itself.
+    /// Does this for a session that a program created itself; see
+    /// [`into_watched`](Self::into_watched).
     pub(crate) fn watched(&self, watch: &Arc<Watch>) -> Cow<'_, Self> {
         match self.ending {
             Some(_) => Cow::Borrowed(self),
@@ -786,9 +797,10 @@ impl Session {
         }
     }
 
-    /// Puts the empty session in its place if it cannot be known whether it was ended.
+    /// Replaces the session with an empty one if the list cannot say whether it was ended.
     ///
-    /// It still knows which session it stands in for, so that a logout ends that one.
+    /// The empty session still knows which session it stands in for, so that a logout ends that
+    /// one.
     pub(crate) fn refuse_if_unheard(self) -> Self {
         match self.ending {
             Some(ending) if ending.is_unheard() => {
@@ -798,21 +810,21 @@ impl Session {
         }
     }
 
-    /// Returns what is known of which session it is.
+    /// Returns the known part of the session's identity.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn ending(&self) -> Option<Box<Ending>> {
         self.ending.clone()
     }
 
-    /// Returns what is known of which session it is, and whose it is by its entries; does not count
-    /// as access.
+    /// Returns the known part of the session's identity, and its subject by its entries; does not
+    /// count as access.
     fn present(&self) -> Result<Option<(&Ending, Present)>, DecodeError> {
         let Some(ending) = &self.ending else { return Ok(None) };
         let subject = Subject::read(self.text(ending.subject_key()))?;
         Ok(Some((ending, Present { subject, is_another: self.is_another() })))
     }
 
-    /// Returns `true` if it is not the session that came, or that another one came in place of.
+    /// Returns `true` if it is not the session that came, or if another one has replaced it.
     fn is_another(&self) -> bool {
         !matches!(self.source, Source::Token(_) | Source::Refused(DecodeError::Unheard))
     }
@@ -824,7 +836,7 @@ impl Session {
         OffsetDateTime::from_unix_timestamp_nanos(i128::from(began).saturating_mul(1000)).ok()
     }
 
-    /// Returns the session as it is written, with its identity, and how long that lasts at most.
+    /// Returns the session as it is written, with its identity, and the longest that this lasts.
     pub(crate) fn identified(
         &self,
         now: OffsetDateTime,
@@ -838,7 +850,7 @@ impl Session {
         Ok((self.with_entry(ID_KEY, json), left))
     }
 
-    /// Returns the session with another entry, which the program does not see.
+    /// Returns the session with an additional entry, which the program does not see.
     fn with_entry(&self, key: &str, json: Option<String>) -> Cow<'_, Self> {
         if self.text(key) == json.as_deref() {
             return Cow::Borrowed(self);
@@ -851,33 +863,33 @@ impl Session {
         Cow::Owned(copy)
     }
 
-    /// Ends the session that came, if what was written is another one.
+    /// Ends the session that came, if another one was written.
     pub(crate) fn end_former(&self, now: OffsetDateTime) {
         if let Ok(Some((ending, present))) = self.present() {
             ending.end_former(&present, now);
         }
     }
 
-    /// Returns `true` if nothing is to be sent: the session was ended since it came, or it was not
-    /// known whether it had been.
+    /// Returns `true` if nothing should be sent: the session was ended since it came, or the list
+    /// could not say whether it was.
     pub(crate) fn is_held_back(&self) -> bool {
         let present = self.present().ok().flatten();
         self.reason() == Some(&DecodeError::Unheard)
             || present.is_some_and(|(ending, present)| ending.has_ended_since(&present))
     }
 
-    /// Returns `true` if its identity was derived and is still to be recorded.
+    /// Returns `true` if its identity was derived and has yet to be recorded.
     pub(crate) fn is_adopted(&self) -> bool {
         let present = self.present().ok().flatten();
         present.is_some_and(|(ending, present)| ending.is_adopted(&present))
     }
 
-    /// Returns whose session it is, by its entries; does not count as access.
+    /// Returns the session's subject, by its entries; does not count as access.
     fn subject(&self) -> Option<Subject> {
         self.present().ok()??.1.subject
     }
 
-    /// Returns when the session began, as far as is known; does not count as access.
+    /// Returns when the session began, if that is known; does not count as access.
     pub(crate) fn began(&self) -> Option<OffsetDateTime> {
         match self.source {
             Source::Token(origin) => Some(origin.started),
@@ -885,20 +897,20 @@ impl Session {
         }
     }
 
-    /// Returns when the session was begun, if that was in this request and it is still there; does
+    /// Returns when the session was begun, if that was in this request and it still exists; does
     /// not count as access.
     #[cfg(feature = "random")]
     pub(crate) fn begun_here(&self) -> Option<OffsetDateTime> {
         self.begun_at.filter(|_| matches!(self.source, Source::Begun { .. }))
     }
 
-    /// Sets what time it is.
+    /// Sets the current time.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn set_now(&mut self, now: OffsetDateTime) {
         self.now = Some(now);
     }
 
-    /// Sets what time it is, and whether the session's beginning is recorded.
+    /// Sets the current time, and whether the session's beginning is recorded.
     pub(crate) fn set_clock(&mut self, now: OffsetDateTime, tracks_start: bool) {
         self.now = Some(now);
         self.tracks_start = tracks_start;
@@ -937,11 +949,11 @@ impl Session {
         self.entries.names().map(std::borrow::Cow::into_owned).collect()
     }
 
-    /// Takes the place of another session of the same request, which was moved out of its own.
+    /// Replaces another session of the same request, which was moved out.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn replace_moved(&mut self, moved: Option<Box<Ending>>) {
         self.change();
-        // It ends with the response, as a session does whose place another one takes.
+        // The replaced session ends with the response, as any session that another one replaces.
         self.ending = moved;
         if let Source::Nothing { has_cookie } | Source::Begun { has_cookie } = &mut self.source {
             *has_cookie = true;
@@ -956,7 +968,7 @@ impl Session {
         ours == theirs
     }
 
-    /// Returns each key with the bytes of JSON that its entry takes, the largest first.
+    /// Returns each key with the size of its entry in bytes of JSON, the largest first.
     pub(crate) fn sizes(&self) -> Vec<(String, usize)> {
         self.entries.sizes()
     }
@@ -984,7 +996,7 @@ impl Session {
         Ok(claim.with_offset(Some(UtcOffset::UTC)))
     }
 
-    /// Sets an entry to a text on behalf of this crate, which the response can do without.
+    /// Sets an entry to a text on behalf of this crate; the response may omit it.
     pub(crate) fn renew_text(&mut self, key: &str, text: &str) {
         let change = self.change.max(Change::Unasked);
         self.set_text(key, text);
@@ -1029,7 +1041,7 @@ impl Session {
         self.accessed.store(true, Ordering::Relaxed);
     }
 
-    /// Forgets that it was read, by who is not a handler.
+    /// Marks the session as not read, after a read that was not a handler's.
     pub(crate) fn set_untouched(&self) {
         self.accessed.store(false, Ordering::Relaxed);
     }
@@ -1051,12 +1063,12 @@ fn is_reserved(key: &str) -> bool {
     key.starts_with('_')
 }
 
-/// Writes a value as JSON, unless it could not be read back under this key.
+/// Returns a value as JSON, or an error if it could not be read back under this key.
 fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, ValueError> {
     allow(key, json::write(value)?)
 }
 
-/// Refuses what no decoder would accept under a reserved key.
+/// Returns an error if no decoder would accept this text under a reserved key.
 fn allow(key: &str, text: String) -> Result<String, ValueError> {
     match key {
         // A session's beginning does not move.
@@ -1077,7 +1089,7 @@ impl<'a> IntoIterator for &'a Session {
     }
 }
 
-/// A clone can be read where the session is not, so that cloning counts as reading it.
+/// Counts as reading: a clone can be read where the session is not watched.
 impl Clone for Session {
     fn clone(&self) -> Self {
         self.touch();
@@ -1085,12 +1097,13 @@ impl Clone for Session {
     }
 }
 
-/// What a list of ended sessions has to do with one of them.
+/// The operations of a list of ended sessions on one session.
 impl Revocations {
     /// Ends a session that a manager with this list has read, or begun and written.
     ///
-    /// Returns what was ended, or `None` if the session is anonymous or had ended already, or if no
-    /// manager has read it. At logout [`Session::flush`] does this and removes the cookie.
+    /// Returns what was ended, or `None` if the session is anonymous or had ended already, or if it
+    /// was not read by a manager with this list. At logout [`Session::flush`] does this and removes
+    /// the cookie.
     pub fn end(&self, session: &Session) -> Option<Revocation> {
         self.end_at(session, session.time())
     }
@@ -1103,12 +1116,13 @@ impl Revocations {
         self.end_session(subject.clone(), id, microseconds(now))
     }
 
-    /// Ends all sessions of this session's subject and begins this one again, with all its entries:
-    /// to be called when a password or another factor was changed.
+    /// Ends all sessions of this session's subject, and begins this one again.
     ///
-    /// Copies of this very session's cookie are refused from then on, and so is the cookie that the
-    /// browser has until the response brings the new one. Returns `None`, and does nothing, if the
-    /// session is anonymous.
+    /// All its entries stay. Call this when a password or another factor was changed.
+    ///
+    /// Copies of this very session's cookie are refused from then on, and so is the browser's
+    /// present cookie, until the response brings the new one. Returns `None`, and does nothing, if
+    /// the session is anonymous.
     pub fn end_others(&self, session: &mut Session) -> Option<Revocation> {
         let now = session.time();
         self.end_others_at(session, now)
@@ -1123,11 +1137,12 @@ impl Revocations {
         Some(revocation)
     }
 
-    /// Returns `true` if a session that a manager with this list has read, or begun and written, was
-    /// ended since.
+    /// Returns `true` if a session was ended after it was read.
     ///
-    /// For what outlives its request, such as a WebSocket: a session is asked for when it is read,
-    /// and not again.
+    /// The session must have been read, or begun and written, by a manager with this list.
+    ///
+    /// Use this for connections that outlive their request, such as a WebSocket: a session is
+    /// checked when it is read, and not again.
     #[must_use]
     pub fn has_ended(&self, session: &Session) -> bool {
         session.touch();
@@ -1136,7 +1151,7 @@ impl Revocations {
     }
 }
 
-/// Shows no entry: a session's data are the visitor's.
+/// Shows no entry: a session's data belong to the visitor.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")

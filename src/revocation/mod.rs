@@ -1,7 +1,7 @@
-//! Remembers which sessions were ended, and for how long that matters.
+//! Remembers which sessions were ended, for as long as that matters.
 //!
-//! Nothing is stored about a session that lives. The table of what was ended is in memory, the same
-//! in every process that serves the same people, and bounded in time by the sessions' lifetime.
+//! Nothing is stored about active sessions. The table of ended sessions is in memory, the same in
+//! every process that serves the same users, and bounded in time by the sessions' lifetime.
 
 pub(crate) mod state;
 
@@ -21,35 +21,36 @@ use crate::identity::{Identity, Subject, microseconds};
 use crate::revocation::line::{Ended, Revocation};
 use crate::revocation::table::Table;
 
-/// How far the clocks of two machines may be apart, in microseconds: five minutes.
+/// The largest difference between the clocks of two machines, in microseconds: five minutes.
 ///
-/// A constant of the format: sessions that came without an identity derive theirs with it.
+/// A constant of the format: sessions that came without an identity derive theirs from it.
 pub(crate) const CLOCK_SKEW: i64 = 300_000_000;
 
-/// How far ahead of this machine's clock a moment may be that another one chose: it may be ahead by
-/// the skew, choose a moment later by the skew, and be read by a clock that is behind by the skew.
+/// How far ahead of this machine's clock a moment chosen by another machine may be. That machine
+/// may be ahead by the skew, choose a moment later by the skew, and be read by a clock that is
+/// behind by the skew.
 const MAX_AHEAD: i64 = 3 * CLOCK_SKEW;
 
-/// The list of sessions that were ended: one by one, all of a subject, or everyone's.
+/// A list of ended sessions: single ones, all of a subject, or everyone's.
 ///
-/// Pass it to [`SessionManager::revocations`], with the entry that says whose session it is. From
-/// then on every session with a subject has an identity, which no write and no refresh changes, and
-/// a logout ends the session itself: copies of its cookie are refused as
-/// [`DecodeError::Revoked`](crate::DecodeError::Revoked), whoever re-signed them since.
+/// Pass it to [`SessionManager::revocations`], with the key of the entry that names the user. From
+/// then on every session with a subject has an identity, which no write and no refresh changes. A
+/// logout ends the session itself: all copies of its cookie are refused as
+/// [`DecodeError::Revoked`](crate::DecodeError::Revoked), even if they were re-signed since.
 ///
 /// - [`Session::flush`](crate::Session::flush) at logout and
-///   [`Session::begin`](crate::Session::begin) at login end the session that came, and need no call
-///   of a method here.
-/// - [`end_others`](Self::end_others) after a password was changed, [`end_all`](Self::end_all) to
-///   sign a user out everywhere, [`end_everyone`](Self::end_everyone) after an incident.
+///   [`Session::begin`](crate::Session::begin) at login end the session that came, without a call
+///   to this type.
+/// - Call [`end_others`](Self::end_others) after a password was changed, [`end_all`](Self::end_all)
+///   to sign a user out everywhere, and [`end_everyone`](Self::end_everyone) after an incident.
 ///
-/// Clones share one list: set it up before it is cloned. It is in memory. If there are several
-/// processes, or one that is to remember after a restart, tell the others what was ended
-/// ([`on_revocation`](Self::on_revocation)) and [`apply`](Self::apply) what they tell. Share one
-/// list among managers if and only if their subjects are the same people.
+/// Clones share one list: configure it before you clone it. It is in memory. If there are several
+/// processes, or one that has to remember after a restart, pass on what was ended
+/// ([`on_revocation`](Self::on_revocation)) and [`apply`](Self::apply) what arrives. Share one list
+/// among managers only if their subjects are the same people.
 ///
-/// An end is not a lock: somebody who can log in can log in again. A login is ordered after every
-/// end that its process knows of, whatever the clock says.
+/// Ending sessions does not lock an account: a user who can log in can log in again. A login is
+/// ordered after every end that its process knows of, whatever the clock says.
 ///
 /// # Examples
 ///
@@ -84,7 +85,7 @@ const MAX_AHEAD: i64 = 3 * CLOCK_SKEW;
 pub struct Revocations {
     /// How long a session lasts from its login, in microseconds.
     lifetime: i64,
-    /// What the identities of sessions are drawn from.
+    /// The random source of session identities.
     random: fn() -> [u8; 8],
     list: Arc<List>,
     tell: Option<Tell>,
@@ -95,24 +96,24 @@ type Tell = Arc<dyn Fn(&Revocation) + Send + Sync>;
 
 struct List {
     table: Table,
-    /// What the times in `heard` count from.
+    /// The zero of the times in `heard`.
     began: Instant,
-    /// When news were last complete, in microseconds and one more; zero for never.
+    /// When news was last complete, in microseconds plus one; zero for never.
     heard: AtomicU64,
-    /// Whether a silence was reported that has not ended since.
+    /// Whether the present silence was reported.
     has_warned: AtomicBool,
 }
 
-// The closure would take these away. A list has no state that a panic could leave half changed.
+// The closure would remove these. A panic cannot leave a list half changed: it has no such state.
 impl UnwindSafe for Revocations {}
 impl RefUnwindSafe for Revocations {}
 
-/// What happens while it cannot be known what other processes ended.
+/// The behavior while news of other processes is overdue.
 ///
 /// See [`Revocations::expect_news_within`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// Sessions are accepted unless they are known to be ended.
+    /// Sessions are accepted unless they are known to have ended.
     Accept,
     /// Sessions with a subject are refused, as
     /// [`DecodeError::Unheard`](crate::DecodeError::Unheard), and their cookies are kept. Anonymous
@@ -123,10 +124,11 @@ pub enum Silence {
 impl Revocations {
     /// Creates an empty list, for sessions that last for `lifetime` from their login.
     ///
-    /// A manager with this list refuses sessions with a subject that began longer ago, whatever their
-    /// own expiry and however often they were refreshed, and limits the cookie's `Max-Age` to it. An
-    /// end is remembered for as long and five minutes more, for clocks that differ: by then any copy
-    /// is refused for its age. Browsers keep a cookie for at most 400 days.
+    /// A manager with this list refuses sessions with a subject that began longer ago, whatever
+    /// their own expiry and however often they were refreshed, and limits the cookie's `Max-Age` to
+    /// the lifetime. An end is remembered for the lifetime and five more minutes, for clocks that
+    /// differ: after that, any copy is refused for its age. Browsers keep a cookie for at most 400
+    /// days.
     #[cfg(feature = "random")]
     #[cfg_attr(docsrs, doc(cfg(feature = "random")))]
     #[must_use]
@@ -146,30 +148,32 @@ impl Revocations {
         }
     }
 
-    /// Sets how often [`heard`](Self::heard) has to be called, and what happens if it is not.
+    /// Sets how often [`heard`](Self::heard) must be called, and what happens if it is not.
     ///
-    /// The time runs on this machine's monotonic clock. Until the first call the list is silent: a
-    /// process that has just started knows of no end. Without this setting there is no silence.
+    /// The time is measured on this machine's monotonic clock. Until the first call the list is
+    /// silent, because a process that has just started does not know what was ended. Without this
+    /// setting a list is never silent.
     #[must_use]
     pub fn expect_news_within(mut self, time: Duration, silence: Silence) -> Self {
         self.expected = Some((time, silence));
         self
     }
 
-    /// Sets what is called with everything that is ended here and was not known to be.
+    /// Sets a function to call with each new end in this process.
     ///
-    /// It is called in the thread that ends the session, often while a response waits for it: hand
-    /// the revocation on to a queue. It is not called for what was [applied](Self::apply).
+    /// It is called in the thread that ends the session, often while a response waits for it: pass
+    /// the revocation on to a queue. It is not called for revocations that were
+    /// [applied](Self::apply), or for an end that was already known.
     #[must_use]
     pub fn on_revocation(mut self, tell: impl Fn(&Revocation) + Send + Sync + 'static) -> Self {
         self.tell = Some(Arc::new(tell));
         self
     }
 
-    /// Ends one session of a subject, by the [id](crate::Session::id) that the program has noted.
+    /// Ends one session of a subject, by the [id](crate::Session::id) noted at its login.
     ///
-    /// For a list of devices. An id is not a secret, and does not prove that the session is the
-    /// subject's: that is what the program's note is for.
+    /// Use this for a list of devices. An id is not a secret, and does not prove that the session
+    /// belongs to the subject: only the program's own record does.
     ///
     /// # Errors
     ///
@@ -187,7 +191,7 @@ impl Revocations {
     /// # Errors
     ///
     /// [`RevocationError::BadSubject`] if the subject does not have 1 to 255 bytes;
-    /// [`RevocationError::BadSessionId`] if the id is not one of a session, or of one that has not
+    /// [`RevocationError::BadSessionId`] if the id is not that of a session, or of one that has not
     /// begun yet.
     pub fn end_one_at(
         &self,
@@ -205,8 +209,8 @@ impl Revocations {
 
     /// Ends all sessions of a subject that began up to now: signs a user out everywhere.
     ///
-    /// Sessions whose login follows on a process that has heard of it are good. A login that is under
-    /// way in this moment, whose response is still to come, is good, too.
+    /// Sessions that begin later, on a process that knows of this, are valid. A login in progress
+    /// at this moment, whose response is still to come, is valid too.
     ///
     /// # Examples
     ///
@@ -253,8 +257,9 @@ impl Revocations {
         self.told(true, Ended::Everyone { by })
     }
 
-    /// Adds what another process ended, or this one before it restarted. Returns `true` if it was
-    /// not known.
+    /// Adds a revocation of another process, or of this one before it restarted.
+    ///
+    /// Returns `true` if it was not known.
     ///
     /// # Errors
     ///
@@ -263,14 +268,14 @@ impl Revocations {
         self.apply_at(revocation, OffsetDateTime::now_utc())
     }
 
-    /// Adds what another process ended, as of `now`. Returns `true` if it was not known.
+    /// Adds a revocation of another process, as of `now`; returns `true` if it was not known.
     ///
-    /// What was ended so long ago that it is not remembered any more is not added.
+    /// A revocation so old that it would be forgotten already is not added.
     ///
     /// # Errors
     ///
-    /// [`ApplyError::Ahead`] if it lies more than fifteen minutes ahead of `now`: the clock of one
-    /// of the machines is wrong, and people would be locked out for as long. Nothing was added.
+    /// [`ApplyError::Ahead`] if it is more than fifteen minutes ahead of `now`: the clock of one of
+    /// the machines is wrong, and users would be locked out for that long. Nothing was added.
     pub fn apply_at(
         &self,
         revocation: &Revocation,
@@ -290,16 +295,17 @@ impl Revocations {
         })
     }
 
-    /// Returns all that was ended and is still remembered, joined: what an ended session adds to
-    /// the end of all sessions of its subject is left out.
+    /// Returns all revocations that are still remembered.
     ///
-    /// For a copy on disk, and for a process that has to tell it all again.
+    /// A single session is omitted if all sessions of its subject were ended later.
+    ///
+    /// Use it for a copy on disk, or to tell another process everything again.
     #[must_use]
     pub fn list(&self) -> Vec<Revocation> {
         self.list_at(OffsetDateTime::now_utc())
     }
 
-    /// Returns all that was ended and is still remembered at `now`; see [`list`](Self::list).
+    /// Returns all revocations that are still remembered at `now`; see [`list`](Self::list).
     #[must_use]
     pub fn list_at(&self, now: OffsetDateTime) -> Vec<Revocation> {
         let (table, now) = (&self.list.table, microseconds(now));
@@ -314,17 +320,19 @@ impl Revocations {
         list
     }
 
-    /// Notes that everything was applied that other processes ended until now.
+    /// Records that every revocation of other processes until now was applied.
     ///
-    /// To be called after a read that reached the end of what they tell, even if there was nothing
-    /// new; see [`expect_news_within`](Self::expect_news_within).
+    /// Call this after each read that reached the end of the other processes' revocations, even if
+    /// nothing was new; see [`expect_news_within`](Self::expect_news_within).
     pub fn heard(&self) {
         let time = u64::try_from(self.list.began.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.list.heard.fetch_max(time.saturating_add(1), Ordering::AcqRel);
         self.list.has_warned.store(false, Ordering::Relaxed);
     }
 
-    /// Returns `true` if it is not known what other processes ended in the time that was set.
+    /// Returns `true` if news of other processes is overdue.
+    ///
+    /// See [`expect_news_within`](Self::expect_news_within).
     #[must_use]
     pub fn is_silent(&self) -> bool {
         let Some((within, _)) = self.expected else { return false };
@@ -336,14 +344,14 @@ impl Revocations {
 
     /// Returns how many subjects are in the list, for a gauge.
     ///
-    /// Those that can be forgotten count until the table is swept, which happens while it is written
-    /// to. A subject takes about 100 bytes.
+    /// Subjects that can be forgotten count until the table is swept, which happens as it is
+    /// written to. A subject takes about 100 bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.table.len()
     }
 
-    /// Returns `true` if there is no subject in the list.
+    /// Returns `true` if the list has no subjects.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -354,7 +362,7 @@ impl Revocations {
         matches!(self.expected, Some((_, Silence::Refuse))) && self.is_silent()
     }
 
-    /// Returns `true` if a silence began that was not reported yet.
+    /// Returns `true` if a silence has begun and was not reported yet.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn is_silence_news(&self) -> bool {
         self.is_silent() && !self.list.has_warned.swap(true, Ordering::Relaxed)
@@ -375,17 +383,17 @@ impl Revocations {
         self.list.table.covers(subject, id)
     }
 
-    /// Returns the first moment at which a session can begin that no end covers which is known here.
+    /// Returns the first moment at which a session can begin without being ended by a known end.
     pub(crate) fn first_moment(&self, subject: Option<&Subject>) -> i64 {
         self.list.table.first_moment(subject)
     }
 
-    /// Returns the identity of a session that begins at `now`, after every end that is known here.
+    /// Returns the identity of a session that begins at `now`, after every known end.
     pub(crate) fn begin(&self, subject: Option<&Subject>, now: i64) -> Identity {
         Identity::new(now.max(self.first_moment(subject)), (self.random)())
     }
 
-    /// Ends one session. Returns nothing if it had ended before.
+    /// Ends one session. Returns `None` if it had ended before.
     pub(crate) fn end_session(
         &self,
         subject: Subject,
@@ -402,7 +410,7 @@ impl Revocations {
         self.told(true, Ended::All { subject, by })
     }
 
-    /// Returns what was ended, after it was told if it is news.
+    /// Returns what was ended, after reporting it if it is new.
     fn told(&self, is_news: bool, ended: Ended) -> Revocation {
         let revocation = Revocation(ended);
         if let Some(tell) = self.tell.as_ref().filter(|_| is_news) {
@@ -416,7 +424,7 @@ fn read_subject(subject: &impl fmt::Display) -> Result<Subject, RevocationError>
     Subject::new(&subject.to_string()).ok_or(RevocationError::BadSubject)
 }
 
-/// Shows nothing of whose sessions were ended.
+/// Shows nothing about whose sessions were ended.
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations").finish_non_exhaustive()

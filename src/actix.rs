@@ -1,4 +1,4 @@
-//! Turns an actix-web service into one whose requests have a session, an argument of its handlers.
+//! Provides the session middleware for actix-web and its extractors.
 //!
 //! Feature `actix`.
 
@@ -25,16 +25,15 @@ use crate::logged_in::{Address, LoggedIn, NotLoggedIn, find};
 use crate::reply::Reply;
 use crate::source::Source;
 
-/// Puts a session around an actix-web application or scope.
+/// Adds a session to the requests of an actix-web application or scope.
 ///
-/// Handlers take a [`SessionHandle`]. The response gets the cookie, `Vary` and
-/// `Cache-Control` that [`SessionManager::commit`](crate::SessionManager::commit) calls for; its body
-/// passes untouched. Where the session cannot be written the response is a bare 500,
-/// and the reason is logged with `tracing`. An error that another middleware
-/// returns in place of a response gets the same headers.
+/// Handlers take a [`SessionHandle`]. The response gets the cookie, `Vary` and `Cache-Control` that
+/// [`SessionManager::commit`](crate::SessionManager::commit) returns; its body is passed through unchanged. If the session cannot
+/// be written, the response is a bare 500, and the reason is logged with `tracing`. An error that
+/// another middleware returns instead of a response gets the same headers.
 ///
 /// The cookie's name is not signed: a session of another layer with the same key ring and salt is
-/// valid here too. Where a site has several sessions, create their codecs with
+/// valid here too. If a site has several sessions, create their codecs with
 /// [`SessionCodec::named`](crate::SessionCodec::named).
 ///
 /// # Examples
@@ -64,37 +63,40 @@ pub struct SessionMiddleware<M = ()> {
     marker: PhantomData<fn() -> M>,
 }
 
-// Only for `()`: the default of a type parameter is not used to infer it.
+// For `()` only: the default of a type parameter is not used for inference.
 impl SessionMiddleware {
-    /// Creates a middleware for the only session of a request, and logs a warning for each weak
-    /// secret.
+    /// Creates a middleware for the only session of a request.
+    ///
+    /// Logs a warning for each weak secret.
     ///
     /// A second session in the same request needs a [`marked`](Self::marked) middleware. To replace
-    /// the keys and other settings while requests are served, give it a [`LiveManager`] and keep a
+    /// the keys and other settings while requests are served, pass a [`LiveManager`] and keep a
     /// clone.
     #[must_use]
     pub fn new(manager: impl Into<LiveManager>) -> Self {
         Self::marked(manager)
     }
 
-    /// Creates a middleware that chooses the manager by the host of each request, such as one for
-    /// each tenant.
+    /// Creates a middleware that chooses the manager by the host of each request.
     ///
-    /// `choose` is given the host of the URI, or else of the `Host` header, in lower case and without
-    /// a port. It is asked in each request, so it has to answer from memory, and with clones of one
-    /// [`LiveManager`] for one host. A request without one host, or of a host for which it returns
-    /// `None`, is answered with 400. The managers need codecs with different keys, or with different
-    /// [names](crate::SessionCodec::named): otherwise a session of one tenant is valid for every
-    /// other. Logs a warning for each weak secret when it is first used.
+    /// Use it, for example, with a manager for each tenant.
     ///
-    /// The header is the client's own word. Do not choose by it what a client must not choose.
+    /// `choose` gets the host of the URI, or else of the `Host` header, in lower case and without a
+    /// port. It runs in each request, so it has to answer from memory, and must return clones of
+    /// one [`LiveManager`] for one host. A request that does not name exactly one host, or names
+    /// one for which `choose` returns `None`, is answered with 400. The managers need codecs with
+    /// different keys or different [names](crate::SessionCodec::named): otherwise a session of one
+    /// tenant is valid for every other. Logs a warning for each weak secret when it is first used.
+    ///
+    /// The client chooses the header. Do not let it decide anything that a client must not choose.
     #[must_use]
     pub fn by_host(choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static) -> Self {
         Self::marked_by_host(choose)
     }
 
-    /// Creates a middleware [`by_host`](Self::by_host) for one of several sessions, as
-    /// [`marked`](Self::marked).
+    /// Creates a middleware that chooses by host, for one of several sessions.
+    ///
+    /// See [`by_host`](Self::by_host) and [`marked`](Self::marked).
     #[must_use]
     pub fn marked_by_host<M>(
         choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static,
@@ -104,17 +106,17 @@ impl SessionMiddleware {
 
     /// Creates a middleware for one of several sessions: handlers take a `SessionHandle<M>`.
     ///
-    /// `M` is a type that stands for the session, and is never created. The sessions of a request
-    /// need different markers, and their managers different cookie names and codecs with different
-    /// names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for each weak
-    /// secret.
+    /// `M` is a type that identifies the session, and is never instantiated. The sessions of a
+    /// request need different markers, and their managers different cookie names and codecs with
+    /// different names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for
+    /// each weak secret.
     #[must_use]
     pub fn marked<M>(manager: impl Into<LiveManager>) -> SessionMiddleware<M> {
         SessionMiddleware { source: Source::one(manager), marker: PhantomData }
     }
 }
 
-// By hand, as `derive` would ask the same of the marker.
+// Implemented by hand, because `derive` would require the same of the marker.
 impl<M> Clone for SessionMiddleware<M> {
     fn clone(&self) -> Self {
         Self { source: self.source.clone(), marker: PhantomData }
@@ -142,7 +144,7 @@ where
     }
 }
 
-/// A service whose requests have a session.
+/// A service that adds a session to its requests.
 ///
 /// Created by [`SessionMiddleware`].
 pub struct SessionService<S, M> {
@@ -188,12 +190,12 @@ pin_project! {
         // None if there is no manager for the request's host.
         #[pin]
         inner: Option<F>,
-        // None if the response is committed by the same middleware further out.
+        // None if the same middleware further out commits the response.
         handle: Option<SessionHandle>,
     }
 }
 
-/// Shows nothing: the response may be in it already.
+/// Shows nothing: it may hold the response already.
 impl<F> fmt::Debug for SessionFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionFuture").finish_non_exhaustive()
@@ -218,8 +220,8 @@ where
                 .map(|reply| append(&reply, response.response_mut()))
                 .map(|()| response),
             Err(error) => Err(match commit(handle, error.as_response_error().status_code()) {
-                // Middlewares around this one may want the error as it is, and it gives its
-                // response only once.
+                // Outer middlewares may need the original error, and it returns its response only
+                // once.
                 Ok(reply) if reply == Reply::default() => error,
                 Ok(reply) => {
                     let mut response = error.error_response();
@@ -232,11 +234,11 @@ where
     }
 }
 
-/// Returns what the response must carry.
+/// Returns the headers of the response.
 ///
 /// # Errors
 ///
-/// A bare 500 to be sent instead.
+/// A bare 500 to send instead.
 fn commit(handle: &SessionHandle, status: StatusCode) -> Result<Reply, actix_web::Error> {
     handle.commit(status.as_u16()).map_err(|reason| {
         InternalError::from_response(reason, HttpResponse::InternalServerError().finish()).into()
@@ -269,7 +271,8 @@ impl<M: 'static> FromRequest for SessionHandle<M> {
     }
 }
 
-/// A 500 that says which middleware is missing, and where it goes; also in the log.
+/// Responds with a 500 that says which middleware is missing and where to add it; this is logged
+/// too.
 impl ResponseError for MissingSession {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut response = internal_error(self).set_body(BoxBody::new(format!("{self}\n")));
@@ -279,14 +282,14 @@ impl ResponseError for MissingSession {
     }
 }
 
-/// A bare 500, with the reason in the log: so handlers can use `?` on a session.
+/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on a session.
 impl ResponseError for ValueError {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         internal_error(self)
     }
 }
 
-/// A bare 500, with the reason in the log: so handlers can use `?` on signed cookies.
+/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on signed cookies.
 impl ResponseError for EncodeError {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         internal_error(self)
@@ -316,7 +319,7 @@ impl<T: FromStr + 'static, M: 'static> FromRequest for LoggedIn<T, M> {
     }
 }
 
-/// The responses of [`LoggedIn`].
+/// Responds as the table at [`LoggedIn`] says.
 impl ResponseError for NotLoggedIn {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.response().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

@@ -1,4 +1,4 @@
-//! Turns two moments into an age, and refuses one that is too great.
+//! Computes the age of a token, and refuses one that is too old.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use time::OffsetDateTime;
 
 use crate::error::DecodeError;
 
-/// When a token was signed and how long ago, which is asked for once: it goes by the calendar.
+/// When a token was signed and how long ago, computed once because calendar dates are slow.
 #[derive(Clone, Copy)]
 pub(crate) struct Age {
     pub(crate) signed_at: OffsetDateTime,
-    /// Negative for a moment that is still to come.
+    /// Negative for a moment in the future.
     pub(crate) time: time::Duration,
 }
 
@@ -19,22 +19,22 @@ impl Age {
         Self { signed_at, time: between(signed_at, now) }
     }
 
-    /// Refuses what is older than it may be.
+    /// Returns an error if it is older than `max_age`.
     ///
-    /// As Django's `age > max_age`: an age of exactly `max_age` passes, and so does
-    /// a moment in the future.
+    /// As Django's `age > max_age`: an age of exactly `max_age` is accepted, and so is a moment in
+    /// the future.
     pub(crate) fn check(self, max_age: Duration) -> Result<(), DecodeError> {
         if self.time > signed(max_age) { Err(self.expired()) } else { Ok(()) }
     }
 
-    /// Says that its time is over.
+    /// Returns the error that the token has expired.
     pub(crate) fn expired(self) -> DecodeError {
         let age = self.time.try_into().unwrap_or(Duration::ZERO);
         DecodeError::Expired { signed_at: self.signed_at, age }
     }
 }
 
-/// Returns the time from one moment to another, negative if that one came first.
+/// Returns the time from one moment to another, negative if the second came first.
 pub(crate) fn between(from: OffsetDateTime, to: OffsetDateTime) -> time::Duration {
     #[expect(
         clippy::arithmetic_side_effects,
@@ -44,7 +44,7 @@ pub(crate) fn between(from: OffsetDateTime, to: OffsetDateTime) -> time::Duratio
     time
 }
 
-/// Turns a time that cannot be negative into one that can.
+/// Converts an unsigned duration into a signed one.
 pub(crate) fn signed(time: Duration) -> time::Duration {
     time.try_into().unwrap_or(time::Duration::MAX)
 }

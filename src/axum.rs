@@ -1,7 +1,7 @@
-//! Turns the session of a request into an argument of axum's handlers.
+//! Provides the session of a request as an extractor for axum.
 //!
-//! Feature `axum`: [`SessionLayer`](crate::SessionLayer) goes around the router, and
-//! [`SessionHandle`] is an extractor.
+//! Feature `axum`. Add [`SessionLayer`](crate::SessionLayer) to the router; [`SessionHandle`] is
+//! then an extractor.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -16,8 +16,8 @@ use crate::handle::{Asker, MissingSession, SessionHandle};
 use crate::logged_in::{Address, LoggedIn, NotLoggedIn, find};
 use crate::tower::RequestUri;
 
-/// `None` if no layer with this marker is around the handler, as in a router that is used with and
-/// without sessions.
+/// Is `None` if no layer with this marker is around the handler, as in a router that is used with
+/// and without sessions.
 impl<S: Sync, M: 'static> OptionalFromRequestParts<S> for SessionHandle<M> {
     type Rejection = Infallible;
 
@@ -35,21 +35,21 @@ impl<S: Sync, M: 'static> FromRequestParts<S> for SessionHandle<M> {
     }
 }
 
-/// A 500 that says which layer is missing, and where it goes; also in the log.
+/// Responds with a 500 that says which layer is missing and where to add it; this is logged too.
 impl IntoResponse for MissingSession {
     fn into_response(self) -> Response {
         (internal_error(&self).status(), format!("{self}\n")).into_response()
     }
 }
 
-/// A bare 500, with the reason in the log: so handlers can use `?` on a session.
+/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on a session.
 impl IntoResponse for ValueError {
     fn into_response(self) -> Response {
         internal_error(&self)
     }
 }
 
-/// A bare 500, with the reason in the log: so handlers can use `?` on signed cookies.
+/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on signed cookies.
 impl IntoResponse for EncodeError {
     fn into_response(self) -> Response {
         internal_error(&self)
@@ -68,7 +68,7 @@ impl<S: Sync, T: FromStr + Send, M: 'static> FromRequestParts<S> for LoggedIn<T,
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotLoggedIn> {
         let session = SessionHandle::from_extensions(&parts.extensions)
             .map_err(|_| NotLoggedIn::no_layer(MissingSession::new::<M>(Asker::AxumHandler)))?;
-        // Of a nested router `parts.uri` is only a part.
+        // In a nested router `parts.uri` is only a part of the address.
         let uri = parts.extensions.get::<RequestUri>().map_or(&parts.uri, |uri| &uri.0);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let address = Address { method: parts.method.as_str(), path };
@@ -76,7 +76,7 @@ impl<S: Sync, T: FromStr + Send, M: 'static> FromRequestParts<S> for LoggedIn<T,
     }
 }
 
-/// `None` for visitors who are not logged in.
+/// Is `None` for visitors who are not logged in.
 impl<S: Sync, T: FromStr + Send, M: 'static> OptionalFromRequestParts<S> for LoggedIn<T, M> {
     type Rejection = NotLoggedIn;
 
@@ -89,14 +89,14 @@ impl<S: Sync, T: FromStr + Send, M: 'static> OptionalFromRequestParts<S> for Log
     }
 }
 
-/// The responses of [`LoggedIn`].
+/// Responds as the table at [`LoggedIn`] says.
 impl IntoResponse for NotLoggedIn {
     fn into_response(self) -> Response {
         self.log();
         let (status, header, body) = self.response();
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, body).into_response();
-        // An address is ASCII: the manager's, and the rest is encoded.
+        // An address is ASCII: the login page is checked, and the rest is encoded.
         let header = header.and_then(|(name, value)| {
             Some((HeaderName::from_static(name), HeaderValue::try_from(value).ok()?))
         });

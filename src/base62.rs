@@ -1,7 +1,7 @@
 //! Turns a number into Django's base-62 digits, and back.
 //!
-//! As `django.core.signing.b62_encode` and `b62_decode`: the digits are `0-9`,
-//! `A-Z`, `a-z` in this order, and a negative number begins with `-`.
+//! Corresponds to `django.core.signing.b62_encode` and `b62_decode`: the digits are `0-9`, `A-Z`,
+//! `a-z` in this order, and a negative number begins with `-`.
 
 use crate::error::sure;
 
@@ -12,7 +12,7 @@ pub(crate) fn append(out: &mut Vec<u8>, number: i64) {
     if number < 0 {
         out.push(b'-');
     }
-    // Eleven digits hold 64 bits; they are found from the last to the first.
+    // Eleven digits hold 64 bits; they are computed from the last to the first.
     let mut digits = [b'0'; 11];
     let mut rest = number.unsigned_abs();
     let mut len: usize = 0;
@@ -29,7 +29,7 @@ pub(crate) fn append(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(sure(digits.get(start..)));
 }
 
-/// Reads plain digits; a sign, another character or a number past 64 bits is `None`.
+/// Reads plain digits; `None` for a sign, another character or a number that exceeds 64 bits.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     if text.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! Chooses, among the values that came under one cookie name, the one that is valid.
+//! Chooses the valid one among the values that came under one cookie name.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,16 +6,16 @@ use std::fmt;
 use crate::cookie;
 use crate::error::DecodeError;
 
-/// How many values of one name are decoded.
+/// The most values of one name that are decoded.
 const MAX_CANDIDATES: usize = 16;
 
-/// The values that a request brings under one cookie name.
+/// The values that a request has under one cookie name.
 ///
 /// There can be several: browsers send the cookies of all matching paths and domains, and anyone
 /// who can set cookies for a sibling domain can add one. At most 16 are decoded.
 ///
-/// [`SessionManager`](crate::SessionManager) chooses by itself. This is for programs that decode
-/// the cookie in their own way, such as to a struct.
+/// [`SessionManager`](crate::SessionManager) uses this itself. It is public for programs that
+/// decode the cookie in their own way, such as into a struct.
 ///
 /// # Examples
 ///
@@ -58,10 +58,10 @@ impl<V> Default for Candidates<V> {
 
 impl<V> Candidates<V> {
     pub(crate) fn add(&mut self, value: V) {
-        // One more than are decoded shows that there are too many.
+        // One more than the limit shows that there are too many.
         let limit = MAX_CANDIDATES.saturating_add(1);
         if self.values.len() < limit {
-            // At once, because growing takes more than there can be.
+            // Allocated at once, because growing would take more than there can be.
             self.values.reserve_exact(limit.saturating_sub(self.values.len()));
             self.values.push(value);
         }
@@ -81,16 +81,16 @@ impl<V: AsRef<[u8]>> Candidates<V> {
         &self.values
     }
 
-    /// Returns what the one valid value decodes to, or `None` if there are no values.
+    /// Returns the decoded valid value, or `None` if there are no values.
     ///
-    /// A value that occurs several times counts as one. If a value is not a token as it stands, one
-    /// pair of quotes around it and `%3A` for its colons, which some clients write, are undone.
+    /// A value that occurs several times counts as one. If a value is not a token, one pair of
+    /// quotes around it and `%3A` for its colons, which some clients write, are decoded.
     ///
     /// # Errors
     ///
     /// [`DecodeError::TooManyCookies`] if there are more than 16 values, and
     /// [`DecodeError::Ambiguous`] if two that differ are valid. If none is valid, the last
-    /// authentic error of `decode`, or else the last.
+    /// authentic error of `decode`, or else the last error.
     pub fn choose<T>(
         &self,
         decode: impl FnMut(&str) -> Result<T, DecodeError>,
@@ -98,8 +98,8 @@ impl<V: AsRef<[u8]>> Candidates<V> {
         self.choose_with(decode, |_, _| false)
     }
 
-    /// As [`choose`](Self::choose), where two values that differ count as one if their contents
-    /// are the `same`.
+    /// Chooses a value as [`choose`](Self::choose), where two values that differ count as one if
+    /// their contents are the `same`.
     pub(crate) fn choose_with<T>(
         &self,
         mut decode: impl FnMut(&str) -> Result<T, DecodeError>,
@@ -130,7 +130,7 @@ impl<V: AsRef<[u8]>> Candidates<V> {
                         return Err(DecodeError::Ambiguous);
                     }
                 }
-                // An authentic one tells more, and of equals Django reads the last.
+                // An authentic error says more; of two equal ones Django reports the last.
                 (Err(error), _) => {
                     let is_better =
                         |known: &DecodeError| error.is_authentic() || !known.is_authentic();
@@ -148,10 +148,10 @@ impl<V: AsRef<[u8]>> Candidates<V> {
     }
 }
 
-/// Undoes what some clients put around a token: one pair of quotes, and `%3A` for its colons.
+/// Removes what some clients put around a token: one pair of quotes, and `%3A` for its colons.
 ///
-/// Only a token is left then, so that nothing here makes a valid one of anything else. A value is
-/// not looked at if the token in it could not have at most `max_len` bytes.
+/// The result is used only if it is a token, so a value that is not one never becomes valid. A
+/// value is skipped if the token in it could not have at most `max_len` bytes.
 pub(crate) fn unwrap_token(value: &[u8], max_len: usize) -> Cow<'_, [u8]> {
     let is_wrapped = value.first() == Some(&b'"') || value.contains(&b'%');
     // Two quotes, and two colons that are each two bytes longer.

@@ -1,4 +1,4 @@
-//! Knows which session one is, as it came and as it is written next.
+//! Tracks a session's identity, as it came and as it is written next.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,27 +9,27 @@ use crate::error::DecodeError;
 use crate::identity::{IdText, Identity, Subject, microseconds};
 use crate::revocation::{CLOCK_SKEW, Revocations};
 
-/// The list of ended sessions, and the entry that says whose a session is.
+/// The list of ended sessions, and the key of the entry that names the user.
 pub(crate) struct Watch {
     pub(crate) revocations: Revocations,
     pub(crate) subject_key: Box<str>,
 }
 
-/// What a session's entries say of whose it is, and whether it is another one than came.
+/// The subject by a session's present entries, and whether another session replaced it.
 pub(crate) struct Present {
     pub(crate) subject: Option<Subject>,
     pub(crate) is_another: bool,
 }
 
-/// Which session one is, apart from its entries: these are the program's to change.
+/// A session's identity, apart from its entries, which the program can change.
 #[derive(Clone)]
 pub(crate) struct Ending {
     watch: Arc<Watch>,
-    /// As it came; an anonymous session has no identity.
+    /// The identity as it came; an anonymous session has none.
     came: Option<Came>,
-    /// As it begins here, from when that was decided or asked for.
+    /// The identity as it begins here, from when that was decided or requested.
     begun: OnceLock<Named>,
-    /// As it was written here, if it began here.
+    /// The identity as it was written here, if it began here.
     sent: OnceLock<Owned>,
 }
 
@@ -60,7 +60,7 @@ impl From<Identity> for Named {
 }
 
 impl Ending {
-    /// Returns what is known of a session that did not come in a token.
+    /// Creates the identity of a session that did not come in a token.
     pub(crate) fn new(watch: &Arc<Watch>) -> Self {
         let watch = Arc::clone(watch);
         Self { watch, came: None, begun: OnceLock::new(), sent: OnceLock::new() }
@@ -77,7 +77,7 @@ impl Ending {
         Self { came, ..Self::new(watch) }
     }
 
-    /// Returns what is known of a session that came in this token, unless it is over.
+    /// Creates the identity of a session that came in this token, or returns why it is refused.
     ///
     /// `subject` and `id` are the JSON of its two entries.
     pub(crate) fn of_token(
@@ -89,9 +89,9 @@ impl Ending {
         now: OffsetDateTime,
     ) -> Result<Self, DecodeError> {
         let mut ending = Self::new(watch);
-        // 1: whose it is
+        // 1: its user
         let Some(subject) = Subject::read(subject)? else { return Ok(ending) };
-        // 2: which one it is
+        // 2: its identity
         let recorded = id.map(Identity::read).transpose()?;
         let id = recorded.unwrap_or_else(|| {
             // The latest moment at which it can have begun.
@@ -103,7 +103,7 @@ impl Ending {
         if Revocations::is_ahead(id.began, now) {
             return Err(DecodeError::NotYetValid { signed_at: age.signed_at });
         }
-        // 4: whether its time is over, whatever its own expiry is
+        // 4: whether its lifetime is over, whatever its own expiry is
         if now.saturating_sub(id.began) > revocations.lifetime() {
             return Err(age.expired());
         }
@@ -120,7 +120,7 @@ impl Ending {
         &self.watch.subject_key
     }
 
-    /// Returns `true` if the list is silent and this session therefore refused.
+    /// Returns `true` if the list is silent and this session is therefore refused.
     pub(crate) fn is_unheard(&self) -> bool {
         self.came.is_some() && self.watch.revocations.refuses()
     }
@@ -131,17 +131,17 @@ impl Ending {
         self.came.as_ref().filter(|_| !present.is_another).filter(is_same)
     }
 
-    /// Returns the text of the identity that the session has now.
+    /// Returns the text of the session's present identity.
     pub(crate) fn text(&self, present: &Present, now: OffsetDateTime) -> Option<&str> {
         Some(self.named(present, now)?.text.as_str())
     }
 
-    /// Returns when the session began that it is now, in microseconds.
+    /// Returns when the present session began, in microseconds.
     pub(crate) fn began(&self, present: &Present, now: OffsetDateTime) -> Option<i64> {
         Some(self.named(present, now)?.id.began)
     }
 
-    /// Returns the identity that the session has now. If it was begun it has one before its subject
+    /// Returns the session's present identity. A session that was begun has one before its subject
     /// is known.
     fn named(&self, present: &Present, now: OffsetDateTime) -> Option<&Named> {
         if let Some(sent) = self.sent.get() {
@@ -162,7 +162,7 @@ impl Ending {
             came.owned.named
         } else {
             let begun = self.begun.get_or_init(|| self.draw(Some(subject), now)).id;
-            // What was ended since it began ended the sessions before it.
+            // Ends of other sessions since it began do not concern it.
             let first = self.watch.revocations.first_moment(Some(subject));
             let named = Named::from(begun.at_or_after(first));
             self.sent.get_or_init(|| Owned { subject: subject.clone(), named });
@@ -177,12 +177,13 @@ impl Ending {
         self.watch.revocations.begin(subject, microseconds(now)).into()
     }
 
-    /// Gives the session another identity, at once, so that the program can note it.
+    /// Gives the session another identity, at once, so that the program can read it.
     pub(crate) fn begin(&mut self, subject: Option<&Subject>, now: OffsetDateTime) {
         self.begun = self.draw(subject, now).into();
     }
 
-    /// Has a session that was begun belong to this subject, whose earlier ends do not concern it.
+    /// Sets the subject of a session that was begun; earlier ends of the subject do not apply to
+    /// it.
     pub(crate) fn set_subject(&mut self, subject: &Subject) {
         if let Some(begun) = self.begun.take() {
             let first = self.watch.revocations.first_moment(Some(subject));
@@ -199,7 +200,7 @@ impl Ending {
         }
     }
 
-    /// Ends the session as it came, if what was written is another one.
+    /// Ends the session as it came, if another one was written.
     pub(crate) fn end_former(&self, present: &Present, now: OffsetDateTime) {
         if let (Some(Came { owned, .. }), None) = (&self.came, self.came(present)) {
             let Owned { subject, named } = owned.clone();
@@ -207,19 +208,19 @@ impl Ending {
         }
     }
 
-    /// Returns `true` if a session that is still the one that came was ended since.
+    /// Returns `true` if the session that came is still present and was ended since.
     pub(crate) fn has_ended_since(&self, present: &Present) -> bool {
         self.came(present).is_some_and(|Came { owned, .. }| {
             self.watch.revocations.covers(&owned.subject, owned.named.id)
         })
     }
 
-    /// Returns `true` if the identity of a session that came was derived and is still to be recorded.
+    /// Returns `true` if the identity of a session was derived and has yet to be recorded.
     pub(crate) fn is_adopted(&self, present: &Present) -> bool {
         self.came(present).is_some_and(|came| !came.is_recorded)
     }
 
-    /// Returns whose session it is and which one, of one that browsers can have.
+    /// Returns the subject and the identity of a session that browsers may have.
     pub(crate) fn current(&self, present: &Present) -> Option<(&Subject, Identity)> {
         let came = || self.came(present).map(|came| &came.owned);
         let Owned { subject, named } = self.sent.get().or_else(came)?;

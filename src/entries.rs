@@ -1,7 +1,7 @@
-//! Keeps a JSON object as the text that arrived, entry by entry, so that nothing is lost.
+//! Keeps a JSON object as the text that arrived, entry by entry, without loss.
 //!
-//! An entry that nobody sets is written back byte for byte: integers past 64 bits, every digit of
-//! a float, lone surrogates, the order of the keys.
+//! An entry that is not set is written back byte for byte: integers that exceed 64 bits, every
+//! digit of a float, lone surrogates, the order of the keys.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -14,17 +14,17 @@ use crate::error::sure;
 use crate::json::{self, Fault};
 use crate::kept::{self, Slot};
 
-/// The most entries that are searched one by one; with more, an index finds them.
+/// The most entries that are searched one by one; beyond it an index is used.
 const MAX_SEARCHED: usize = 32;
 
-/// The entries of one JSON object: each key once, and each value JSON text in ASCII.
+/// The entries of one JSON object: unique keys, and values as JSON text in ASCII.
 #[derive(Clone, Default)]
 pub(crate) struct Entries {
-    /// The text of the object that was read; the entries that came with it are parts of it.
+    /// The text of the object that was read; the entries that came with it are slices of it.
     arrived: Box<str>,
-    /// In order. Where an index is, an entry that was removed leaves a hole.
+    /// In order. With an index, an entry that was removed leaves a hole.
     slots: Vec<Option<Entry>>,
-    /// Boxed, because few sessions have one and all are moved.
+    /// Boxed, because few sessions have an index and all sessions are moved.
     index: Option<Box<Index>>,
 }
 
@@ -32,12 +32,12 @@ pub(crate) struct Entries {
 struct Entry {
     /// The key as JSON, in quotes.
     key: Text,
-    /// The key's own characters, if its JSON has escapes.
+    /// The unescaped key, if its JSON has escapes.
     unescaped: Option<Box<[u8]>>,
     value: Text,
 }
 
-/// A piece of JSON: a part of what arrived, or written here.
+/// A piece of JSON: a slice of the arrived text, or a text written here.
 #[derive(Clone)]
 enum Text {
     Arrived(Range<usize>),
@@ -52,7 +52,7 @@ impl Text {
         }
     }
 
-    /// As [`get`](Self::get), without looking for the bounds of characters: keys are compared often.
+    /// Returns the text's bytes, without checking character boundaries: keys are compared often.
     fn bytes<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
         match self {
             Self::Arrived(range) => sure(arrived.as_bytes().get(range.clone())),
@@ -62,7 +62,7 @@ impl Text {
 }
 
 impl Entry {
-    /// Returns the key's own characters: UTF-8, except for lone surrogates.
+    /// Returns the unescaped key: UTF-8, except for lone surrogates.
     fn name<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
         self.unescaped.as_deref().unwrap_or_else(|| {
             let quoted = self.key.bytes(arrived);
@@ -71,15 +71,15 @@ impl Entry {
     }
 }
 
-/// Where entries are, by the hashes of their keys.
+/// The positions of entries, by the hashes of their keys.
 ///
-/// Visitors may choose keys, so the hash has a random key: nobody can find many that collide.
+/// Visitors may choose keys, so the hash has a random key: an attacker cannot find collisions.
 #[derive(Clone)]
 struct Index {
     hasher: RandomState,
     /// Positions of entries, with open addressing; at least half of the cells are vacant.
     cells: Vec<Option<usize>>,
-    /// The number of holes among the entries, and how many of them come first.
+    /// The number of holes among the entries, and the number of holes at the beginning.
     holes: usize,
     first: usize,
 }
@@ -94,15 +94,16 @@ impl Index {
         entries.saturating_mul(2) <= self.cells.len()
     }
 
-    /// Returns the position of the entry with this name, or else the cell to note it in.
+    /// Returns the position of the entry with this name, or else the cell in which to note it.
     ///
-    /// `is_named` returns whether the entry at a position has the name; `None` where a hole is.
+    /// `is_named` returns whether the entry at a position has the name, and `None` for a hole.
     fn find(&self, name: &[u8], is_named: impl Fn(usize) -> Option<bool>) -> Result<usize, usize> {
-        // The lower bits of a hash are as random as all; there are fewer cells than those.
+        // The lower bits of a hash are as random as all; there are fewer cells than those can
+        // count.
         let last = self.cells.len().wrapping_sub(1);
         #[expect(clippy::cast_possible_truncation, reason = "only the lower bits count")]
         let mut cell = self.hasher.hash_one(name) as usize & last;
-        // The cell of an entry that is gone is used again, or a key that comes and goes fills many.
+        // The cell of a removed entry is reused, or a key that comes and goes would fill many.
         let mut unused = None;
         while let Some(Some(position)) = self.cells.get(cell) {
             match is_named(*position) {
@@ -125,7 +126,7 @@ impl Index {
 }
 
 thread_local! {
-    /// Where keys and values are, while an object is read.
+    /// The positions of keys and values, while an object is read.
     static PLACES: Slot<Vec<(Range<usize>, Range<usize>)>> = const { Cell::new(None) };
 }
 
@@ -135,7 +136,7 @@ const MAX_KEPT: usize = 1024;
 impl Entries {
     /// Reads a JSON object in ASCII.
     ///
-    /// A key that occurs twice keeps its first place and its last value, as in Python.
+    /// A key that occurs twice keeps its first position and its last value, as in Python.
     pub(crate) fn read(text: String) -> Result<Self, Fault> {
         let trim = |places: &mut Vec<_>| {
             places.clear();
@@ -149,7 +150,7 @@ impl Entries {
                 slots: Vec::with_capacity(len),
                 index: (len > MAX_SEARCHED).then(|| Box::new(Index::with_room_for(len))),
             };
-            // Asked of all at once: few objects have an escape, and many have short keys.
+            // Checked for all at once: few objects have an escape, and many have short keys.
             let has_escape = json::has_escape(&entries.arrived);
             for (key, value) in places.drain(..) {
                 let quoted = sure(entries.arrived.get(key.clone()));
@@ -190,7 +191,7 @@ impl Entries {
         self.position(key).is_some()
     }
 
-    /// Sets an entry to a JSON text in ASCII; a new key comes last.
+    /// Sets an entry to a JSON text in ASCII; a new key is added at the end.
     pub(crate) fn set(&mut self, key: &str, json: String) {
         let value = Text::Written(json.into_boxed_str());
         if let Some(position) = self.position(key) {
@@ -216,7 +217,7 @@ impl Entries {
         while let Some(None) = self.slots.get(index.first) {
             index.first = index.first.saturating_add(1);
         }
-        // Half of the slots at most are holes, so that passing them costs no more than the rest.
+        // At most half of the slots are holes, so that skipping them costs no more than the rest.
         if index.holes > self.slots.len() / 2 {
             self.rebuild();
         }
@@ -225,9 +226,9 @@ impl Entries {
 
     /// Removes the entries for whose keys `keep` returns `false`.
     ///
-    /// A key that is not Unicode is asked for with replacement characters in it.
+    /// A key that is not Unicode is passed to `keep` with replacement characters.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        // All are asked before any goes: `keep` may panic.
+        // All are checked before any is removed: `keep` may panic.
         let mut kept = self.names().map(|name| keep(&name)).collect::<Vec<_>>().into_iter();
         self.slots.retain(|slot| slot.is_some() && sure(kept.next()));
         self.rebuild();
@@ -259,7 +260,7 @@ impl Entries {
         self.len() == 0
     }
 
-    /// Returns `true` if writing gives the text that arrived, to the byte.
+    /// Returns `true` if writing gives exactly the text that arrived.
     pub(crate) fn are_as_they_arrived(&self) -> bool {
         kept::with_text(|json| {
             self.write(json);
@@ -267,7 +268,7 @@ impl Entries {
         })
     }
 
-    /// Returns how messages name an entry: by its key, or by its index, as [`sizes`](Self::sizes).
+    /// Returns the name of an entry in messages: its key, or its index; see [`sizes`](Self::sizes).
     pub(crate) fn label(&self, key: &str) -> String {
         if is_plain_name(key) {
             return key.to_owned();
@@ -279,9 +280,10 @@ impl Entries {
         }
     }
 
-    /// Returns each key with the bytes of JSON that its entry takes, the largest first.
+    /// Returns each key with the size of its entry in bytes of JSON, the largest first.
     ///
-    /// A key that is not a plain identifier may contain user input, so its index is given instead.
+    /// A key that is not a plain identifier may contain user input, so its index is reported
+    /// instead.
     pub(crate) fn sizes(&self) -> Vec<(String, usize)> {
         let size = |(index, entry): (usize, &Entry)| {
             let (quoted, value) = (entry.key.get(&self.arrived), entry.value.get(&self.arrived));
@@ -289,7 +291,7 @@ impl Entries {
                 Ok(key) if is_plain_name(key) => key.to_owned(),
                 _ => label_of(index),
             };
-            // The colon and the comma count, too.
+            // The size includes the colon and the comma.
             (key, quoted.len().saturating_add(value.len()).saturating_add(2))
         };
         let mut sizes: Vec<(String, usize)> = self.live().enumerate().map(size).collect();
@@ -297,7 +299,7 @@ impl Entries {
         sizes
     }
 
-    /// Sets an entry; a new key comes last.
+    /// Sets an entry; a new key is added at the end.
     fn put(&mut self, entry: Entry) {
         self.make_room();
         match self.find(entry.name(&self.arrived)) {
@@ -317,7 +319,7 @@ impl Entries {
         }
     }
 
-    /// Has one more entry found as fast as the others.
+    /// Makes space in the index for one more entry.
     fn make_room(&mut self) {
         let len = self.slots.len().saturating_add(1);
         let has_room = match &self.index {
@@ -329,14 +331,14 @@ impl Entries {
         }
     }
 
-    /// Closes the holes, and makes an index with room for twice as many entries, if they are many.
+    /// Removes the holes, and creates an index for twice as many entries if there are many.
     fn rebuild(&mut self) {
         let Self { arrived, slots, index } = self;
         slots.retain(Option::is_some);
         *index = (slots.len() >= MAX_SEARCHED).then(|| {
             let mut index = Box::new(Index::with_room_for(slots.len().saturating_mul(2)));
             for (position, entry) in slots.iter().flatten().enumerate() {
-                // No two have the same name.
+                // All names are different.
                 if let Err(cell) = index.find(entry.name(arrived), |_| Some(false)) {
                     index.note(position, cell);
                 }
@@ -349,7 +351,7 @@ impl Entries {
         self.find(key.as_bytes()).ok()
     }
 
-    /// Returns where the entry with this name is, or else where the index is to note it.
+    /// Returns the position of the entry with this name, or else the cell in which to note it.
     fn find(&self, name: &[u8]) -> Result<usize, usize> {
         let is_named = |entry: &Entry| entry.name(&self.arrived) == name;
         match &self.index {
@@ -360,7 +362,7 @@ impl Entries {
         }
     }
 
-    /// Returns the slots, without the holes that come first.
+    /// Returns the slots, without the leading holes.
     fn used_slots(&self) -> &[Option<Entry>] {
         let first = self.index.as_ref().map_or(0, |index| index.first);
         self.slots.get(first..).unwrap_or_default()
@@ -391,12 +393,12 @@ impl<'a> Iterator for Iter<'a> {
     }
 }
 
-/// Returns a key's own characters, if its JSON has escapes.
+/// Returns the unescaped key, if its JSON has escapes.
 fn unescaped(quoted: &str) -> Option<Box<[u8]>> {
     json::has_escape(quoted).then(|| json::unquote(quoted)).flatten().map(Vec::into_boxed_slice)
 }
 
-/// Returns how messages name an entry whose key they must not show.
+/// Returns the name in messages of an entry whose key they must not show.
 fn label_of(index: usize) -> String {
     format!("entry {}", index.saturating_add(1))
 }
@@ -406,7 +408,7 @@ fn is_plain_name(key: &str) -> bool {
     (1..=64).contains(&key.len()) && key.bytes().all(is_plain)
 }
 
-/// Shows nothing: what a session holds is the visitor's.
+/// Shows nothing: a session's content belongs to the visitor.
 impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionIter").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Reads the secrets that the environment holds: one parser for the library and for the command line.
+//! Reads the secrets in the environment, for the library and for the command line.
 
 use std::{env, fmt};
 
@@ -10,11 +10,11 @@ pub const KEY: &str = "SIGNED_SESSION_KEY";
 /// The variable that holds the retired secrets, one per line, the most recently retired first.
 pub const FALLBACK_KEYS: &str = "SIGNED_SESSION_FALLBACK_KEYS";
 
-/// A secret, and where it stands.
+/// A secret, and where it was found.
 pub struct Secret {
     /// The secret itself.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Its line in [`FALLBACK_KEYS`], counted from one; the one that signs has none.
+    /// Its line in [`FALLBACK_KEYS`], counted from one; `None` for the one that signs.
     pub line: Option<usize>,
 }
 
@@ -26,8 +26,8 @@ impl fmt::Debug for Secret {
 
 /// Returns the secrets, the one that signs first.
 ///
-/// `None` if [`KEY`] is not set. Not part of the public interface: it hands out secrets, which the
-/// command line needs to try each of them in other spellings.
+/// `None` if [`KEY`] is not set. Not part of the public interface, because it returns secrets: the
+/// command line needs them to try each in other spellings.
 #[must_use]
 pub fn secrets() -> Option<Vec<Secret>> {
     let variable = |name| Some(Zeroizing::new(env::var_os(name)?.into_encoded_bytes()));
@@ -44,13 +44,13 @@ pub fn secrets() -> Option<Vec<Secret>> {
     Some(secrets)
 }
 
-/// Drops the byte order mark of UTF-8, which Windows writes.
+/// Removes the byte order mark of UTF-8, which Windows writes.
 #[must_use]
 pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes)
 }
 
-/// Drops one LF, CR LF or CR.
+/// Removes one LF, CR LF or CR.
 #[must_use]
 pub fn without_line_end(bytes: &[u8]) -> &[u8] {
     let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);

@@ -1,8 +1,7 @@
-//! Says why a token was refused, why one could not be encoded, and what is wrong with a setting.
+//! Defines the errors of tokens, values, settings and revocations.
 //!
-//! No message and no `Debug` form holds any text of a token, a payload or a
-//! key: only numbers. That is why an error of `serde_json`, which quotes the
-//! data it fails on, is never kept.
+//! No message and no `Debug` output contains text of a token, a payload or a key: only numbers. An
+//! error of `serde_json` quotes the data that it fails on, so it is never kept.
 
 use std::error::Error;
 use std::fmt;
@@ -10,98 +9,95 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-/// Why a token was refused.
+/// The reason why a token was refused.
 ///
-/// The variants stand in the order in which they are checked. The first four
-/// come before the signature was proved: whoever sent the token need not hold
-/// a key. All others concern a token that one of the keys did sign; see
-/// [`is_authentic`](Self::is_authentic).
+/// The variants are listed in the order in which they are checked. The first four come before the
+/// signature was verified: the sender of the token need not have a key. All others concern a token
+/// that one of the keys signed; see [`is_authentic`](Self::is_authentic).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// More cookies of the session's name came than are looked at; none was read.
+    /// The request has more cookies of the session's name than the limit; none was read.
     TooManyCookies {
-        /// The limit that they passed.
+        /// The limit that was exceeded.
         limit: usize,
     },
     /// The token is longer than the limit, both in bytes; nothing of it was read.
     TooLong {
         /// The token's length.
         len: usize,
-        /// The limit that it passed.
+        /// The limit that was exceeded.
         limit: usize,
     },
-    /// There is no separator in the token.
+    /// The token has no separator.
     Malformed,
     /// No key of the ring made this signature for this value and salt.
     BadSignature,
 
-    /// The stamp is missing, is not base 62, or lies past the year 9999.
+    /// The timestamp is missing, is not base 62, or is past the year 9999.
     BadTimestamp,
     /// The token was signed further in the future than clocks may differ.
     NotYetValid {
         /// When the token says that it was signed.
         signed_at: OffsetDateTime,
     },
-    /// The token was signed, or its session began, before the moment from which they are accepted.
+    /// The token was signed, or its session began, before the earliest accepted moment.
     SignedTooEarly {
         /// When the token was signed.
         signed_at: OffsetDateTime,
     },
-    /// The token is genuine and its time is over.
+    /// The token is authentic and has expired.
     ///
-    /// Where `max_age` alone decides, this is found before the payload is
-    /// read; where the session may say otherwise, after.
+    /// If `max_age` alone decides, this is found before the payload is read; if the session can set
+    /// its own expiry, after.
     Expired {
         /// When the token was signed.
         signed_at: OffsetDateTime,
         /// How long ago that was.
         age: Duration,
     },
-    /// The payload is not base64 in its one URL-safe, unpadded spelling.
+    /// The payload is not base64 in its canonical URL-safe, unpadded form.
     Base64,
-    /// The payload is not one whole zlib stream and nothing else.
+    /// The payload is not exactly one complete zlib stream.
     Zlib,
-    /// The JSON is larger than the limit, in bytes; inflating stopped there.
+    /// The JSON is larger than the limit, in bytes; decompression stopped there.
     TooLarge {
-        /// The limit that it passed.
+        /// The limit that was exceeded.
         limit: usize,
     },
     /// The payload is not JSON in ASCII.
     Json,
     /// The payload is JSON, but a session must be an object.
     NotAnObject,
-    /// `_session_expiry` or `_session_started` is there and says nothing usable.
+    /// `_session_expiry` or `_session_started` is present and not valid.
     BadExpiry,
-    /// The entry that says whose session it is holds neither text of 1 to 255 bytes nor a whole
+    /// The entry that names the user of the session is neither text of 1 to 255 bytes nor a whole
     /// number; see [`SessionManager::revocations`](crate::SessionManager::revocations).
     BadSubject,
-    /// `_session_id` is there and is not the identity of a session.
+    /// `_session_id` is present and is not the identity of a session.
     BadSessionId,
-    /// The session was ended, by a logout or in another way; see
-    /// [`Revocations`](crate::Revocations).
+    /// The session was ended, by a logout or otherwise; see [`Revocations`](crate::Revocations).
     Revoked,
-    /// The program's own rule refuses the session; see
+    /// A rule of the program refuses the session; see
     /// [`SessionManager::refuse_if`](crate::SessionManager::refuse_if).
     Refused,
-    /// The payload is JSON, but not of the type that was asked for.
+    /// The payload is JSON, but not of the requested type.
     WrongType,
-    /// More than one cookie of the session's name is good, and they differ.
+    /// More than one cookie of the session's name is valid, and they differ.
     ///
-    /// Somebody who can set cookies for this host, such as a sibling domain,
-    /// may have added a session of their own.
+    /// An attacker who can set cookies for this host, such as from a sibling domain, may have added
+    /// a session of their own.
     Ambiguous,
-    /// It is not known whether the session was ended, because nothing was heard of other processes
-    /// for a while; see
+    /// The list of ended sessions is out of date, because news of other processes is overdue; see
     /// [`Revocations::expect_news_within`](crate::Revocations::expect_news_within).
     Unheard,
 }
 
 impl DecodeError {
-    /// Tells whether the token's signature had been proved when it was refused.
+    /// Returns `true` if the token's signature had been verified when it was refused.
     ///
-    /// `false` means that anybody may have made it; `true`, that a holder of a
-    /// key did, and that it is out of date or that its content is unusable.
+    /// `false` means that anyone may have written the token. `true` means that the holder of a key
+    /// wrote it, and that it is out of date or that its content is not usable.
     ///
     /// # Examples
     ///
@@ -129,8 +125,8 @@ impl DecodeError {
 impl DecodeError {
     /// Returns the variant's name in snake case, for logs and metrics: `bad_signature`.
     ///
-    /// The middlewares log each refusal as a `tracing` event with this in the field `code`. A code
-    /// does not change between releases, unlike the message.
+    /// The middlewares log each refusal as a `tracing` event with this in the field `code`. Unlike
+    /// the message, a code does not change between releases.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -208,7 +204,7 @@ impl fmt::Display for DecodeError {
 
 impl Error for DecodeError {}
 
-/// Why a token could not be made.
+/// The reason why a token could not be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
@@ -216,33 +212,36 @@ pub enum EncodeError {
     Value(ValueError),
     /// A session must be a JSON object: a struct or a map.
     NotAnObject,
-    /// `_session_expiry` or `_session_started` was set to what no decoder would accept.
+    /// `_session_expiry` or `_session_started` was set to a value that no decoder would accept.
     BadExpiry,
-    /// The entry that says whose session it is was set to neither text of 1 to 255 bytes nor a whole
-    /// number; see [`SessionManager::revocations`](crate::SessionManager::revocations).
+    /// The entry that names the user of the session was set to a value that is neither text of 1 to
+    /// 255 bytes nor a whole number; see
+    /// [`SessionManager::revocations`](crate::SessionManager::revocations).
     BadSubject,
-    /// `_session_expiry` is a date with an offset, which a Django with `USE_TZ = False` cannot
-    /// compare: it would answer each request that saves the session with status 500.
+    /// `_session_expiry` is a date with an offset, and the site's dates have none.
+    ///
+    /// A Django with `USE_TZ = False` cannot compare such a date: it would answer each request that
+    /// saves the session with status 500.
     ///
     /// See [`SessionCodec::use_tz`](crate::SessionCodec::use_tz).
     AwareExpiry,
     /// The JSON, the token, or the cookie's name and value exceed their limit.
     ///
     /// The message names the eight largest entries of a session, and logs repeat it. A key that is
-    /// not a plain identifier may contain user input, so its index is reported instead; one that
-    /// looks like an identifier is shown. So a key must never be what a visitor typed.
+    /// not a plain identifier may contain user input, so its index is reported instead. A key that
+    /// looks like an identifier is shown, so a key must never be user input.
     TooLarge {
         /// The length that it would have, in bytes.
         len: usize,
         /// The limit, in bytes.
         limit: usize,
-        /// Each key of the session with the bytes of JSON that its entry takes, the largest
-        /// first; empty if no session was encoded.
+        /// Each key of the session with the size of its entry in bytes of JSON, the largest first;
+        /// empty if no session was encoded.
         entries: Vec<(String, usize)>,
     },
-    /// A time before 1970 or past the year 9999 could not be read back from a token.
+    /// The time is before 1970 or past the year 9999, and could not be read back from a token.
     BadTimestamp,
-    /// The value holds a character that no cookie may hold.
+    /// The value contains a character that is not allowed in cookies.
     CookieValue,
 }
 
@@ -251,7 +250,7 @@ impl EncodeError {
         Self::TooLarge { len, limit, entries: Vec::new() }
     }
 
-    /// Adds what takes the space in a session, if that is what is wrong.
+    /// Adds the sizes of the session's entries to an error about size.
     pub(crate) fn with_entries(self, sizes: impl FnOnce() -> Vec<(String, usize)>) -> Self {
         match self {
             Self::TooLarge { len, limit, .. } => Self::TooLarge { len, limit, entries: sizes() },
@@ -303,31 +302,31 @@ impl Error for EncodeError {
     }
 }
 
-/// Why an entry of a session could not be read or written.
+/// The reason why an entry of a session could not be read or written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// The entry is there, but its JSON is not of the type that was asked for; or a struct has a field
-    /// that the session lacks.
+    /// The entry exists, but its JSON is not of the requested type; or a struct has a field that
+    /// the session lacks.
     WrongType {
-        /// The entry's key, or its index if the key is not a plain identifier, as it may contain user
+        /// The entry's key, or its index if the key is not a plain identifier and may contain user
         /// input.
         key: String,
     },
-    /// A number is NaN or infinite, which JSON cannot say.
+    /// A number is NaN or infinite, which JSON cannot represent.
     NotFinite,
-    /// The value's `Serialize` refused, or a map's key is not text.
+    /// The value's `Serialize` returned an error, or a map has a key that is not text.
     Unserializable,
-    /// What is to replace a session is not a JSON object: a struct or a map.
+    /// The value that should replace a session is not a JSON object: a struct or a map.
     NotAnObject,
-    /// The key is reserved, and cannot be set to this value.
+    /// The key is reserved and cannot be set to this value.
     Reserved {
-        /// The key, or its index as for `WrongType`.
+        /// The key, or its index as in `WrongType`.
         key: String,
     },
     /// The text is not one JSON value.
     NotJson,
-    /// The response has begun, so that nothing can be saved any more.
+    /// The response has begun, so the session can no longer be saved.
     TooLate,
 }
 
@@ -351,39 +350,42 @@ impl fmt::Display for ValueError {
 
 impl Error for ValueError {}
 
-/// What was wrong with the set-up.
+/// The reason why a setting is not valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A secret is empty or nothing but white space.
+    /// A secret is empty or only white space.
     ///
-    /// Django takes an empty fallback key for the primary key, and with its
-    /// cookie prefix an empty secret would make a key that everybody knows.
+    /// Django uses the primary key in place of an empty fallback key, and with its cookie prefix an
+    /// empty secret would be a publicly known key.
     EmptySecret,
     /// The environment variable `SIGNED_SESSION_KEY` is not set.
     MissingKey,
-    /// A secret in an environment variable is empty or nothing but white space.
+    /// A secret in an environment variable is empty or only white space.
     EmptyKey {
         /// The variable: `SIGNED_SESSION_KEY` or `SIGNED_SESSION_FALLBACK_KEYS`.
         variable: &'static str,
     },
     /// The separator could occur in a signature.
     ///
-    /// Django's rule: it must not be empty nor consist only of letters,
-    /// digits and ``-_=[\]^` ``.
+    /// By Django's rule, it must not be empty, and must not consist only of letters, digits and
+    /// ``-_=[\]^` ``.
     UnsafeSeparator,
-    /// The cookie's name is empty, too long, or holds a character that no name may hold.
+    /// The cookie's name is empty, is too long, or contains a character that is not allowed in
+    /// names.
     CookieName,
-    /// The path does not begin with `/`, is too long, or holds a character that no path may hold.
+    /// The path does not begin with `/`, is too long, or contains a character that is not allowed
+    /// in paths.
     CookiePath,
     /// The domain is not a host name.
     CookieDomain,
-    /// A cookie whose name begins `__Host-` must have the path `/` and no domain.
+    /// A cookie whose name begins with `__Host-` must have the path `/` and no domain.
     HostPrefix,
     /// The login page is not a path of this site in printable ASCII; see
     /// [`local_path`](crate::local_path).
     LoginPage,
-    /// The origin is not `http://` or `https://` and a host, with a port unless it is the scheme's.
+    /// The origin is not `http://` or `https://` with a host, and a port unless it is the default
+    /// one.
     Origin,
 }
 
@@ -413,7 +415,7 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {}
 
-/// Why nothing was ended, or a line could not be read.
+/// The reason why a revocation could not be created or read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RevocationError {
@@ -421,7 +423,7 @@ pub enum RevocationError {
     BadSubject,
     /// The text is not the id of a session that has begun.
     BadSessionId,
-    /// The line is not one of this version's format.
+    /// The line is not a revocation in this version of the format.
     BadLine,
 }
 
@@ -437,11 +439,11 @@ impl fmt::Display for RevocationError {
 
 impl Error for RevocationError {}
 
-/// Why a [`Revocation`](crate::Revocation) was not applied.
+/// The reason why a [`Revocation`](crate::Revocation) was not applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyError {
-    /// It lies more than fifteen minutes ahead of this machine's clock.
+    /// It is more than fifteen minutes ahead of this machine's clock.
     Ahead,
 }
 
@@ -455,10 +457,10 @@ impl fmt::Display for ApplyError {
 
 impl Error for ApplyError {}
 
-/// Returns a value that cannot be missing; where it is after all, debug builds panic.
+/// Returns a value that is always present; if it is missing, debug builds panic.
 ///
-/// The library does not panic in a release build, so that each such place needs a value. It is the
-/// empty one here, in one place, so that none of them passes unnoticed while it is tested.
+/// The library does not panic in a release build, so each of these places needs a value. All of
+/// them use the empty value through this function, so that none is overlooked in tests.
 pub(crate) fn sure<T: Default>(value: Option<T>) -> T {
     debug_assert!(value.is_some(), "a case occurred that cannot happen");
     value.unwrap_or_default()

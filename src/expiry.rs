@@ -1,6 +1,6 @@
-//! Turns `_session_expiry`, in all its spellings, into when a session ends.
+//! Turns `_session_expiry`, in all its forms, into when a session ends.
 //!
-//! As `SessionBase.set_expiry` and the getters beside it, in
+//! Corresponds to `SessionBase.set_expiry` and its getters, in
 //! `django.contrib.sessions.backends.base`.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::age::{Age, between, signed};
 use crate::error::DecodeError;
 use crate::json;
 
-/// How long a session lasts where nothing else is set: Django's `SESSION_COOKIE_AGE`.
+/// How long a session lasts by default: Django's `SESSION_COOKIE_AGE`.
 pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 /// The reserved entry that holds a session's own expiry.
@@ -23,14 +23,14 @@ pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
 /// The reserved entry that holds when a session began, in microseconds of Unix time.
 pub(crate) const STARTED_KEY: &str = "_session_started";
 
-/// The reserved entry that says which session it is.
+/// The reserved entry that holds the session's identity.
 pub(crate) const ID_KEY: &str = "_session_id";
 
-/// The last moment of the calendar in microseconds of Unix time, which has a fixed end here even
-/// where `time` is built with a longer one.
+/// The last moment of the calendar in microseconds of Unix time. It is fixed here, even if `time`
+/// is built with a longer calendar.
 pub(crate) const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
 
-/// Reads `_session_started`; `None` if it says nothing usable.
+/// Reads `_session_started`; `None` if it is not valid.
 pub(crate) fn read_started(json: &str) -> Option<OffsetDateTime> {
     let microseconds: i64 = json.parse().ok()?;
     let is_known = (0..=LAST_MICROSECOND).contains(&microseconds);
@@ -44,17 +44,17 @@ pub(crate) fn started_in_microseconds(moment: OffsetDateTime) -> i64 {
     i64::try_from(microseconds).unwrap_or(i64::MAX).clamp(0, LAST_MICROSECOND)
 }
 
-/// When a session ends, as its program wishes.
+/// When a session ends, as set by its program.
 ///
-/// The variants are all that Django's `set_expiry` knows, so a `match` can be exhaustive.
+/// The variants are all that Django's `set_expiry` accepts, so a `match` can be exhaustive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expiry {
-    /// When the site's sessions do.
+    /// When the site's sessions end.
     #[default]
     Default,
-    /// When the browser is closed, and at the latest when the site's sessions do.
+    /// When the browser is closed, and at the latest when the site's sessions end.
     AtBrowserClose,
-    /// This long after it was last written; every write starts it anew.
+    /// This long after it was last written; every write starts the time again.
     After(Duration),
     /// At this moment.
     ///
@@ -63,27 +63,26 @@ pub enum Expiry {
     At(OffsetDateTime),
 }
 
-/// Whose word counts when a session is read: its own or the site's.
+/// Which expiry applies when a session is read: its own or the site's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ExpiryRule {
-    /// The session's own expiry where it has one, else `max_age`.
+    /// The session's own expiry if it has one, else `max_age`.
     #[default]
     Enforce,
     /// The session's own expiry or `max_age`, whichever comes first.
     Shorter,
-    /// `max_age` alone, as Django's backend has it (its tickets 19201 and 27775).
+    /// `max_age` alone, as in Django's backend (its tickets 19201 and 27775).
     ///
-    /// A stamp in the future passes too, as it does there.
+    /// A timestamp in the future is accepted too, as in Django.
     Django,
 }
 
 impl Expiry {
-    /// Returns how long a session written at `modification` lasts, as Django's `get_expiry_age`.
+    /// Returns how long a session written at `modification` lasts, as `get_expiry_age`.
     ///
-    /// `cookie_age` is how long the site's sessions last. The answer is negative
-    /// for a session that ended before; for a date it is in whole seconds,
-    /// rounded down.
+    /// `cookie_age` is how long the site's sessions last. The result is negative for a session that
+    /// ended before. For a date it is in whole seconds, rounded down.
     ///
     /// # Examples
     ///
@@ -100,26 +99,28 @@ impl Expiry {
         Claim::from(self).age(cookie_age, modification)
     }
 
-    /// Returns when a session written at `modification` ends, as Django's `get_expiry_date`.
+    /// Returns when a session written at `modification` ends, as `get_expiry_date`.
     ///
-    /// A moment past the year 9999 is the last one before.
+    /// A moment past the year 9999 becomes the last moment of that year.
     #[must_use]
     pub fn date(self, cookie_age: Duration, modification: OffsetDateTime) -> OffsetDateTime {
         Claim::from(self).date(cookie_age, modification)
     }
 
-    /// Tells whether the session ends with the browser; `setting` says what the site's do.
+    /// Returns `true` if the session ends when the browser is closed.
+    ///
+    /// `setting` is the site's default, for a session that does not set its own expiry.
     #[must_use]
     pub fn at_browser_close(self, setting: bool) -> bool {
         Claim::from(self).at_browser_close(setting)
     }
 
-    /// Returns the JSON that `_session_expiry` holds for it; the default has none.
+    /// Returns the JSON of `_session_expiry`; `None` for the default.
     pub(crate) fn to_json(self) -> Option<String> {
         Some(match self {
             Self::Default => return None,
             Self::AtBrowserClose => "0".to_owned(),
-            // A zero would mean the browser's end; a negative number is over at once.
+            // A zero would mean the browser's end; a negative number has expired at once.
             Self::After(Duration::ZERO) => "-1".to_owned(),
             Self::After(time) if time.subsec_nanos() == 0 => time.as_secs().to_string(),
             Self::After(time) => json::write(&time.as_secs_f64()).ok()?,
@@ -128,16 +129,16 @@ impl Expiry {
     }
 }
 
-/// What a session says of its own end.
+/// What a session says about its own end.
 ///
-/// More than [`Expiry`] can say: Django also stores negative numbers.
+/// It represents more than [`Expiry`]: Django also stores negative numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Claim {
     Nothing,
     BrowserClose,
     Lasts(time::Duration),
     Until(OffsetDateTime),
-    /// A date without an offset, in a time zone that is not known: it decides nothing.
+    /// A date without an offset, in an unknown time zone: it has no effect.
     Naive(PrimitiveDateTime),
 }
 
@@ -165,10 +166,10 @@ impl From<Claim> for Expiry {
 }
 
 impl Claim {
-    /// Reads `_session_expiry`; `None` if it is there and says nothing usable.
+    /// Reads `_session_expiry`; `None` if it is present and not valid.
     ///
-    /// Python writes `False` as `false` and takes it for 0. Django writes a date
-    /// without an offset with `USE_TZ = False`; see [`with_offset`](Self::with_offset).
+    /// Python writes `False` as `false` and reads it as 0. With `USE_TZ = False`, Django writes a
+    /// date without an offset; see [`with_offset`](Self::with_offset).
     pub(crate) fn read(json: Option<&str>) -> Option<Self> {
         let Some(text) = json else { return Some(Self::Nothing) };
         match text.bytes().next()? {

@@ -1,7 +1,7 @@
-//! Tells whether a value is free of NaN and the infinities.
+//! Checks that a value has no NaN and no infinity.
 //!
-//! `serde_json` writes them as `null`, in silence; a session loses nothing in
-//! silence. This is a serializer around another, to which all else is passed on.
+//! `serde_json` silently writes them as `null`, and a session must not silently lose data. This is
+//! a serializer around another one, to which it passes everything else.
 
 use std::cell::Cell;
 use std::{fmt, io};
@@ -11,10 +11,10 @@ use serde::ser::{
     SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-/// Tells whether no number in a value is NaN or infinite.
+/// Returns `true` if no number in a value is NaN or infinite.
 pub(crate) fn is_finite<T: Serialize + ?Sized>(value: &T) -> bool {
     let met = Cell::new(false);
-    // What else may be wrong with the value is not asked here.
+    // Other errors in the value are not reported here.
     let _ = Finite::new(value, &met).serialize(&mut serde_json::Serializer::new(io::sink()));
     !met.get()
 }
@@ -22,7 +22,8 @@ pub(crate) fn is_finite<T: Serialize + ?Sized>(value: &T) -> bool {
 /// A serializer, or a value on its way into one, watched for numbers that are not finite.
 struct Finite<'a, X> {
     inner: X,
-    /// Set when one was met: the error itself belongs to the serializer and cannot say it.
+    /// Set when such a number occurs: the error type belongs to the serializer and cannot express
+    /// it.
     met: &'a Cell<bool>,
 }
 
@@ -38,7 +39,7 @@ impl<T: Serialize + ?Sized> Serialize for Finite<'_, &T> {
     }
 }
 
-/// Passes on the methods that take one plain value.
+/// Forwards the methods that take one plain value.
 macro_rules! pass_on {
     ($($method:ident($kind:ty)),* $(,)?) => {
         $(fn $method(self, value: $kind) -> Result<S::Ok, S::Error> {
@@ -47,7 +48,7 @@ macro_rules! pass_on {
     };
 }
 
-/// Passes on the methods that open a compound, which is watched in its turn.
+/// Forwards the methods that open a compound, and watches the compound too.
 macro_rules! open {
     ($($method:ident($($name:ident: $kind:ty),*) -> $compound:ident),* $(,)?) => {
         $(fn $method(self, $($name: $kind),*) -> Result<Self::$compound, S::Error> {
@@ -148,7 +149,7 @@ impl<'a, S: Serializer> Serializer for Finite<'a, S> {
     }
 }
 
-/// Passes on a compound whose parts come without a name.
+/// Forwards a compound whose parts have no names.
 macro_rules! parts {
     ($($compound:ident.$method:ident),* $(,)?) => {
         $(impl<S: $compound> $compound for Finite<'_, S> {
@@ -166,7 +167,7 @@ macro_rules! parts {
     };
 }
 
-/// Passes on a compound whose parts come with the name of a field.
+/// Forwards a compound whose parts have field names.
 macro_rules! fields {
     ($($compound:ident),* $(,)?) => {
         $(impl<S: $compound> $compound for Finite<'_, S> {

@@ -1,4 +1,4 @@
-//! Leaves messages for the next page that a visitor sees, in the session.
+//! Stores messages in the session for the next page that a visitor sees.
 
 use std::fmt;
 
@@ -7,16 +7,17 @@ use crate::handle::SessionHandle;
 
 /// Messages for the next page that the visitor sees, such as "Your order was saved."
 ///
-/// An argument of handlers for axum and actix-web. [`add`](Self::add) leaves a message in the session,
-/// [`take`](Self::take) returns those that were left and removes them. The format is that of Django's
-/// `SessionStorage`, so that a Django site with the same session and that setting shows them too. For
-/// a site that keeps messages in a cookie see [`django::MessageStorage`](crate::django::MessageStorage).
+/// This is an argument of handlers for axum and actix-web. [`add`](Self::add) stores a message in
+/// the session; [`take`](Self::take) returns the stored messages and removes them. The format is
+/// that of Django's `SessionStorage`: a Django site with the same session and that setting shows
+/// the messages too. For a site that keeps messages in a cookie see
+/// [`django::MessageStorage`](crate::django::MessageStorage).
 ///
-/// A logout removes messages with everything else: [`flush`](SessionHandle::flush) first, and then
-/// leave "You are logged out." A message of an anonymous visitor is an entry of their session, and
-/// with it they have a cookie.
+/// A logout removes messages with everything else: call [`flush`](SessionHandle::flush) first, and
+/// then add "You are logged out." A message to an anonymous visitor is an entry of their session,
+/// so they get a cookie.
 ///
-/// Messages take space in the cookie: a session with more than a few short ones does not fit.
+/// Messages take space in the cookie: only a few short ones fit.
 ///
 /// # Examples
 ///
@@ -45,16 +46,16 @@ impl<M> FlashMessages<M> {
         Self { session }
     }
 
-    /// Leaves a message.
+    /// Adds a message.
     ///
     /// # Errors
     ///
-    /// [`MessagesError::Value`] if the session's entry for messages holds something else.
+    /// [`MessagesError::Value`] if the session's entry for messages holds anything else.
     pub fn add(&self, level: Level, text: impl Into<String>) -> Result<(), MessagesError> {
         self.add_message(Message::new(level, text))
     }
 
-    /// Leaves a message that has tags of its own, or is safe HTML.
+    /// Adds a message that has its own tags, or is safe HTML.
     ///
     /// # Errors
     ///
@@ -62,11 +63,11 @@ impl<M> FlashMessages<M> {
     pub fn add_message(&self, message: Message) -> Result<(), MessagesError> {
         let mut messages = MessageStorage::session().level(Level(i64::MIN)).load([] as [&str; 0]);
         messages.add(message);
-        // Nothing is in a cookie, and all fits the session.
+        // No cookie is involved, and the session takes all messages.
         self.session.with(|session| messages.commit(session)).map(drop)
     }
 
-    /// Returns the messages that were left, oldest first, and removes them from the session.
+    /// Removes the stored messages from the session and returns them, oldest first.
     ///
     /// # Errors
     ///
@@ -89,7 +90,7 @@ impl<M> Clone for FlashMessages<M> {
     }
 }
 
-/// Shows no message: they are the visitor's.
+/// Shows no message: they belong to the visitor.
 impl<M> fmt::Debug for FlashMessages<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlashMessages").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Names whose session it is, and which one of theirs.
+//! Identifies the user of a session, and the session among those of the user.
 //!
 //! The *subject* is an entry of the program's choice, such as a user's id. The *identity* is the
 //! reserved entry `_session_id`: 22 characters of base64url for eight bytes of the moment at which
@@ -17,19 +17,19 @@ use crate::error::{DecodeError, sure};
 use crate::expiry::LAST_MICROSECOND;
 use crate::json;
 
-/// The bytes that a subject has at most.
+/// The most bytes of a subject.
 pub(crate) const MAX_SUBJECT_LEN: usize = 255;
 
-/// The characters of an identity.
+/// The number of characters in an identity.
 pub(crate) const ID_LEN: usize = 22;
 
-/// The bytes that fit where a boxed subject needs them anyway.
+/// The bytes that fit into the space that a boxed subject needs anyway.
 const SHORT: usize = 22;
 
-/// Whose session it is.
+/// The user of a session.
 ///
-/// Ended sessions are listed under it, perhaps a million times: most are short, and take no memory
-/// besides this.
+/// Ended sessions are listed by subject, perhaps a million times: most subjects are short, and take
+/// no memory other than this.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     Short { len: u8, bytes: [u8; SHORT] },
@@ -37,7 +37,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// Returns the subject that is spelled so, unless it is empty or too long.
+    /// Returns the subject with this text, unless it is empty or too long.
     pub(crate) fn new(text: &str) -> Option<Self> {
         if text.is_empty() || text.len() > MAX_SUBJECT_LEN {
             return None;
@@ -52,22 +52,22 @@ impl Subject {
         }
     }
 
-    /// Reads a session's entry: JSON text or a whole number. Without one, or with `null`, the session
-    /// is anonymous.
+    /// Reads a session's entry, which is JSON text or a whole number. Without one, or with `null`,
+    /// the session is anonymous.
     ///
     /// `42` and `"42"` are one subject, as for `AuthUser::of`.
     pub(crate) fn read(entry: Option<&str>) -> Result<Option<Self>, DecodeError> {
         let json = entry.map_or("null", str::trim_ascii);
         let subject = match json {
             "null" => return Ok(None),
-            // Python and JSON know a negative zero, which is the same number.
+            // Python and JSON allow a negative zero, which is the same number.
             "-0" => Self::new("0"),
             _ if is_whole_number(json) => Self::new(json),
             _ if !json.contains('\\') => {
                 let text = json.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
                 text.and_then(Self::new)
             }
-            // An escape is six characters at most, so that anything longer is too long.
+            // An escape has at most six characters, so anything longer is too long.
             _ if json.len() <= 6 * MAX_SUBJECT_LEN + 2 => {
                 json::unquote(json).and_then(|text| Self::new(str::from_utf8(&text).ok()?))
             }
@@ -99,7 +99,7 @@ impl Borrow<[u8]> for Subject {
     }
 }
 
-/// As of its bytes, which is what `Borrow` demands.
+/// Hashes its bytes, as `Borrow` requires.
 impl Hash for Subject {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_bytes().hash(state);
@@ -120,10 +120,10 @@ fn is_whole_number(json: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Which session it is, ordered by the moment at which it began.
+/// The identity of a session, ordered by the moment at which it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Identity {
-    /// In microseconds of Unix time, as of the clock and of the ends that the beginner knew.
+    /// In microseconds of Unix time, by the clock and the known ends where the session began.
     pub(crate) began: i64,
     random: [u8; 8],
 }
@@ -135,8 +135,8 @@ impl Identity {
 
     /// Returns the identity of a session that came without one, given its token.
     ///
-    /// Everyone who holds the same token derives the same identity, without a key and without
-    /// chance: the thief's copy and its owner's are one session.
+    /// Everyone who has the same token derives the same identity, without a key and without
+    /// randomness: the thief's copy and its owner's are one session.
     pub(crate) fn adopted(token: &str, began: i64) -> Self {
         let signed = token.rsplit_once(':').map_or(token, |(signed, _)| signed);
         let digest = Sha256::new().chain_update("signed-session adopt\0").chain_update(signed);
@@ -148,10 +148,10 @@ impl Identity {
         Self { began: self.began.max(moment), ..self }
     }
 
-    /// Reads the identity that a program or another process gives.
+    /// Reads an identity that a program or another process passes.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 16];
-        // The one spelling: base64 refuses set bits behind the last byte, and padding.
+        // Only the canonical form: base64 refuses set bits behind the last byte, and padding.
         let len = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
         let (began, random) = bytes.split_first_chunk()?;
         let began = i64::from_be_bytes(*began);

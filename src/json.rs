@@ -1,10 +1,10 @@
 //! Turns values into the exact ASCII that Python's `json.dumps` writes, and JSON text into values.
 //!
-//! Python writes `1e-05` where `serde_json` writes `0.00001`, and `\u00e9` where
-//! it writes `é`; Django signs the text, so the text must be the same. Reading is
-//! `serde_json`'s. An object or an array can also be read as the places of its
-//! parts, whose text then goes back as it came: without `serde_json`'s feature for
-//! that, which would change what the rest of the program reads.
+//! Python writes `1e-05` where `serde_json` writes `0.00001`, and `\u00e9` where it writes `é`.
+//! Django signs the text, so the text must be the same. Values are read with `serde_json`. An
+//! object or an array can also be read as the positions of its parts, whose text is then written
+//! back unchanged. This does not use `serde_json`'s feature for that, which would change how the
+//! rest of the program reads JSON.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -27,14 +27,14 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, ValueErr
     Ok(out)
 }
 
-/// Appends the same to an ASCII text, which is lost where that fails.
+/// Appends a value to an ASCII text, which is lost if that fails.
 pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, value: &T) -> Result<(), ValueError> {
     let mut bytes = mem::take(out).into_bytes();
     let met_null = Cell::new(false);
     let mut serializer =
         serde_json::Serializer::with_formatter(&mut bytes, Python { met_null: &met_null });
     let written = value.serialize(&mut serializer);
-    // A number that is not finite has become a null, or an error where it is a key.
+    // A number that is not finite has become a null, or an error if it is a key.
     if (met_null.get() || written.is_err()) && !finite::is_finite(value) {
         return Err(ValueError::NotFinite);
     }
@@ -44,7 +44,7 @@ pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, value: &T) -> Resu
     Ok(())
 }
 
-/// Returns a value as JSON, with nothing of it in memory that is not wiped.
+/// Returns a value as JSON, and leaves no unwiped copy in memory.
 pub(crate) fn write_secret<T: Serialize>(value: &T) -> Result<Zeroizing<Vec<u8>>, ValueError> {
     if !finite::is_finite(value) {
         return Err(ValueError::NotFinite);
@@ -83,11 +83,11 @@ impl Formatter for Python<'_> {
     }
 }
 
-/// Spells a float as Python does, from any other spelling with the same digits.
+/// Formats a float as Python does, from any other spelling with the same digits.
 ///
-/// The digits are `serde_json`'s: the fewest that read back as the same number
-/// and, where two are as near, the even one. So are Python's; those of Rust's
-/// own formatting differ in that last point.
+/// The digits are those of `serde_json`: the fewest that read back as the same number and, if two
+/// are equally near, the even one. Python's are the same; those of Rust's own formatting differ in
+/// the last rule.
 fn respell(spelling: &[u8]) -> String {
     let text = sure(str::from_utf8(spelling).ok());
     let (sign, text) = text.strip_prefix('-').map_or(("", text), |text| ("-", text));
@@ -119,9 +119,9 @@ fn respell(spelling: &[u8]) -> String {
     }
 }
 
-/// Escapes DEL and all beyond ASCII as `\uXXXX`, astral characters as a surrogate pair.
+/// Escapes DEL and everything beyond ASCII as `\uXXXX`, astral characters as a surrogate pair.
 ///
-/// Outside of strings JSON has no such character, so the whole text is one case.
+/// Outside strings JSON has no such character, so the whole text is handled alike.
 pub(crate) fn to_ascii(text: String) -> String {
     // A fold, not `any`: without an early exit the compiler uses vector instructions.
     if text.bytes().fold(0, u8::max) < 0x7F {
@@ -141,7 +141,7 @@ pub(crate) fn to_ascii(text: String) -> String {
     out
 }
 
-/// What is wrong with a text that was to be a value.
+/// The reason why a text could not be read as a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It is not JSON.
@@ -160,7 +160,7 @@ impl From<Fault> for DecodeError {
 }
 
 impl Fault {
-    /// Tells the two apart, once something was refused.
+    /// Distinguishes the two, after a text was refused.
     ///
     /// `serde_json`'s own categories do not: a number too large for an `f64`,
     /// a lone surrogate or deep nesting counts as bad syntax there.
@@ -172,13 +172,13 @@ impl Fault {
     }
 }
 
-/// How deep arrays and objects are nested at most in a value that is read.
+/// The deepest nesting of arrays and objects in a value that is read.
 ///
-/// `serde_json` recurses, up to 127 deep, for which a debug build takes all of the 256 KiB of stack
-/// that are promised to do. This takes half of them.
+/// `serde_json` recurses up to 127 deep. A debug build then takes all of the 256 KiB of stack that
+/// this crate promises to suffice. This limit takes half of them.
 const MAX_DEPTH: usize = 64;
 
-/// Reads a value. One that is nested too deep is of no type.
+/// Reads a value. A value that is nested too deep does not fit any type.
 pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     if is_too_deep(text) {
         return Err(Fault::of(text));
@@ -186,11 +186,11 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::of(text))
 }
 
-/// Returns `true` if a text is nested deeper than may be read; of what is not JSON it may err.
+/// Returns `true` if a text is nested too deep; the result for invalid JSON may be wrong.
 pub(crate) fn is_too_deep(text: &str) -> bool {
     // The two differ in one bit.
     let is_open = |byte: u8| byte | 0x20 == b'{';
-    // Few texts have as many brackets. In bytes the compiler counts with vector instructions.
+    // Few texts have that many brackets. On bytes the compiler counts with vector instructions.
     let count = |part: &[u8]| {
         part.iter().fold(0_u8, |count, byte| count.wrapping_add(u8::from(is_open(*byte))))
     };
@@ -220,13 +220,13 @@ pub(crate) fn is_too_deep(text: &str) -> bool {
     deepest > MAX_DEPTH
 }
 
-/// Reads a text, with nothing of it in memory that is not wiped.
+/// Reads a text, and leaves no unwiped copy in memory.
 ///
-/// `serde_json` gathers a text with escapes in a buffer of its own.
+/// `serde_json` would collect a text with escapes in its own buffer.
 pub(crate) fn read_secret(json: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let text = check(json)?.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let mut rest = text.ok_or(Fault::Type)?;
-    // Any escape is longer than what it stands for, so this does not grow.
+    // An escape is longer than the character it encodes, so this does not grow.
     let mut secret = Zeroizing::new(Vec::with_capacity(rest.len()));
     while let Some((before, escape)) = rest.split_once('\\') {
         secret.extend_from_slice(before.as_bytes());
@@ -239,7 +239,7 @@ pub(crate) fn read_secret(json: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
     Ok(secret)
 }
 
-/// Reads what follows a backslash in JSON, with the second escape of a surrogate pair.
+/// Reads the rest of an escape in JSON, including the second escape of a surrogate pair.
 fn unescape(text: &str) -> Option<(char, &str)> {
     let mut characters = text.chars();
     let plain = match characters.next()? {
@@ -266,7 +266,7 @@ fn code_unit(text: &str) -> Option<(u16, &str)> {
     Some((u16::from_str_radix(digits, 16).ok()?, rest))
 }
 
-/// Returns a text without the white space around it, if it is one JSON value.
+/// Returns a text without surrounding white space, if it is one JSON value.
 ///
 /// Nothing recurses, however deep the value is.
 pub(crate) fn check(text: &str) -> Result<&str, Fault> {
@@ -274,17 +274,17 @@ pub(crate) fn check(text: &str) -> Result<&str, Fault> {
     Ok(text.trim_matches([' ', '\n', '\r', '\t']))
 }
 
-/// Returns JSON from elsewhere as ASCII, its numbers and its spaces as they stand.
+/// Returns foreign JSON as ASCII, with its numbers and white space unchanged.
 pub(crate) fn adopt(text: &str) -> Result<String, ValueError> {
     let json = check(text).map_err(|_| ValueError::NotJson)?;
     Ok(to_ascii(json.to_owned()))
 }
 
-/// Finds the entries of an object, in order, a key written twice included.
+/// Finds the entries of an object, in order, including repeated keys.
 ///
-/// `found` receives where in the text each key, in its quotes, and its value
-/// are. The whole text is checked to be JSON; nothing is parsed and nothing
-/// recurses. A text that is not an object is [`Fault::Type`].
+/// `found` receives the position in the text of each key, with its quotes, and of its value. The
+/// whole text is checked to be JSON; nothing is parsed and nothing recurses. A text that is not an
+/// object is [`Fault::Type`].
 pub(crate) fn entries(
     text: &str,
     mut found: impl FnMut(Range<usize>, Range<usize>),
@@ -298,7 +298,7 @@ pub(crate) fn entries(
     Parts { text, at: 0 }.walk(b'{', b'}', entry).ok_or_else(|| Fault::of(text))
 }
 
-/// Returns the JSON text of each item of an array; otherwise as [`entries`].
+/// Returns the JSON text of each item of an array; see [`entries`].
 pub(crate) fn items(text: &str) -> Result<Vec<&str>, Fault> {
     let mut items = Vec::new();
     let item = |parts: &mut Parts<'_>| {
@@ -309,17 +309,17 @@ pub(crate) fn items(text: &str) -> Result<Vec<&str>, Fault> {
     walked.map(|()| items).ok_or_else(|| Fault::of(text))
 }
 
-/// A text that is taken apart: what ends at `at` is done. Whatever is not JSON is `None`.
+/// A text that is split into parts: everything before `at` is done. Invalid JSON is `None`.
 ///
-/// Where a value ends is `serde_json`'s answer, but for the most common one, a string without
-/// escapes. The fuzzing law `json` compares them.
+/// `serde_json` finds where a value ends, except for the most common one, a string without escapes.
+/// The fuzz target `json` compares them.
 struct Parts<'a> {
     text: &'a str,
     at: usize,
 }
 
 impl Parts<'_> {
-    /// Has `part` take each part between two brackets, around which is nothing else.
+    /// Calls `part` for each part between two brackets, outside which there is nothing else.
     fn walk(
         mut self,
         open: u8,
@@ -338,13 +338,13 @@ impl Parts<'_> {
         (self.at == self.text.len()).then_some(())
     }
 
-    /// Returns where the next value is.
+    /// Returns the position of the next value.
     fn value(&mut self) -> Option<Range<usize>> {
         self.skip_space();
         if self.peek() == Some(b'"') { self.string() } else { self.any() }
     }
 
-    /// Returns where the next string is, in its quotes.
+    /// Returns the position of the next string, with its quotes.
     fn string(&mut self) -> Option<Range<usize>> {
         self.skip_space();
         let start = self.at;
@@ -366,7 +366,7 @@ impl Parts<'_> {
         Some(start..self.at)
     }
 
-    /// Moves past white space and this byte, if it is next.
+    /// Skips white space and this byte, if it is next.
     fn skip(&mut self, byte: u8) -> Option<()> {
         self.skip_space();
         let is_next = self.peek() == Some(byte);
@@ -389,7 +389,7 @@ impl Parts<'_> {
 fn plain_len(text: &[u8]) -> usize {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    // Set the high bit of the first byte of which it is true; of later ones they may err.
+    // This sets the high bit of the first byte for which it is true; later bytes may be wrong.
     let is_below =
         |word: u64, bound: u8| word.wrapping_sub(u64::from_ne_bytes([bound; 8])) & !word & HIGH;
     let is = |word: u64, byte: u8| {
@@ -410,16 +410,16 @@ fn plain_len(text: &[u8]) -> usize {
     len.saturating_add(rest.iter().take_while(is_plain).count())
 }
 
-/// Tells whether a character is written as an escape.
+/// Returns `true` if a character is written as an escape.
 #[expect(clippy::needless_bitwise_bool, reason = "as in `to_ascii`: no early exit")]
 pub(crate) fn has_escape(text: &str) -> bool {
     text.bytes().fold(false, |found, byte| found | (byte == b'\\'))
 }
 
-/// Reads a string's bytes, the quotes and escapes undone.
+/// Returns a string's bytes, without quotes and escapes.
 ///
-/// They are UTF-8 but for lone surrogates, which Python allows and which come
-/// as the three bytes that UTF-8 would have for them.
+/// They are UTF-8 except for lone surrogates, which Python allows and which are returned as the
+/// three bytes that UTF-8 would have for them.
 pub(crate) fn unquote(quoted: &str) -> Option<Vec<u8>> {
     struct Bytes;
 

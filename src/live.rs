@@ -8,11 +8,11 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use crate::manager::SessionManager;
 
-/// A session manager whose keys, policy and other settings can change while requests are served.
+/// A session manager whose settings can change while requests are served.
 ///
-/// Clones share one manager. The layers are created with one: keep a clone, and
-/// [`update`](Self::update) it. Each request keeps the manager that it began with, so that it is
-/// read and written by the same rules.
+/// The settings include the keys and the policy. Clones share one manager. Create the layers with
+/// one clone, keep another, and [`update`](Self::update) it. Each request keeps the manager with
+/// which it began, so that it is read and written by the same rules.
 ///
 /// # Examples
 ///
@@ -39,9 +39,9 @@ struct Shared {
     #[cfg(any(feature = "tower", feature = "actix"))]
     id: u64,
     current: RwLock<Arc<SessionManager>>,
-    /// Held while an update is computed, so that no other one is lost.
+    /// Held while an update is computed, so that no other update is lost.
     update: Mutex<()>,
-    /// Whether the secrets of the current manager were looked at by a layer.
+    /// Whether a layer has checked the secrets of the current manager.
     is_checked: AtomicBool,
 }
 
@@ -61,25 +61,26 @@ impl From<SessionManager> for LiveManager {
 }
 
 impl LiveManager {
-    /// Returns the manager as it is now.
+    /// Returns the current manager.
     ///
-    /// This costs no more than cloning an `Arc`. A later [`update`](Self::update) does not change
-    /// what was returned.
+    /// This costs as much as cloning an `Arc`. A later [`update`](Self::update) does not change the
+    /// manager that was returned.
     #[must_use]
     pub fn get(&self) -> Arc<SessionManager> {
-        // A manager is replaced as a whole: no panic leaves it half changed.
+        // A manager is replaced as a whole: a panic cannot leave it half changed.
         Arc::clone(&self.shared.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the manager by what a function makes of it, for the requests that arrive afterwards.
+    /// Replaces the manager for the requests that arrive afterwards.
     ///
-    /// The function is given the current one: [`SessionManager::keyring`] replaces its keys and
-    /// nothing else. It can return another one that was built anew. The list of
-    /// [`Revocations`](crate::Revocations) stays the same whichever it returns: another list would
-    /// not know what was ended. What can fail, such as reading a file, belongs before the call.
+    /// `change` gets the current manager and returns the new one: with [`SessionManager::keyring`]
+    /// it replaces only the keys, or it can build another manager. The list of
+    /// [`Revocations`](crate::Revocations) always stays the same, because another list would not
+    /// know which sessions were ended. Do work that can fail, such as reading a file, before the
+    /// call.
     ///
-    /// Updates happen one after the other, and requests do not wait for them. The function must not
-    /// call `update` of the same manager itself. If it panics, the manager stays as it is.
+    /// Updates run one after the other, and requests do not wait for them. `change` must not call
+    /// `update` of the same manager. If it panics, the manager stays unchanged.
     pub fn update(&self, change: impl FnOnce(SessionManager) -> SessionManager) {
         let Shared { current, update, is_checked, .. } = &*self.shared;
         let _one_at_a_time = update.lock().unwrap_or_else(PoisonError::into_inner);
@@ -89,7 +90,7 @@ impl LiveManager {
         is_checked.store(false, Ordering::Relaxed);
     }
 
-    /// Returns a number that its clones have, and no other in this process.
+    /// Returns a number that only clones of this manager have.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn id(&self) -> u64 {
         self.shared.id
@@ -99,7 +100,7 @@ impl LiveManager {
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn is_news(&self) -> bool {
         let is_checked = &self.shared.is_checked;
-        // Read first, because every request asks.
+        // Read before it is written, because every request does this.
         !is_checked.load(Ordering::Relaxed) && !is_checked.swap(true, Ordering::Relaxed)
     }
 }

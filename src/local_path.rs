@@ -1,11 +1,11 @@
-//! Tells a path of this site from an address that leads elsewhere.
+//! Distinguishes a path of this site from an address that leads elsewhere.
 
-/// Returns the path if a browser that is sent there stays on this site.
+/// Returns the path if a browser that is redirected there stays on this site.
 ///
-/// For `?next=` at a login, which anyone can put into a link: a redirect to any other address would
-/// lead from a page that people trust to one that they should not. The path begins with one slash,
-/// which neither another slash nor a backslash follows, and holds no backslash and no control
-/// character. A query and a fragment are part of it.
+/// Use it for `?next=` at a login: anyone can put an address into a link, and a redirect to any
+/// other site would lead visitors from a page that they trust to one that they should not trust.
+/// The path must begin with exactly one slash and contain neither backslashes nor control
+/// characters. A query and a fragment are part of it.
 ///
 /// # Examples
 ///
@@ -20,7 +20,8 @@
 #[must_use]
 pub fn local_path(path: &str) -> Option<&str> {
     let is_rooted = path.starts_with('/') && !path.starts_with("//");
-    // Browsers read a backslash as a slash, and drop tabs and line feeds before they read the rest.
+    // Browsers read a backslash as a slash, and remove tabs and line feeds before they read the
+    // rest.
     let is_plain = !path.contains(|char: char| char == '\\' || char.is_control());
     (is_rooted && is_plain).then_some(path)
 }

@@ -1,4 +1,4 @@
-//! Lets a handler have who is logged in as an argument, or answers for it.
+//! Provides the logged-in user as an argument of handlers.
 
 use std::error::Error;
 use std::fmt;
@@ -10,22 +10,22 @@ use crate::error::DecodeError;
 use crate::handle::{MissingSession, SessionHandle};
 use crate::identity::Subject;
 
-/// The entry of a Django login, which says too little for a guard.
+/// The user's entry in a Django login, which alone is not enough to authorize a request.
 const DJANGO_SUBJECT: &str = "_auth_user_id";
 
-/// After how many seconds to try again while it is not known what was ended.
+/// The seconds after which to retry while the list of ended sessions is out of date.
 const RETRY_AFTER: &str = "5";
 
-/// What is encoded in `?next=`: all that could end the parameter, and what browsers encode anyway.
+/// The characters that are encoded in `?next=`: those that could end it, and those browsers encode.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Who is logged in: the subject of the request's session.
+/// The logged-in user: the subject of the request's session.
 ///
-/// An argument of handlers for axum and actix-web. The manager names the entry that holds the
-/// subject ([`SessionManager::subject`] or [`SessionManager::revocations`]), and `T` is its type, such
-/// as `u64` or `String`. A handler that takes it is called for visitors who are logged in and for
-/// nobody else:
+/// This is an argument of handlers for axum and actix-web. The manager names the entry that holds
+/// the subject ([`SessionManager::subject`] or [`SessionManager::revocations`]), and `T` is its
+/// type, such as `u64` or `String`. A handler that takes it is called only for visitors who are
+/// logged in:
 ///
 /// | the session | the response |
 /// |---|---|
@@ -36,7 +36,7 @@ const ENCODED: &AsciiSet =
 ///
 /// The redirect has the address of the request in `?next=`; see [`local_path`](crate::local_path).
 /// A request is for a page if its method is GET or HEAD and its headers do not say that a script
-/// has made it.
+/// sent it.
 ///
 /// `Option<LoggedIn<T>>` is for pages that anonymous visitors see as well. With axum it is `None` for
 /// visitors who are not logged in, and the other rows of the table stay as they are. actix-web turns
@@ -90,7 +90,7 @@ enum Reason {
         login: Option<String>,
     },
     Unheard,
-    /// The session has a subject of another type.
+    /// The session's subject does not fit the requested type.
     Unreadable {
         login: Option<String>,
     },
@@ -100,10 +100,10 @@ enum Reason {
 }
 
 impl NotLoggedIn {
-    /// Returns `true` if nobody is logged in, as far as is known.
+    /// Returns `true` if the visitor is not logged in.
     ///
-    /// `false` means that it is not known whether the session was ended, that its subject is of
-    /// another type, or that there is a mistake in the program.
+    /// `false` means that the list of ended sessions is out of date, that the subject is of another
+    /// type, or that there is a mistake in the program.
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         matches!(self.0, Reason::Anonymous { .. })
@@ -129,7 +129,7 @@ impl NotLoggedIn {
         }
     }
 
-    /// Logs what is a mistake in the program.
+    /// Logs the reason if it is a mistake in the program.
     pub(crate) fn log(&self) {
         if let Reason::NoSubject | Reason::Django | Reason::NoLayer(_) = self.0 {
             tracing::error!(reason = %self, "a handler cannot know who is logged in");
@@ -156,7 +156,7 @@ impl fmt::Display for NotLoggedIn {
     }
 }
 
-/// Shows the reason and no address: it is the visitor's.
+/// Shows the reason without the address, which belongs to the visitor.
 impl fmt::Debug for NotLoggedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NotLoggedIn({self})")
@@ -165,7 +165,7 @@ impl fmt::Debug for NotLoggedIn {
 
 impl Error for NotLoggedIn {}
 
-/// What decides, of a request, where its visitor is sent.
+/// The parts of a request that decide where its visitor is redirected.
 pub(crate) struct Address<'a> {
     pub(crate) method: &'a str,
     /// The path and the query.
@@ -173,7 +173,8 @@ pub(crate) struct Address<'a> {
 }
 
 impl Address<'_> {
-    /// Returns where to log in and come back from, if this is a page and there is a login page.
+    /// Returns the address of the login page with `?next=`, if this is a page and a login page is
+    /// set.
     fn login<'h>(
         &self,
         page: Option<&str>,
@@ -184,7 +185,7 @@ impl Address<'_> {
         Some(format!("{page}{separator}next={}", utf8_percent_encode(self.path, ENCODED)))
     }
 
-    /// Returns `true` if somebody looks at the response, rather than a script.
+    /// Returns `true` if a browser will display the response, rather than a script read it.
     fn is_page<'h>(&self, header: impl Fn(&str) -> Option<&'h [u8]>) -> bool {
         let is_read = matches!(self.method, "GET" | "HEAD");
         let is_navigation = match header("sec-fetch-mode") {
@@ -200,7 +201,7 @@ impl Address<'_> {
     }
 }
 
-/// Returns who is logged in, or what to answer.
+/// Returns the logged-in user, or how to respond.
 pub(crate) fn find<'h, T: FromStr, M>(
     session: SessionHandle<M>,
     address: &Address<'_>,

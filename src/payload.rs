@@ -1,7 +1,7 @@
-//! Turns JSON into a printable payload, compressed if that pays, and back, within limits.
+//! Turns JSON into a payload, compressed if that is shorter, and back, within limits.
 //!
-//! As the middle of `django.core.signing.Signer.sign_object`: base64url without
-//! padding; a leading `.` says that zlib came first.
+//! Corresponds to the middle part of `django.core.signing.Signer.sign_object`: base64url without
+//! padding; a leading `.` marks zlib.
 
 use std::cell::Cell;
 use std::mem;
@@ -15,39 +15,40 @@ use flate2::{Compression, Decompress, FlushCompress, FlushDecompress, Status};
 use crate::error::{DecodeError, sure};
 use crate::kept::{self, Slot};
 
-/// The default limit on the JSON that is read or written, in bytes.
+/// The default limit of the JSON that is read or written, in bytes.
 pub(crate) const DEFAULT_MAX_LEN: usize = 64 * 1024;
 
 // What every thread uses again and again is kept whole.
 const _: () = assert!(kept::MAX_LEN >= DEFAULT_MAX_LEN);
 
-/// When to compress.
+/// When to compress a payload.
 ///
-/// Reading does not depend on it: a compressed payload says so itself.
+/// Reading does not depend on it: a compressed payload is marked as such.
 ///
-/// It buys bytes with time. A Django login, 172 bytes of JSON, is a token of 227
-/// bytes instead of 281, made in some 15 times the time and read in 3.5 times; a
-/// shop's session of 1 KB is one of 947 instead of 1,423, in 10 and 2.5 times. The
-/// README has the figures. All of it is a few microseconds: what does not fit a
-/// cookie otherwise is worth it, and so is what every request carries.
+/// Compression trades time for space. A Django login, 172 bytes of JSON, is a token of 227 bytes
+/// instead of 281, which takes about 15 times as long to write and 3.5 times as long to read. A
+/// shop's session of 1 KB is a token of 947 bytes instead of 1,423, at 10 and 2.5 times the time.
+/// All of this is a few microseconds. It is worth it for sessions that would not fit a cookie
+/// otherwise, and because every request carries the cookie.
 ///
 /// # Not next to a secret
 ///
-/// Compression shows in the token's length what the session repeats. If a session holds a text
-/// that a visitor chooses next to one that nobody may learn, such as a code in a one-time link,
-/// whoever can vary the first and see the length of the cookie learns the second character by
-/// character: its beginning or its key is enough to start from. Signing does not help, and neither
+/// With compression, the token's length reveals repetitions in the session. Suppose that a session
+/// contains both a text that a visitor chooses and a secret, such as a code in a one-time link. An
+/// attacker who can vary the text and see the length of the cookie learns the secret character by
+/// character, starting from its beginning or its key. Signing does not prevent this, and neither
 /// does encrypting the connection. Use [`Never`](Self::Never) for such a session, or keep the
 /// secret on the server. (In our trial 1,120 of 1,120 characters were found.)
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Compress {
-    /// Whenever it saves at least two bytes, which is Django's rule.
+    /// Compresses whenever that saves at least two bytes, which is Django's rule.
     #[default]
     IfShorter,
-    /// By the same rule, but only JSON of more than this many bytes: small sessions stay fast.
+    /// Compresses by the same rule, but only JSON of more than this many bytes: small sessions stay
+    /// fast.
     Above(usize),
-    /// Not at all.
+    /// Never compresses.
     Never,
 }
 
@@ -66,7 +67,7 @@ fn base64_engine(config: GeneralPurposeConfig) -> Base64 {
     Base64::new(&base64::alphabet::URL_SAFE, config)
 }
 
-/// Base64 in the URL-safe alphabet, without padding and in its one canonical spelling.
+/// Base64 in the URL-safe alphabet, without padding and in its canonical form only.
 pub(crate) static BASE64: LazyLock<Base64> = LazyLock::new(|| base64_engine(NO_PAD));
 
 /// Appends the JSON as a payload.
@@ -87,7 +88,7 @@ pub(crate) fn append_base64(out: &mut Vec<u8>, bytes: &[u8]) {
     let start = out.len();
     let len = sure(base64::encoded_len(bytes.len(), false));
     out.resize(start.saturating_add(len), 0);
-    // The space is just what it needs.
+    // The space is exactly what is needed.
     sure(BASE64.encode_slice(bytes, sure(out.get_mut(start..))).ok());
 }
 
@@ -95,10 +96,10 @@ pub(crate) fn append_base64(out: &mut Vec<u8>, bytes: &[u8]) {
 ///
 /// # Errors
 ///
-/// `Base64`, `Zlib`, `TooLarge` for more than `max_len` bytes of JSON, and
-/// `Json` for bytes beyond ASCII, which Django would read as other characters.
+/// `Base64`, `Zlib`, `TooLarge` for more than `max_len` bytes of JSON, and `Json` for bytes beyond
+/// ASCII, which Django would read as other characters.
 pub(crate) fn read(out: &mut String, payload: &str, max_len: usize) -> Result<(), DecodeError> {
-    // Before anything is copied. Django's rule makes a compressed payload the shorter one.
+    // Checked before anything is copied. By Django's rule a compressed payload is the shorter one.
     if payload.len() > max_payload_len(max_len) {
         return Err(DecodeError::TooLarge { limit: max_len });
     }
@@ -115,7 +116,7 @@ pub(crate) fn read(out: &mut String, payload: &str, max_len: usize) -> Result<()
     Ok(())
 }
 
-/// Tells the same as the method of slices, which takes the last bytes one by one.
+/// Returns the same result as the slice's method, which handles the last bytes one by one.
 fn is_ascii(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks();
     let words = words.iter().fold(0, |bits, word| bits | u64::from_ne_bytes(*word));
@@ -125,12 +126,12 @@ fn is_ascii(bytes: &[u8]) -> bool {
 
 /// Returns the longest payload that `max_len` bytes of JSON can have.
 ///
-/// Compressed ones are shorter: they are made only where that holds.
+/// Compressed ones are shorter: payloads are compressed only if that holds.
 pub(crate) fn max_payload_len(max_len: usize) -> usize {
     base64::encoded_len(max_len, false).unwrap_or(usize::MAX)
 }
 
-/// A compressor or decompressor, and the zlib that comes out of it or goes in.
+/// A compressor or decompressor, and its buffer of zlib data.
 struct Kept<T> {
     state: T,
     zlib: Vec<u8>,
@@ -154,7 +155,7 @@ thread_local! {
     static INFLATE: Slot<Kept<Decompress>> = const { Cell::new(None) };
 }
 
-/// Appends a dot and the JSON's zlib, unless that is no shorter than the JSON less one byte.
+/// Appends a dot and the JSON's zlib, if that is shorter than the JSON less one byte.
 fn append_deflated(out: &mut Vec<u8>, json: &str) -> bool {
     let new = || Kept::new(flate2::Compress::new(Compression::default(), true));
     kept::with(&DEFLATE, new, Kept::trim, |Kept { state, zlib }| {
@@ -172,7 +173,7 @@ fn append_deflated(out: &mut Vec<u8>, json: &str) -> bool {
     })
 }
 
-/// Appends what is in one whole zlib stream, and stops at the limit.
+/// Appends the content of exactly one zlib stream, and stops at the limit.
 fn append_inflated(out: &mut Vec<u8>, payload: &str, max_len: usize) -> Result<(), DecodeError> {
     let new = || Kept::new(Decompress::new(true));
     kept::with(&INFLATE, new, Kept::trim, |Kept { state, zlib }| {
@@ -188,7 +189,7 @@ fn inflate(
     out: &mut Vec<u8>,
     max_len: usize,
 ) -> Result<(), DecodeError> {
-    // One byte more than allowed shows that there is more.
+    // One byte more than the limit shows that there is more.
     let ceiling = max_len.saturating_add(1);
     let mut room = zlib.len().saturating_mul(4).clamp(256.min(ceiling), ceiling);
     loop {
@@ -202,12 +203,12 @@ fn inflate(
             return Err(DecodeError::TooLarge { limit: max_len });
         }
         if status == Status::StreamEnd {
-            // Bytes after the stream are none of it.
+            // Bytes after the stream are not part of it.
             let is_whole = usize::try_from(state.total_in()) == Ok(zlib.len());
             return if is_whole { Ok(()) } else { Err(DecodeError::Zlib) };
         }
         if out.len() < out.capacity() {
-            // There was room for more: the stream was cut off.
+            // The output buffer was not full: the stream was truncated.
             return Err(DecodeError::Zlib);
         }
         room = out.capacity().saturating_mul(2).min(ceiling);

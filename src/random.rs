@@ -1,11 +1,11 @@
 //! Draws random bytes from the operating system.
 
-/// Returns random bytes that nobody can predict.
+/// Returns unpredictable random bytes.
 ///
 /// # Panics
 ///
 /// If the operating system has no random source. The standard library's hash maps panic then, too,
-/// and every value that could take their place is one that an attacker knows.
+/// and any value used instead would be known to an attacker.
 #[allow(clippy::expect_used, reason = "a key or a mask that can be predicted is worse than none")]
 pub(crate) fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

@@ -1,4 +1,4 @@
-//! Holds what a response must carry, and spells it as headers.
+//! Holds what a session adds to a response, and formats it as headers.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use crate::error::EncodeError;
 #[cfg(feature = "tower")]
 use crate::error::sure;
 
-/// What the response must carry.
+/// The cookies and cache rules that a session adds to a response.
 ///
-/// A program without one of the middlewares appends the [`headers`](Self::headers), and logs what
-/// was [`omitted`](Self::omitted).
+/// A program without one of the middlewares appends the [`headers`](Self::headers), and logs the
+/// [`omitted`](Self::omitted) error.
 #[derive(Clone, Default, PartialEq)]
 #[must_use = "the response has to carry it, or the session is lost"]
 #[non_exhaustive]
@@ -19,26 +19,29 @@ pub struct Reply {
     /// Removals of cookies that the current one replaces; see
     /// [`SessionManager::retire`](crate::SessionManager::retire). They go before `set_cookie`.
     pub removals: Vec<Cookie<'static>>,
-    /// The cookie to set or, with an empty value, to remove; printed, it is a `Set-Cookie:` value.
+    /// The cookie to set or, with an empty value, to remove; it prints as a `Set-Cookie:` value.
     pub set_cookie: Option<Cookie<'static>>,
     /// Whether the program did not ask for these cookies, such as those of a refresh.
     ///
-    /// Then they must not follow another cookie of their name, which somebody did ask for. Removals
-    /// of former cookies never do.
+    /// They must then not follow another cookie of their name, which the program did ask for.
+    /// Removals of former cookies never do.
     pub is_unasked: bool,
-    /// Why a cookie that the program did not ask for could not be written, and is left out.
+    /// The reason why a cookie that the program did not ask for could not be written and is
+    /// omitted.
     pub omitted: Option<EncodeError>,
     /// Whether the response depends on the cookie, so that caches must keep visitors apart.
     pub vary_on_cookie: bool,
 }
 
 impl Reply {
-    /// Returns the headers to append to a response, given those that it has.
+    /// Returns the headers to append to a response, given its present headers.
     ///
-    /// `Set-Cookie`, except for an [unasked](Self::is_unasked) one, and a removal of a former one, of
-    /// a name that the response sets already; `Vary: Cookie`, unless it says so already; and with a
-    /// cookie `Cache-Control: private`, unless it has a `Cache-Control` of its own. Append them:
-    /// nothing is to be overwritten.
+    /// - `Set-Cookie`; except for an [unasked](Self::is_unasked) cookie, or a removal of a former
+    ///   one, whose name the response sets already;
+    /// - `Vary: Cookie`, unless the response has it already;
+    /// - with a cookie, `Cache-Control: private`, unless the response has a `Cache-Control`.
+    ///
+    /// Append them: no header should be overwritten.
     ///
     /// # Examples
     ///
@@ -96,8 +99,8 @@ impl Reply {
 impl Reply {
     /// Appends the [`headers`](Self::headers) to those of a response.
     ///
-    /// For programs with `http`'s types and none of the middlewares, and for what
-    /// [`Messages::commit`](crate::django::Messages::commit) leaves in a cookie.
+    /// For programs that use `http`'s types and none of the middlewares, and for the cookie of
+    /// [`Messages::commit`](crate::django::Messages::commit).
     ///
     /// # Examples
     ///
@@ -134,7 +137,7 @@ pub(crate) fn append(headers: Vec<(&'static str, String)>, response: &mut http::
     }
 }
 
-/// Returns `true` if a response with these headers lets caches share it.
+/// Returns `true` if a response with these headers may be shared by caches.
 #[cfg(any(feature = "tower", feature = "actix"))]
 pub(crate) fn is_public<'a>(present: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> bool {
     present.into_iter().any(|(name, value)| {
@@ -142,12 +145,12 @@ pub(crate) fn is_public<'a>(present: impl IntoIterator<Item = (&'a str, &'a [u8]
     })
 }
 
-/// Returns the name that a `Set-Cookie` header sets.
+/// Returns the name of the cookie in a `Set-Cookie` header.
 fn cookie_name(header: &[u8]) -> &[u8] {
     header.split(|byte| matches!(byte, b'=' | b';')).next().unwrap_or_default().trim_ascii()
 }
 
-/// Returns the items of a header that is a list.
+/// Returns the items of a list header.
 fn items(header: &[u8]) -> impl Iterator<Item = &[u8]> {
     header.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
@@ -156,7 +159,7 @@ fn is(item: &[u8], name: &str) -> bool {
     item.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// Shows whether there are cookies, and nothing of them: one is the visitor's key to the session.
+/// Shows whether there are cookies, but not their content: a cookie gives access to the session.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")

@@ -1,8 +1,7 @@
 //! Turns a value into `value:signature`, and back.
 //!
-//! As `django.core.signing.Signer`. The key of the HMAC is
-//! `SHA-256(salt + "signer" + secret)` and the signature is base64url without
-//! padding, 43 characters for SHA-256.
+//! Corresponds to `django.core.signing.Signer`. The key of the HMAC is `SHA-256(salt + "signer" +
+//! secret)`, and the signature is base64url without padding: 43 characters for SHA-256.
 
 use std::sync::Arc;
 use std::{fmt, iter};
@@ -22,14 +21,14 @@ use crate::key::Keyring;
 use crate::payload::{self, BASE64, Compress};
 use crate::wiped::wiping_stack;
 
-/// Signs text, and returns text that was signed.
+/// Signs text, and verifies text that was signed.
 ///
 /// # The salt
 ///
-/// The salt says what a signature is for. Suppose that a site mails
-/// `ada:signature` as a link that activates an account, and signs the links
-/// that upgrade an account in the same way: with one salt for both, whoever may
-/// activate may upgrade. Give each purpose a salt of its own. It is no secret.
+/// The salt names the purpose of a signature. Suppose that a site mails `ada:signature` as a link
+/// that activates an account, and signs the links that upgrade an account in the same way. If both
+/// have the same salt, anyone who received an activation link can use its signature to upgrade.
+/// Give each purpose a separate salt. A salt is not a secret.
 ///
 /// # Examples
 ///
@@ -51,12 +50,12 @@ pub struct Signer {
     algorithm: Algorithm,
     separator: String,
     max_payload_len: usize,
-    /// The key that signs, and those of the ring's fallbacks.
+    /// The key that signs, and the keys of the ring's fallbacks.
     key: Key,
     fallbacks: Vec<Key>,
 }
 
-/// The hash under the HMAC.
+/// The hash function of the HMAC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Algorithm {
@@ -70,11 +69,10 @@ pub enum Algorithm {
 }
 
 impl Signer {
-    /// Makes a signer for one purpose, named by the salt.
+    /// Creates a signer for one purpose, which the salt names.
     ///
-    /// Django's `Signer` has the salt `django.core.signing.Signer` unless told
-    /// otherwise, also if told an empty one; here an empty salt is a salt like
-    /// any other. The keys are derived here, once.
+    /// Django's `Signer` defaults to the salt `django.core.signing.Signer`, even if it is given an
+    /// empty one; here an empty salt is a salt like any other. The keys are derived here, once.
     #[must_use]
     pub fn new(ring: &Keyring, salt: &str) -> Self {
         let (key, fallbacks) = Key::all(ring, salt, Algorithm::default());
@@ -89,17 +87,16 @@ impl Signer {
         }
     }
 
-    /// Sets what stands between value and signature. Defaults to `:`.
+    /// Sets the text between value and signature. Defaults to `:`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::UnsafeSeparator`] by Django's rule: if it is empty or
-    /// consists only of letters, digits and ``-_=[\]^` ``, so that it could
-    /// occur in a signature.
+    /// [`ConfigError::UnsafeSeparator`] if it could occur in a signature. By Django's rule, that is
+    /// a separator that is empty or consists only of letters, digits and ``-_=[\]^` ``.
     pub fn separator(mut self, separator: &str) -> Result<Self, ConfigError> {
         // Python's `$` also matches before a last newline.
         let checked = separator.strip_suffix('\n').unwrap_or(separator);
-        // Django writes this class `A-z`, which holds the six characters between Z and a.
+        // Django writes this class as `A-z`, which includes the six characters between Z and a.
         let safe = |byte: u8| !matches!(byte, b'A'..=b'z' | b'0'..=b'9' | b'-' | b'=');
         if !checked.bytes().any(safe) {
             return Err(ConfigError::UnsafeSeparator);
@@ -108,14 +105,14 @@ impl Signer {
         Ok(self)
     }
 
-    /// Sets the keys, and leaves everything else as it is.
+    /// Sets the keys and leaves everything else unchanged.
     pub(crate) fn with_ring(mut self, ring: &Keyring) -> Self {
         self.ring = ring.clone();
         (self.key, self.fallbacks) = Key::all(ring, &self.salt, self.algorithm);
         self
     }
 
-    /// Sets the hash. Defaults to SHA-256.
+    /// Sets the hash function. Defaults to SHA-256.
     #[must_use]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.algorithm = algorithm;
@@ -123,9 +120,9 @@ impl Signer {
         self
     }
 
-    /// Sets how much JSON an object may have, in bytes. Defaults to 65,536.
+    /// Sets the most JSON that an object may have, in bytes. Defaults to 65,536.
     ///
-    /// It holds for writing and for reading, where inflating stops there.
+    /// The limit applies to writing and to reading, where decompression stops there.
     #[must_use]
     pub fn max_payload_len(mut self, bytes: usize) -> Self {
         self.max_payload_len = bytes;
@@ -140,21 +137,21 @@ impl Signer {
         self.finish(token)
     }
 
-    /// Returns the value that was signed, if one of the ring's keys signed it.
+    /// Returns the value, if one of the ring's keys signed it.
     ///
     /// Every key is tried, newest first. The signature must be spelled exactly as
     /// [`sign`](Self::sign) spells it: base64 has several spellings for the same
     /// bytes, and only the canonical one is accepted. Nothing is allocated.
     ///
-    /// This proves who wrote the value and for which salt. It does not say when:
-    /// a plain signature never expires. See [`TimestampSigner`] for one that can.
+    /// This proves that a holder of a key signed the value for this salt. It does not prove when: a
+    /// plain signature never expires. See [`TimestampSigner`] for one that can.
     ///
     /// [`TimestampSigner`]: crate::TimestampSigner
     ///
     /// # Errors
     ///
-    /// [`DecodeError::Malformed`] if the separator does not occur;
-    /// [`DecodeError::BadSignature`] if no key matches.
+    /// [`DecodeError::Malformed`] if there is no separator; [`DecodeError::BadSignature`] if no key
+    /// matches.
     pub fn unsign<'t>(&self, token: &'t str) -> Result<&'t str, DecodeError> {
         self.unsign_with_key(token).map(|(value, _)| value)
     }
@@ -163,8 +160,8 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Value`] if it cannot be written as JSON;
-    /// [`EncodeError::TooLarge`] past [`max_payload_len`](Self::max_payload_len).
+    /// [`EncodeError::Value`] if it cannot be written as JSON; [`EncodeError::TooLarge`] if it
+    /// exceeds [`max_payload_len`](Self::max_payload_len).
     ///
     /// # Examples
     ///
@@ -187,28 +184,28 @@ impl Signer {
         Ok(self.finish(token))
     }
 
-    /// Returns the object that was signed, if one of the ring's keys signed it.
+    /// Returns the object, if one of the ring's keys signed it.
     ///
-    /// `serde_json::Value` rounds integers past 64 bits;
-    /// [`unsign_json`](Self::unsign_json) returns the JSON as it came.
+    /// `serde_json::Value` rounds integers that exceed 64 bits; [`unsign_json`](Self::unsign_json)
+    /// returns the JSON as it came.
     ///
     /// # Errors
     ///
-    /// As [`unsign`](Self::unsign); [`DecodeError::TooLong`] for a token longer
-    /// than the largest object needs; those of the payload; and
-    /// [`DecodeError::WrongType`] if it does not fit `T`.
+    /// See [`unsign`](Self::unsign). In addition, [`DecodeError::TooLong`] for a token longer than
+    /// the largest object needs, the errors of the payload, and [`DecodeError::WrongType`] if the
+    /// object does not fit `T`.
     pub fn unsign_object<T: DeserializeOwned>(&self, token: &str) -> Result<T, DecodeError> {
         self.check_object_len(token)?;
         self.read_object(self.unsign(token)?)
     }
 
-    /// Signs what is JSON already, as [`sign_object`](Self::sign_object) does a value.
+    /// Signs a JSON text, as [`sign_object`](Self::sign_object) signs a value.
     ///
-    /// Numbers and spaces stay as they are; characters beyond ASCII become escapes.
+    /// Numbers and white space stay as they are; characters beyond ASCII become escapes.
     ///
     /// # Errors
     ///
-    /// As [`sign_object`](Self::sign_object); [`EncodeError::Value`] if it is not one JSON value.
+    /// See [`sign_object`](Self::sign_object); [`EncodeError::Value`] if it is not one JSON value.
     ///
     /// # Examples
     ///
@@ -226,31 +223,31 @@ impl Signer {
         Ok(self.finish(token))
     }
 
-    /// Returns the object that was signed as its JSON text, unchanged.
+    /// Returns the JSON text of an object that was signed, unchanged.
     ///
     /// # Errors
     ///
-    /// As [`unsign_object`](Self::unsign_object), but for the type, which may be any.
+    /// See [`unsign_object`](Self::unsign_object), except `WrongType`: any type is accepted.
     pub fn unsign_json(&self, token: &str) -> Result<String, DecodeError> {
         self.check_object_len(token)?;
         self.read_json(self.unsign(token)?)
     }
 
-    /// Returns an empty buffer with room for a token around a value of this length.
+    /// Returns an empty buffer with capacity for a token around a value of this length.
     pub(crate) fn start(&self, value_len: usize) -> Vec<u8> {
         Vec::with_capacity(self.token_len(value_len))
     }
 
-    /// Returns the most that a token around a value of this length can have.
+    /// Returns the greatest length of a token around a value of this length.
     fn token_len(&self, value_len: usize) -> usize {
-        // Two separators, the digits of any 64-bit stamp, and the signature.
+        // Two separators, the digits of any 64-bit timestamp, and the signature.
         value_len
             .saturating_add(self.separator.len().saturating_mul(2))
             .saturating_add(11)
             .saturating_add(self.algorithm.signature_len())
     }
 
-    /// Returns a buffer that holds the object as a payload, with room for the rest.
+    /// Returns a buffer that holds the object as a payload, with capacity for the rest.
     pub(crate) fn start_object<T: Serialize + ?Sized>(
         &self,
         value: &T,
@@ -262,7 +259,7 @@ impl Signer {
         })
     }
 
-    /// Does the same for what is JSON already, of ASCII alone.
+    /// Returns a buffer that holds a JSON text in ASCII as a payload, with capacity for the rest.
     pub(crate) fn start_json(
         &self,
         json: &str,
@@ -276,7 +273,7 @@ impl Signer {
         Ok(token)
     }
 
-    /// Reads the object from a payload whose signature has been proved.
+    /// Reads the object from a payload whose signature has been verified.
     pub(crate) fn read_object<T: DeserializeOwned>(&self, value: &str) -> Result<T, DecodeError> {
         kept::with_text(|json| {
             payload::read(json, value, self.max_payload_len)?;
@@ -292,7 +289,7 @@ impl Signer {
         })
     }
 
-    /// Refuses a token longer than an object within the limit can have.
+    /// Returns an error if the token is longer than an object within the limit can be.
     pub(crate) fn check_object_len(&self, token: &str) -> Result<(), DecodeError> {
         let limit = self.token_len(payload::max_payload_len(self.max_payload_len));
         if token.len() > limit {
@@ -306,18 +303,18 @@ impl Signer {
         token.extend_from_slice(self.separator.as_bytes());
     }
 
-    /// Makes the token of a text that is to be signed.
+    /// Returns the token of a text, after signing it.
     pub(crate) fn finish(&self, mut token: Vec<u8>) -> String {
         let signature = self.key.sign(&token);
         self.append_separator(&mut token);
         payload::append_base64(&mut token, signature.as_bytes());
-        // A text, and what was appended is ASCII.
+        // Both the text and the appended part are valid UTF-8.
         sure(String::from_utf8(token).ok())
     }
 
-    /// Splits off what follows the last separator.
+    /// Splits off the text after the last separator.
     pub(crate) fn split<'t>(&self, value: &'t str) -> Option<(&'t str, &'t str)> {
-        // What follows is short: stepping back to it beats setting out to search.
+        // That text is short: stepping back to it is faster than setting up a search.
         let separator = self.separator.as_bytes();
         let (first, _) = separator.split_first()?;
         let at = value.bytes().enumerate().rposition(|(at, byte)| {
@@ -348,9 +345,10 @@ impl Signer {
                 DecodeError::Malformed
             });
         };
-        // Base64 has one canonical spelling for the same bytes, and only that is read.
+        // Base64 has several spellings for the same bytes, and only the canonical one is accepted.
         let signature = Mac::read(signature).ok_or(DecodeError::BadSignature)?;
-        // A loop, not `position`, which would be compiled for the first key and for the others.
+        // A loop instead of `position`, which would be compiled for the first key and again for the
+        // others.
         for (index, key) in iter::once(&self.key).chain(&self.fallbacks).enumerate() {
             if bool::from(key.sign(value.as_bytes()).ct_eq(&signature)) {
                 return Ok((value, index));
@@ -377,9 +375,9 @@ impl Algorithm {
     }
 }
 
-/// An HMAC that has taken in its key: each message starts from a clone.
+/// An HMAC that was given its key: each message starts from a clone.
 ///
-/// Shared, so that a signer that is moved or cloned leaves no copy of it behind.
+/// Shared, so that a signer that is moved or cloned leaves no copy of the key behind.
 #[derive(Clone)]
 enum Key {
     Sha256(Arc<Hmac<Sha256>>),
@@ -387,9 +385,9 @@ enum Key {
     Sha512(Arc<Hmac<Sha512>>),
 }
 
-/// As `django.utils.crypto.salted_hmac`: hashes salt and secret, and keys the HMAC with that.
+/// Derives the key as `django.utils.crypto.salted_hmac`: from a hash of salt and secret.
 ///
-/// To be used inside of [`wiping_stack`]: the hash functions, too, leave copies on the stack.
+/// Call it inside [`wiping_stack`]: the hash functions leave copies on the stack, too.
 macro_rules! derive {
     ($hash:ty, $salt:expr, $secret:expr) => {{
         let digest = $salt
@@ -397,8 +395,8 @@ macro_rules! derive {
             .fold(<$hash>::new(), |hash, part| hash.chain_update(part))
             .chain_update($secret)
             .finalize();
-        // An HMAC pads a key shorter than a block with zeros: starting from a block of them
-        // says the same and cannot fail.
+        // An HMAC pads a key that is shorter than a block with zeros: starting from a block of
+        // zeros gives the same result and cannot fail.
         let mut block = hmac::digest::Key::<Hmac<$hash>>::default();
         for (to, from) in block.iter_mut().zip(digest) {
             *to = from;
@@ -407,9 +405,9 @@ macro_rules! derive {
     }};
 }
 
-/// Returns the HMAC of a value under each secret: `salted_hmac` of Django's, with SHA-256.
+/// Returns the HMAC of a value under each secret: Django's `salted_hmac` with SHA-256.
 ///
-/// The salt stands alone before the secret: no signer shares a key with this.
+/// The salt alone precedes the secret: no signer shares a key with this.
 pub(crate) fn salted_hmacs(
     ring: &Keyring,
     salt: &str,
@@ -424,7 +422,7 @@ pub(crate) fn salted_hmacs(
 }
 
 impl Key {
-    /// Derives the key that signs and those of the fallbacks, in the ring's order.
+    /// Derives the key that signs and the keys of the fallbacks, in the ring's order.
     fn all(ring: &Keyring, salt: &str, algorithm: Algorithm) -> (Self, Vec<Self>) {
         let new = |secret| Self::new(secret, salt, algorithm);
         (new(ring.secret()), ring.fallbacks().map(new).collect())
@@ -454,7 +452,7 @@ impl Key {
     }
 }
 
-/// The bytes of a signature, filled up with zeros to what reading the longest needs.
+/// The bytes of a signature, padded with zeros to the length of the longest.
 struct Mac {
     bytes: [u8; 72],
     len: usize,
@@ -469,7 +467,7 @@ impl Mac {
         Self { bytes, len: mac.len() }
     }
 
-    /// Reads the text of a signature.
+    /// Decodes the text of a signature.
     fn read(text: &str) -> Option<Self> {
         let mut bytes = [0; 72];
         let len = BASE64.decode_slice(text, &mut bytes).ok()?;
@@ -482,7 +480,7 @@ impl Mac {
 }
 
 impl ConstantTimeEq for Mac {
-    /// Gathers the differences of whole words: asking each byte takes ten times as long.
+    /// Combines the differences of whole words: comparing single bytes takes ten times as long.
     fn ct_eq(&self, other: &Self) -> Choice {
         let (words, _) = self.bytes.as_chunks();
         let (others, _) = other.bytes.as_chunks();

@@ -1,4 +1,4 @@
-//! Chooses the manager of a request: the only one of a layer, or one by the request's host.
+//! Chooses the manager of a request: the only one of a layer, or one by the host.
 
 use std::borrow::Cow;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::live::LiveManager;
 
-/// Where a layer has the manager of a request from.
+/// The source of a request's manager.
 #[derive(Clone)]
 pub(crate) enum Source {
     One(LiveManager),
@@ -15,7 +15,7 @@ pub(crate) enum Source {
 
 type Choose = Arc<dyn Fn(&str) -> Option<LiveManager> + Send + Sync>;
 
-// The closure would take these away. The library itself leaves nothing half changed.
+// The closure would remove these. A panic in the library cannot leave it half changed.
 impl UnwindSafe for Source {}
 impl RefUnwindSafe for Source {}
 
@@ -35,7 +35,7 @@ impl Source {
 
     /// Returns the manager for a request with this authority in its URI and these `Host` headers.
     ///
-    /// `None` if there is none for its host, which is then logged.
+    /// `None` if there is no manager for its host; this is logged.
     pub(crate) fn manager<'h, I: Iterator<Item = &'h [u8]>>(
         &self,
         authority: impl FnOnce() -> Option<&'h str>,
@@ -49,7 +49,7 @@ impl Source {
         };
         match &manager {
             Some(manager) => warn_of_weak_secrets(manager),
-            // Anyone can send any host: no warning, and nothing of it.
+            // Anyone can send any host: this is not a warning, and does not quote it.
             None => {
                 tracing::debug!(code = "unknown_host", "there is no session manager for a host");
             }
@@ -58,7 +58,7 @@ impl Source {
     }
 }
 
-/// Warns, once for each manager, of secrets that are easy to guess.
+/// Logs a warning, once for each manager, about secrets that are easy to guess.
 fn warn_of_weak_secrets(manager: &LiveManager) {
     if !manager.is_news() {
         return;
@@ -74,8 +74,8 @@ fn warn_of_weak_secrets(manager: &LiveManager) {
 
 /// Returns the host that a request is for, in lower case and without its port.
 ///
-/// The URI counts before the header, as RFC 9112, 3.2.2, has it. Whatever does not name one host
-/// names none: another program on the way could take it for another.
+/// The URI takes precedence over the header, as in RFC 9112, section 3.2.2. A value that does not
+/// name exactly one host is ignored: another program on the way could read it as another host.
 fn host<'h>(
     authority: Option<&'h str>,
     mut hosts: impl Iterator<Item = &'h [u8]>,

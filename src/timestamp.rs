@@ -1,7 +1,7 @@
-//! Turns a value into `value:stamp:signature`, and back, no older than it may be.
+//! Turns a value into `value:timestamp:signature`, and back, within a maximum age.
 //!
-//! As `django.core.signing.TimestampSigner`. The stamp is the Unix time in
-//! whole seconds, in base 62.
+//! Corresponds to `django.core.signing.TimestampSigner`. The timestamp is the Unix time in whole
+//! seconds, in base 62.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -19,10 +19,10 @@ use crate::key::Keyring;
 use crate::payload::Compress;
 use crate::signer::{Algorithm, Signer};
 
-/// Signs text together with the time, and returns text that is not too old.
+/// Signs text together with the time, and verifies text up to a maximum age.
 ///
-/// The same as [`Signer`], with a stamp between value and signature. Objects
-/// signed with it are those of Django's `signing.dumps` and `signing.loads`.
+/// It works as [`Signer`], with a timestamp between value and signature. Objects signed with it are
+/// compatible with Django's `signing.dumps` and `signing.loads`.
 ///
 /// # Examples
 ///
@@ -49,7 +49,7 @@ pub struct TimestampSigner {
     signer: Signer,
 }
 
-/// A value that was signed, when, and by which key.
+/// A signed value, its timestamp, and the key that signed it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stamped<'t> {
@@ -57,11 +57,12 @@ pub struct Stamped<'t> {
     pub value: &'t str,
     /// When it was signed, in whole seconds and UTC.
     pub signed_at: OffsetDateTime,
-    /// Which secret of the ring signed it: 0 for the first, 1 for its first fallback.
+    /// The index in the ring of the secret that signed it: 0 for the first, 1 for its first
+    /// fallback.
     pub key_index: usize,
 }
 
-/// Does not show the value, which may be a token or the visitor's.
+/// Does not show the value, which may be a token or the visitor's data.
 impl fmt::Debug for Stamped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stamped")
@@ -72,21 +73,20 @@ impl fmt::Debug for Stamped<'_> {
 }
 
 impl TimestampSigner {
-    /// Makes a signer for one purpose, named by the salt.
+    /// Creates a signer for one purpose, which the salt names.
     ///
-    /// Django's `signing.dumps` has the salt `django.core.signing` unless told
-    /// otherwise.
+    /// Django's `signing.dumps` defaults to the salt `django.core.signing`.
     #[must_use]
     pub fn new(ring: &Keyring, salt: &str) -> Self {
         Self { signer: Signer::new(ring, salt) }
     }
 
-    /// Sets the keys, and leaves everything else as it is.
+    /// Sets the keys and leaves everything else unchanged.
     pub(crate) fn with_ring(self, ring: &Keyring) -> Self {
         Self { signer: self.signer.with_ring(ring) }
     }
 
-    /// Sets what stands before stamp and signature, as [`Signer::separator`].
+    /// Sets the text before timestamp and signature; see [`Signer::separator`].
     ///
     /// # Errors
     ///
@@ -96,30 +96,30 @@ impl TimestampSigner {
         Ok(self)
     }
 
-    /// Sets the hash, as [`Signer::algorithm`].
+    /// Sets the hash function; see [`Signer::algorithm`].
     #[must_use]
     pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
         self.signer = self.signer.algorithm(algorithm);
         self
     }
 
-    /// Sets how much JSON an object may have, as [`Signer::max_payload_len`].
+    /// Sets the most JSON that an object may have; see [`Signer::max_payload_len`].
     #[must_use]
     pub fn max_payload_len(mut self, bytes: usize) -> Self {
         self.signer = self.signer.max_payload_len(bytes);
         self
     }
 
-    /// Signs a value and the present time.
+    /// Signs a value together with the current time.
     #[must_use]
     pub fn sign(&self, value: &str) -> String {
         self.sign_at(value, OffsetDateTime::now_utc())
     }
 
-    /// Signs a value and the time `now`, of which whole seconds count.
+    /// Signs a value together with the time `now`, in whole seconds.
     ///
-    /// A time before 1970 is written as Django writes it, with a minus sign,
-    /// and not accepted again; nor is one past the year 9999.
+    /// A time before 1970 is written with a minus sign, as in Django, and is not accepted again;
+    /// neither is a time past the year 9999.
     #[must_use]
     pub fn sign_at(&self, value: &str, now: OffsetDateTime) -> String {
         let mut token = self.signer.start(value.len());
@@ -142,13 +142,13 @@ impl TimestampSigner {
 
     /// Returns the value, if a key signed it no longer than `max_age` before `now`.
     ///
-    /// An age of exactly `max_age` passes, and so does a stamp in the future,
-    /// both as in Django. Without `max_age` a token never expires.
+    /// An age of exactly `max_age` is accepted, and so is a timestamp in the future, both as in
+    /// Django. Without `max_age` a token never expires.
     ///
     /// # Errors
     ///
-    /// As [`Signer::unsign`]; [`DecodeError::BadTimestamp`] if the stamp is
-    /// missing or not plain base 62; [`DecodeError::Expired`].
+    /// See [`Signer::unsign`]. In addition, [`DecodeError::BadTimestamp`] if the timestamp is
+    /// missing or not plain base 62, and [`DecodeError::Expired`].
     pub fn unsign_at<'t>(
         &self,
         token: &'t str,
@@ -162,7 +162,7 @@ impl TimestampSigner {
         }
     }
 
-    /// Signs any value as JSON and the present time, as Django's `signing.dumps`.
+    /// Signs any value as JSON with the current time, as Django's `signing.dumps`.
     ///
     /// # Errors
     ///
@@ -175,11 +175,11 @@ impl TimestampSigner {
         self.sign_object_at(value, compress, OffsetDateTime::now_utc())
     }
 
-    /// Signs any value as JSON and the time `now`.
+    /// Signs any value as JSON with the time `now`.
     ///
     /// # Errors
     ///
-    /// As [`Signer::sign_object`], and [`EncodeError::BadTimestamp`].
+    /// See [`Signer::sign_object`]; [`EncodeError::BadTimestamp`] if `now` could not be read back.
     ///
     /// # Examples
     ///
@@ -205,7 +205,7 @@ impl TimestampSigner {
         self.stamp_readably(self.signer.start_object(value, compress)?, now)
     }
 
-    /// Signs what is JSON already and the present time.
+    /// Signs a JSON text with the current time.
     ///
     /// # Errors
     ///
@@ -214,11 +214,11 @@ impl TimestampSigner {
         self.sign_json_at(json, compress, OffsetDateTime::now_utc())
     }
 
-    /// Signs what is JSON already and the time `now`, as [`Signer::sign_json`].
+    /// Signs a JSON text with the time `now`; see [`Signer::sign_json`].
     ///
     /// # Errors
     ///
-    /// As [`Signer::sign_json`], and [`EncodeError::BadTimestamp`].
+    /// See [`Signer::sign_json`]; [`EncodeError::BadTimestamp`] if `now` could not be read back.
     pub fn sign_json_at(
         &self,
         json: &str,
@@ -269,8 +269,7 @@ impl TimestampSigner {
         self.unsign_json_at(token, max_age, OffsetDateTime::now_utc())
     }
 
-    /// Returns the object as its JSON text, if a key signed it no longer than `max_age` before
-    /// `now`.
+    /// Returns the object as its JSON text, if a key signed it within `max_age` before `now`.
     ///
     /// # Errors
     ///
@@ -285,7 +284,7 @@ impl TimestampSigner {
         self.signer.read_json(self.unsign_at(token, max_age, now)?.value)
     }
 
-    /// Returns an empty buffer with room for a token around a value of this length.
+    /// Returns an empty buffer with capacity for a token around a value of this length.
     pub(crate) fn start(&self, value_len: usize) -> Vec<u8> {
         self.signer.start(value_len)
     }
@@ -298,7 +297,7 @@ impl TimestampSigner {
         Ok(Stamped { value, signed_at, key_index })
     }
 
-    /// Makes the token of a text, if its stamp could be read again.
+    /// Returns the token of a text, if its timestamp could be read back.
     pub(crate) fn stamp_readably(
         &self,
         value: Vec<u8>,
@@ -310,23 +309,23 @@ impl TimestampSigner {
         Ok(self.stamp(value, now))
     }
 
-    /// Makes the token of a text.
+    /// Returns the token of a text.
     fn stamp(&self, mut token: Vec<u8>, now: OffsetDateTime) -> String {
         self.signer.append_separator(&mut token);
-        // Python cuts a fraction off towards zero, this clock downwards: it matters before 1970.
+        // Python truncates a fraction towards zero, this clock rounds down: it matters before 1970.
         let cut = i64::from(now.unix_timestamp() < 0 && now.nanosecond() > 0);
         base62::append(&mut token, now.unix_timestamp().saturating_add(cut));
         self.signer.finish(token)
     }
 }
 
-/// The stamps that can be read, in Unix seconds: to the end of the year 9999, in UTC.
+/// The range of readable timestamps, in Unix seconds: to the end of the year 9999, in UTC.
 const STAMPS: RangeInclusive<i64> = 0..=253_402_300_799;
 
-/// Reads a stamp; nothing if it is not plain base 62 or lies past the year 9999.
+/// Reads a timestamp; `None` if it is not plain base 62 or is past the year 9999.
 pub(crate) fn moment(stamp: &str) -> Option<OffsetDateTime> {
     let seconds = i64::try_from(base62::parse(stamp)?).ok()?;
-    // Asked here, because `time` goes further where a program turns on its `large-dates`.
+    // Checked here, because `time` accepts later years if a program enables its `large-dates`.
     let is_known = STAMPS.contains(&seconds);
     is_known.then(|| OffsetDateTime::from_unix_timestamp(seconds).ok()).flatten()
 }

@@ -1,4 +1,4 @@
-//! Turns any tower or hyper service into one whose requests have a session.
+//! Provides the session layer for any tower or hyper service.
 //!
 //! Feature `tower`.
 
@@ -22,16 +22,16 @@ use crate::live::LiveManager;
 use crate::reply;
 use crate::source::Source;
 
-/// Puts a session around a service.
+/// Adds a session to the requests of a service.
 ///
-/// The service finds a [`SessionHandle`] in the request's extensions; with axum
-/// it is an extractor. The response gets the cookie, `Vary` and
-/// `Cache-Control` that [`SessionManager::commit`](crate::SessionManager::commit) calls for; its body, upgrades
-/// included, passes untouched, in a [`SessionBody`]. Where the session cannot be written the response
-/// is a bare 500, and the reason is logged with `tracing`.
+/// The service finds a [`SessionHandle`] in the request's extensions; with axum it is an extractor.
+/// The response gets the cookie, `Vary` and `Cache-Control` that
+/// [`SessionManager::commit`](crate::SessionManager::commit) returns. Its body, upgrades included,
+/// is passed through unchanged, in a [`SessionBody`]. If the session cannot be written, the
+/// response is a bare 500, and the reason is logged with `tracing`.
 ///
 /// The cookie's name is not signed: a session of another layer with the same key ring and salt is
-/// valid here too. Where a site has several sessions, create their codecs with
+/// valid here too. If a site has several sessions, create their codecs with
 /// [`SessionCodec::named`](crate::SessionCodec::named).
 ///
 /// # Examples
@@ -192,7 +192,7 @@ impl<M, S> Layer<S> for SessionLayer<M> {
     }
 }
 
-// By hand, as `derive` would ask the same of the marker.
+// Implemented by hand, because `derive` would require the same of the marker.
 impl<M> Clone for SessionLayer<M> {
     fn clone(&self) -> Self {
         Self { source: self.source.clone(), marker: PhantomData }
@@ -205,12 +205,12 @@ impl<M> fmt::Debug for SessionLayer<M> {
     }
 }
 
-/// The address of a request, as it was before routers took their part of it away.
+/// The address of a request before routers removed a prefix from it.
 #[cfg(feature = "axum")]
 #[derive(Clone)]
 pub(crate) struct RequestUri(pub(crate) http::Uri);
 
-/// A service whose requests have a session.
+/// A service that adds a session to its requests.
 ///
 /// Created by [`SessionLayer`].
 pub struct SessionService<S, M = ()> {
@@ -269,12 +269,12 @@ pin_project! {
         // None if there is no manager for the request's host.
         #[pin]
         inner: Option<F>,
-        // None if the response is committed by the same layer further out.
+        // None if the same layer further out commits the response.
         handle: Option<SessionHandle>,
     }
 }
 
-/// Shows nothing: the response may be in it already.
+/// Shows nothing: it may hold the response already.
 impl<F> fmt::Debug for SessionFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionFuture").finish_non_exhaustive()
@@ -307,7 +307,7 @@ pin_project! {
     /// The body of a response of a [`SessionService`] or a
     /// [`CsrfService`](crate::django::CsrfService).
     ///
-    /// It is the inner service's body as it is, or empty where the layer answers in its place: the
+    /// It is the inner service's body, unchanged, or empty if the layer itself answered: the
     /// session could not be written, or the request was refused.
     pub struct SessionBody<B> {
         #[pin]
@@ -320,7 +320,7 @@ impl<B> SessionBody<B> {
         Self { inner }
     }
 
-    /// Returns the inner service's body, or `None` where the layer answers in its place.
+    /// Returns the inner service's body, or `None` if the layer itself answered.
     pub fn into_inner(self) -> Option<B> {
         self.inner
     }
@@ -349,7 +349,7 @@ impl<B: Body> Body for SessionBody<B> {
     }
 }
 
-/// Shows nothing: a body is the visitor's.
+/// Shows nothing: a body belongs to the visitor.
 impl<B> fmt::Debug for SessionBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionBody").finish_non_exhaustive()

@@ -1,7 +1,7 @@
-//! Reads the entries of a session as one struct or map, and says which of them does not fit.
+//! Reads the entries of a session as one struct or map, and reports the one that does not fit.
 //!
-//! Entry by entry, because an error of `serde_json` tells where in a text it was met, and not under
-//! which key.
+//! It reads entry by entry, because an error of `serde_json` gives a position in a text, and not a
+//! key.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ use serde_json::de::StrRead;
 
 use crate::json;
 
-/// Reads entries, each a key and its JSON text.
+/// Reads entries, each of which is a key and its JSON text.
 pub(crate) fn read<'de, T, I>(entries: I) -> Result<T, Misfit>
 where
     T: DeserializeOwned,
@@ -21,12 +21,12 @@ where
     T::deserialize(Object(entries))
 }
 
-/// What does not fit.
+/// The entry that does not fit.
 #[derive(Debug)]
 pub(crate) enum Misfit {
-    /// The entry of this key: it is of another type, or not there.
+    /// The entry of this key: it is of another type, or missing.
     Entry(String),
-    /// No single entry.
+    /// The whole, and not a single entry.
     Whole,
 }
 
@@ -44,7 +44,7 @@ impl de::Error for Misfit {
     }
 }
 
-// What serde asks of an error: nobody prints this one.
+// Required of errors by serde; it is never printed.
 impl std::error::Error for Misfit {}
 
 impl fmt::Display for Misfit {
@@ -82,7 +82,7 @@ impl<'de, I: Iterator<Item = (&'de str, &'de str)>> de::Deserializer<'de> for Ob
 
 struct Fields<'de, I> {
     entries: I,
-    /// The entry whose key was read last.
+    /// The value of the entry whose key was read last.
     value: Option<(&'de str, &'de str)>,
 }
 
@@ -104,7 +104,7 @@ impl<'de, I: Iterator<Item = (&'de str, &'de str)>> MapAccess<'de> for Fields<'d
     }
 }
 
-/// One JSON value: `serde_json`'s, unless it is nested too deep and not ignored.
+/// One JSON value, read by `serde_json` unless it is nested too deep and not ignored.
 struct Value<'de>(&'de str);
 
 impl<'de> Value<'de> {
@@ -164,7 +164,7 @@ impl<'de> de::Deserializer<'de> for Value<'de> {
         deserialize_identifier();
     }
 
-    // Nothing recurses then.
+    // Ignoring a value does not recurse.
     fn deserialize_ignored_any<V: Visitor<'de>>(
         self,
         visitor: V,

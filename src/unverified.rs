@@ -1,4 +1,4 @@
-//! Takes a token apart without a key, and proves nothing.
+//! Splits a token into its parts without a key, and proves nothing.
 
 use time::OffsetDateTime;
 
@@ -6,10 +6,10 @@ use crate::error::DecodeError;
 use crate::payload;
 use crate::timestamp;
 
-/// What a token says, which anybody may have written.
+/// The parts of a token that was not verified.
 ///
-/// For looking at a token without its key. Nothing in this library accepts one
-/// of these: to learn that a token is good, decode it.
+/// Anyone may have written them. Use this to inspect a token without its key. Nothing in this
+/// library accepts this type: to verify a token, decode it.
 ///
 /// # Examples
 ///
@@ -24,7 +24,7 @@ use crate::timestamp;
 /// # Ok::<(), signed_session::DecodeError>(())
 /// ```
 ///
-/// It is no session:
+/// It is not a session:
 ///
 /// ```compile_fail,E0308
 /// use signed_session::{Session, Unverified};
@@ -41,7 +41,7 @@ pub struct Unverified<'t> {
 }
 
 impl<'t> Unverified<'t> {
-    /// Takes a token apart at its last two colons.
+    /// Splits a token at its last two colons.
     ///
     /// # Errors
     ///
@@ -55,45 +55,46 @@ impl<'t> Unverified<'t> {
         Ok(Self { payload, stamp, signature })
     }
 
-    /// Returns what stands before stamp and signature.
+    /// Returns the text before timestamp and signature.
     #[must_use]
     pub fn payload(&self) -> &'t str {
         self.payload
     }
 
-    /// Returns the time of signing as it stands, in base 62; nothing for a token without one.
+    /// Returns the timestamp's text, in base 62; `None` for a token without one.
     #[must_use]
     pub fn stamp(&self) -> Option<&'t str> {
         self.stamp
     }
 
-    /// Returns what stands in the place of the signature.
+    /// Returns the text in the position of the signature.
     #[must_use]
     pub fn signature(&self) -> &'t str {
         self.signature
     }
 
-    /// Returns when the token says that it was signed.
+    /// Returns when the token claims to have been signed.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::BadTimestamp`] if it does not say, or not in a way that decoding accepts.
+    /// [`DecodeError::BadTimestamp`] if there is no timestamp, or one that decoding does not
+    /// accept.
     pub fn signed_at(&self) -> Result<OffsetDateTime, DecodeError> {
         self.stamp.and_then(timestamp::moment).ok_or(DecodeError::BadTimestamp)
     }
 
-    /// Tells whether the payload says that it is compressed.
+    /// Returns `true` if the payload is marked as compressed.
     #[must_use]
     pub fn is_compressed(&self) -> bool {
         self.payload.starts_with('.')
     }
 
-    /// Returns the payload as text, which should be JSON; at most `max_len` bytes of it.
+    /// Returns the payload as text, which should be JSON, up to `max_len` bytes.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::Base64`], [`DecodeError::Zlib`], [`DecodeError::TooLarge`],
-    /// and [`DecodeError::Json`] for bytes beyond ASCII. Whether it is JSON is not checked.
+    /// [`DecodeError::Base64`], [`DecodeError::Zlib`], [`DecodeError::TooLarge`], and
+    /// [`DecodeError::Json`] for bytes beyond ASCII. This does not check that the text is JSON.
     pub fn json(&self, max_len: usize) -> Result<String, DecodeError> {
         let mut json = String::new();
         payload::read(&mut json, self.payload, max_len)?;
@@ -101,7 +102,7 @@ impl<'t> Unverified<'t> {
     }
 }
 
-/// Shows nothing: whoever holds the token could use it.
+/// Shows nothing: anyone who has the token could use it.
 impl std::fmt::Debug for Unverified<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Unverified").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Keeps copies of secrets out of memory that is given back without being wiped.
+//! Wipes copies of secrets from memory before it is released.
 
 use std::hint::black_box;
 use std::io;
@@ -7,7 +7,7 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 /// A buffer that is wiped when it is dropped, and whose former memory is wiped when it grows.
 ///
-/// A vector that grows leaves its contents where they were.
+/// A vector that grows leaves its contents in its former memory.
 #[derive(Default)]
 pub(crate) struct Wiped(pub(crate) Zeroizing<Vec<u8>>);
 
@@ -28,15 +28,15 @@ impl io::Write for Wiped {
     }
 }
 
-/// The stack that deriving a key takes at most, in words: unoptimized, it is the most.
+/// The most stack that deriving a key takes, in words: unoptimized builds take the most.
 const STACK: usize = if cfg!(debug_assertions) { 2048 } else { 512 };
 
 /// Runs a function that handles secrets, and wipes the stack that it used.
 ///
-/// Values that are moved leave copies behind, and so do hash functions. What the function returns
-/// is moved too: secrets should be in a box.
+/// Values that are moved leave copies behind, and so do hash functions. The function's result is
+/// moved too: secrets should be in a box.
 pub(crate) fn wiping_stack<R>(function: impl FnOnce() -> R) -> R {
-    // Two calls from the same place: the second has its stack where the first had its own.
+    // Both are called from the same place: the second has its stack where the first had it.
     #[inline(never)]
     fn run<R>(function: impl FnOnce() -> R) -> R {
         function()

@@ -1,4 +1,4 @@
-//! Writes what was ended as one line of JSON, and reads it.
+//! Writes a revocation as one line of JSON, and reads it.
 //!
 //! ```text
 //! {"v":1,"subject":"42","session":"AAZEfjwKDEDdJT-cq0nM5g"}   one session
@@ -20,19 +20,19 @@ use crate::json;
 /// The version of the format, which is part of each line.
 const VERSION: u64 = 1;
 
-/// The bytes of a line at most. The longest subject takes 1,530, if each of its bytes is escaped.
+/// The most bytes of a line. The longest subject takes 1,530, if each of its bytes is escaped.
 const MAX_LINE_LEN: usize = 2_048;
 
 const FIELDS: &[&str] = &["v", "subject", "session", "by"];
 
-/// What was ended: one session, all sessions of a subject, or everyone's.
+/// A record of ended sessions: one session, all of a subject, or everyone's.
 ///
-/// Every process that serves the same people needs to hear of it: send it as one line of JSON, with
-/// [`Display`](fmt::Display) or serde, and pass what arrives to
+/// Every process that serves the same users needs it: send it as one line of JSON, with
+/// [`Display`](fmt::Display) or serde, and pass each line that arrives to
 /// [`Revocations::apply`](crate::Revocations::apply). Lines can arrive in any order and any number
-/// of times. Anyone who can send one can end sessions; nobody can begin or revive one with it.
+/// of times. Anyone who can send one can end sessions; nobody can begin or restore one with it.
 ///
-/// Subjects are in clear. If that matters, use ids that say nothing about people.
+/// Subjects are in plain text. If that matters, use ids that say nothing about people.
 ///
 /// # Examples
 ///
@@ -53,7 +53,7 @@ const FIELDS: &[&str] = &["v", "subject", "session", "by"];
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Revocation(pub(crate) Ended);
 
-/// What a [`Revocation`] says.
+/// The content of a [`Revocation`].
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Ended {
     One { subject: Subject, id: Identity },
@@ -110,8 +110,8 @@ impl Serialize for Revocation {
     }
 }
 
-/// Unknown fields and versions are errors: what is not understood must not pass as an end that it
-/// is not.
+/// Unknown fields and versions are errors: a line that is not understood must not be mistaken for
+/// another revocation.
 impl<'de> Deserialize<'de> for Revocation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_struct("Revocation", FIELDS, Fields)
@@ -187,7 +187,7 @@ impl<'de> Deserialize<'de> for Field {
                     "subject" => Ok(Field::Subject),
                     "session" => Ok(Field::Session),
                     "by" => Ok(Field::By),
-                    // Not the name: it may be anything.
+                    // The name is not quoted: it may be anything.
                     _ => Err(E::custom("a field is not known")),
                 }
             }
@@ -197,7 +197,7 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// Shows what kind of end it is: a subject can be personal.
+/// Shows only the kind of revocation: a subject can be personal data.
 impl fmt::Debug for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {

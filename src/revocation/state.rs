@@ -1,23 +1,23 @@
-//! Holds what was ended of one subject: a cut-off, and the sessions ended one by one.
+//! Holds the ended sessions of one subject: a cut-off, and single sessions.
 //!
-//! What survives of a subject is every session that began after the cut-off and is not listed.
-//! Joining two states intersects what survives, so that the order in which ends arrive, and how
-//! often, makes no difference, and nothing that was ended ever comes back.
+//! A session of the subject survives if it began after the cut-off and is not listed. Joining two
+//! states intersects the surviving sessions. The order and the number of times in which ends arrive
+//! therefore make no difference, and an ended session never becomes valid again.
 
 use crate::identity::Identity;
 
-/// How many ended sessions of one subject are listed: the newest.
+/// The most ended sessions that are listed for one subject: the newest.
 ///
-/// Beyond it the oldest of them becomes the cut-off, which ends sessions of this subject alone that
-/// began before 1,000 others of theirs which ended.
+/// If there are more, the oldest of them becomes the cut-off. This ends only sessions of this
+/// subject, and only those that began before its 1,000 newest ended sessions.
 const MAX_IDS: usize = 1_000;
 
-/// What was ended of one subject.
+/// The ended sessions of one subject.
 ///
-/// Most subjects have one entry, which takes no memory besides this.
+/// Most subjects have one entry, which takes no memory other than this.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum State {
-    /// All sessions that began up to this moment; none for zero.
+    /// All sessions that began up to this moment; zero for none.
     By(i64),
     /// One session.
     One(Identity),
@@ -70,7 +70,7 @@ impl State {
         let Many { mut by, mut ids } = self.take();
         let place = ids.binary_search(&id).unwrap_or_else(|place| place);
         ids.insert(place, id);
-        // The oldest one too many takes all with it that began when it did.
+        // The oldest, one too many, ends all sessions that began no later than it.
         if let Some(oldest) = ids.len().checked_sub(MAX_IDS + 1).and_then(|at| ids.get(at)) {
             by = oldest.began;
             ids.retain(|id| id.began > by);
@@ -79,7 +79,7 @@ impl State {
         true
     }
 
-    /// Ends all sessions that began up to a moment. Returns `true` if that was not so before.
+    /// Ends all sessions that began up to a moment. Returns `true` if that is new.
     pub(crate) fn end_by(&mut self, by: i64) -> bool {
         let is_news = by > self.by();
         if is_news {
@@ -90,7 +90,7 @@ impl State {
         is_news
     }
 
-    /// Forgets what lies before a moment. Returns `true` if something is left.
+    /// Forgets the ends before a moment. Returns `true` if something is left.
     pub(crate) fn forget_before(&mut self, moment: i64) -> bool {
         match self {
             Self::By(by) if *by < moment => *by = 0,
@@ -114,7 +114,7 @@ impl State {
         }
     }
 
-    /// Keeps this in the smallest form.
+    /// Stores this in the smallest variant.
     fn put(&mut self, mut many: Many) {
         *self = match (many.by, many.ids.as_slice()) {
             (by, []) => Self::By(by),

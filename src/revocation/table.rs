@@ -1,4 +1,4 @@
-//! Holds what was ended of all subjects, in memory that is bounded and shared by all threads.
+//! Holds the ended sessions of all subjects, in bounded memory shared by all threads.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,23 +9,23 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockE
 use crate::identity::{Identity, Subject};
 use crate::revocation::state::State;
 
-/// In how many parts the table is locked, grows and is swept: a million subjects make no pause
-/// longer than a millisecond then.
+/// The number of parts in which the table is locked, grows and is swept: with a million subjects no
+/// pause is then longer than a millisecond.
 const SHARDS: usize = 64;
 
-/// How often a shard is swept at least, in microseconds, if the table is written to: once an hour.
+/// How often a shard that is written to is swept, in microseconds: once an hour.
 const SWEEP_INTERVAL: i64 = 3_600_000_000;
 
-/// What was ended of all subjects.
+/// The ended sessions of all subjects.
 pub(crate) struct Table {
-    /// For how long an end is kept, in microseconds.
+    /// How long an end is kept, in microseconds.
     memory: i64,
-    /// Subjects are what users choose: with a hash that they know, they could choose them to collide.
+    /// The hash has a random key: users can choose subjects, and could otherwise make them collide.
     hasher: RandomState,
     shards: [RwLock<Shard>; SHARDS],
-    /// Which shard is looked at next for what can be forgotten.
+    /// The shard to sweep next.
     next_swept: AtomicUsize,
-    /// Whether anything was ever ended: until then nothing else is looked at.
+    /// Whether anything was ever ended: until then nothing else is read.
     has_any: AtomicBool,
     /// All sessions of everyone that began up to this moment were ended.
     everyone: AtomicI64,
@@ -67,24 +67,24 @@ impl Table {
         self.everyone.load(Ordering::Acquire)
     }
 
-    /// Returns the first moment at which a session can begin that no end covers which is known here.
+    /// Returns the first moment at which a session can begin without being ended by a known end.
     pub(crate) fn first_moment(&self, subject: Option<&Subject>) -> i64 {
         let by = subject.and_then(|subject| Some(self.read(subject).states.get(subject)?.by()));
         by.unwrap_or(0).max(self.everyone()).saturating_add(1)
     }
 
-    /// Ends one session. Returns `true` if that is news.
+    /// Ends one session. Returns `true` if that is new.
     pub(crate) fn end(&self, subject: &Subject, id: Identity, now: i64) -> bool {
         id.began >= self.horizon(now) && self.change(subject, now, |state| state.end(id))
     }
 
-    /// Ends a subject's sessions that began up to a moment. Returns `true` if that is news.
+    /// Ends a subject's sessions that began up to a moment. Returns `true` if that is new.
     pub(crate) fn end_by(&self, subject: &Subject, by: i64, now: i64) -> bool {
         by >= self.horizon(now) && self.change(subject, now, |state| state.end_by(by))
     }
 
-    /// Ends a subject's sessions that began up to `at_least`, and up to all ends that are known here.
-    /// Returns the moment.
+    /// Ends a subject's sessions that began up to `at_least`, and up to all known ends. Returns the
+    /// moment.
     pub(crate) fn end_all(&self, subject: &Subject, at_least: i64, now: i64) -> i64 {
         let mut by = at_least;
         self.change(subject, now, |state| {
@@ -94,7 +94,7 @@ impl Table {
         by
     }
 
-    /// Ends everyone's sessions that began up to a moment. Returns `true` if that is news.
+    /// Ends everyone's sessions that began up to a moment. Returns `true` if that is new.
     pub(crate) fn end_everyone_by(&self, by: i64, now: i64) -> bool {
         let is_news = by >= self.horizon(now) && by > self.everyone.fetch_max(by, Ordering::AcqRel);
         if is_news {
@@ -103,8 +103,8 @@ impl Table {
         is_news
     }
 
-    /// Ends everyone's sessions that began up to `at_least`, and up to all ends that are known here.
-    /// Returns the moment.
+    /// Ends everyone's sessions that began up to `at_least`, and up to all known ends. Returns the
+    /// moment.
     pub(crate) fn end_everyone(&self, at_least: i64) -> i64 {
         let known = self.latest.load(Ordering::Acquire);
         let next = |everyone: i64| at_least.max(everyone.max(known).saturating_add(1));
@@ -115,7 +115,7 @@ impl Table {
         next(set.unwrap_or_else(|everyone| everyone))
     }
 
-    /// Calls `found` with each subject and what was ended of it, as far as it is still kept.
+    /// Calls `found` with each subject and its ended sessions that are still remembered.
     pub(crate) fn for_each(&self, now: i64, mut found: impl FnMut(&Subject, i64, &[Identity])) {
         let horizon = self.horizon(now);
         for shard in &self.shards {
@@ -127,14 +127,14 @@ impl Table {
         }
     }
 
-    /// Returns how many subjects take memory.
+    /// Returns the number of subjects that take memory.
     pub(crate) fn len(&self) -> usize {
         self.shards.iter().map(|shard| read(shard).states.len()).sum()
     }
 
     /// Returns the moment before which nothing is kept.
     ///
-    /// A session that began before it is over by itself: see `Revocations::new`.
+    /// A session that began before it has expired anyway: see `Revocations::new`.
     pub(crate) fn horizon(&self, now: i64) -> i64 {
         now.saturating_sub(self.memory)
     }
@@ -143,7 +143,7 @@ impl Table {
         let mut shard = write(self.shard(subject));
         let change = |state: &mut State| {
             let is_news = change(state);
-            // Also one that too many sessions ended one by one made: logins come after it.
+            // This includes a cut-off caused by too many single sessions: logins come after it.
             self.latest.fetch_max(state.by(), Ordering::AcqRel);
             is_news
         };
@@ -166,18 +166,18 @@ impl Table {
         is_news
     }
 
-    /// Forgets, in one shard, what lies before the horizon, if that was not done for a while.
+    /// Forgets, in one shard, the ends before the horizon, if that was not done for a while.
     fn sweep_next(&self, now: i64) {
         let next = self.next_swept.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let interval = self.memory.checked_div(64).unwrap_or(0).min(SWEEP_INTERVAL);
         let Some(shard) = self.shards.get(next) else { return };
-        // Whoever holds it comes by again.
+        // The thread that holds the lock will sweep later.
         let mut shard = match shard.try_write() {
             Ok(shard) => shard,
             Err(TryLockError::Poisoned(shard)) => shard.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        // Before it only if the clock was set back.
+        // It is earlier only if the clock was set back.
         if (shard.swept_at..shard.swept_at.saturating_add(interval)).contains(&now) {
             return;
         }
@@ -195,14 +195,15 @@ impl Table {
     }
 
     fn shard(&self, subject: &Subject) -> &RwLock<Shard> {
-        // The map in the shard hashes with another key: all of its bits are still unknown.
+        // The map in the shard hashes with another key, so all bits of this hash are independent of
+        // it.
         let hash = self.hasher.hash_one(subject).to_le_bytes();
         let [index, ..] = hash;
         self.shards.get(usize::from(index) % SHARDS).unwrap_or(&self.shards[0])
     }
 }
 
-/// Locks a shard to read. One that a thread left while it panicked is still whole.
+/// Locks a shard to read. A panic in a thread leaves it valid.
 fn read(shard: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
     shard.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -181,13 +181,14 @@ impl Claim {
         }
     }
 
-    /// Reads a number of seconds; past 64 bits it is as good as infinite.
+    /// Reads a number of seconds; a number that exceeds 64 bits counts as infinite.
     fn read_seconds(text: &str) -> Option<Self> {
         let (is_zero, time) = if text.contains(['.', 'e', 'E']) {
             let seconds: f64 = json::read(text).ok()?;
             let mut time = time::Duration::saturating_seconds_f64(seconds);
             if seconds < 0.0 {
-                // Over at once, be it by less than the nanosecond that a duration counts in.
+                // This expires at once, even if by less than the nanosecond that durations count
+                // in.
                 time = time.min(time::Duration::NANOSECOND.saturating_mul(-1));
             }
             (seconds == 0.0, time)
@@ -196,11 +197,11 @@ impl Claim {
             let seconds = text.parse().unwrap_or(beyond);
             (seconds == 0, time::Duration::seconds(seconds))
         };
-        // Not the duration is asked: less than a nanosecond is little, but it is not zero.
+        // This does not check the duration: less than a nanosecond rounds to zero, but is not zero.
         Some(if is_zero { Self::BrowserClose } else { Self::Lasts(time) })
     }
 
-    /// Places a date that has no offset in a time zone, if one is known.
+    /// Gives a date without an offset this offset, if one is known.
     pub(crate) fn with_offset(self, offset: Option<UtcOffset>) -> Self {
         match (self, offset) {
             (Self::Naive(date), Some(offset)) => Self::Until(in_utc(date, offset)),
@@ -239,9 +240,9 @@ impl Claim {
         }
     }
 
-    /// Refuses a session whose time is over: its own, or else `max_age`.
+    /// Returns an error if a session has expired, by its own expiry or by `max_age`.
     ///
-    /// It ends after, not at, its last moment.
+    /// It expires after its last moment, and not at it.
     pub(crate) fn check(
         self,
         max_age: Duration,
@@ -257,9 +258,9 @@ impl Claim {
     }
 }
 
-/// What Python's `datetime.isoformat` writes, and what all Pythons read besides.
+/// The formats that Python's `datetime.isoformat` writes, and others that all Pythons read.
 ///
-/// The `Z` has no value of its own, and can only be the last character.
+/// A `Z` has no meaning of its own here, and can only be the last character.
 const ISOFORMAT: &[BorrowedFormatItem<'_>] = format_description!(
     version = 2,
     "[year]-[month]-[day][optional [\
@@ -273,7 +274,7 @@ const ISOFORMAT: &[BorrowedFormatItem<'_>] = format_description!(
 fn parse_isoformat(text: &str) -> Option<Claim> {
     let mut parsed = Parsed::new();
     let rest = parsed.parse_items(text.as_bytes(), ISOFORMAT).ok()?;
-    // The year's format would take a sign, Python's does not.
+    // The year's format would accept a sign; Python's does not.
     if !rest.is_empty() || text.starts_with(['+', '-']) {
         return None;
     }
@@ -293,25 +294,25 @@ fn parse_isoformat(text: &str) -> Option<Claim> {
     Some(Claim::Until(in_utc(date, offset)))
 }
 
-/// Returns a moment in UTC, so that no later arithmetic leaves the calendar.
+/// Returns a moment in UTC, so that no later arithmetic exceeds the calendar.
 fn in_utc(date: PrimitiveDateTime, offset: UtcOffset) -> OffsetDateTime {
     let utc = date.assume_offset(offset).checked_to_offset(UtcOffset::UTC);
     utc.filter(|moment| *moment <= LAST_INSTANT).unwrap_or(LAST_MOMENT)
 }
 
-/// The end of Python's calendar, and of this one.
+/// The end of Python's calendar, and of this crate's.
 const LAST_MOMENT: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 
-/// The end of this calendar, to the nanosecond.
+/// The end of this crate's calendar, to the nanosecond.
 const LAST_INSTANT: OffsetDateTime = datetime!(9999-12-31 23:59:59.999_999_999 UTC);
 
 /// The beginning of Python's calendar.
 const FIRST_MOMENT: OffsetDateTime = datetime!(0001-01-01 00:00:00 UTC);
 
-/// Writes a moment as Python's `datetime.isoformat` in UTC, cut to microseconds.
+/// Writes a moment as Python's `datetime.isoformat` in UTC, truncated to microseconds.
 ///
-/// All Pythons read this form. Theirs is a calendar from year 1 to 9999:
-/// moments outside are written as its first or last second.
+/// All Pythons read this form. Python's calendar has the years 1 to 9999: moments outside it are
+/// written as its first or last second.
 fn isoformat(moment: OffsetDateTime) -> String {
     let utc = moment.clamp(FIRST_MOMENT, LAST_MOMENT).to_offset(UtcOffset::UTC);
     let (date, time) = (utc.date(), utc.time());

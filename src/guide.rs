@@ -1,9 +1,8 @@
-//! Tells how to put a Rust service beside a Django site, and what to watch when it is there.
+//! Explains how to run a Rust service alongside a Django site, and what to watch out for.
 //!
-//! A Django site is in production. One part of it, say the cart, is to be served
-//! by Rust: the visitor who logged in on one is known on the other, until the
-//! last logout. What the two share is the session cookie and the secret that
-//! signs it; they do not call each other.
+//! Suppose that a Django site is in production, and that one part of it, such as the cart, will be
+//! served by Rust. A visitor who logged in on one side is known on the other, until they log out.
+//! Both sides share the session cookie and the secret that signs it; they do not call each other.
 //!
 //! 1. [In fifteen minutes](#in-fifteen-minutes)
 //! 2. [Log in and out in Rust](#log-in-and-out-in-rust)
@@ -13,12 +12,12 @@
 //! 6. [What to watch](#what-to-watch)
 //! 7. [Changing what is in a session](#changing-what-is-in-a-session)
 //!
-//! Chapters of their own:
+//! Separate chapters:
 //!
 //! - [`from_django`], Django's calls and settings next to those of this library;
 //! - [`log_in_and_out`], [`forms`] and [`testing`], for applications without Django too;
 //! - [`coming_from`], which moves an application here from axum-login and tower-sessions;
-//! - [`sessions_in_the_database`], for a site whose sessions are to stay there;
+//! - [`sessions_in_the_database`], for a site that keeps its sessions there;
 //! - [`one_rule_on_both_sides`], an engine with which Django refuses the cookies that Rust refuses.
 //!
 //! # In fifteen minutes
@@ -32,11 +31,10 @@
 //! ```
 //!
 //! Everybody has to log in once more after this change. From now on the session
-//! is in the visitor's hands: it cannot be changed, but it can be read, it has to
-//! fit 4,096 bytes, and a copy of it stays good after the logout until it
-//! expires. If that is not what you want, leave the engine as it is:
-//! [`sessions_in_the_database`] weighs one against the other.
-//!
+//! Everybody has to log in again after this change. From now on the visitor's browser holds the
+//! session: the visitor cannot change it but can read it, it has to fit 4,096 bytes, and a copy of
+//! it stays valid after the logout until it expires. If you do not want that, leave the engine as
+//! it is: [`sessions_in_the_database`] compares the two.
 //! ## Django writes its settings, Rust reads them
 //!
 //! The package contains a script for this, `src/django/write_settings.py`; it is also shown in the
@@ -47,27 +45,27 @@
 //! ```
 //!
 //! It writes `django-settings.json`, or the file that the variable `SETTINGS_JSON` names. A run that
-//! fails leaves the file as it was.
-//!
+//! It writes `django-settings.json`, or the file named by the variable `SETTINGS_JSON`. A run that
+//! fails leaves the file unchanged.
 //! - **In whose environment.** Settings read environment variables, `.env` files and
-//!   `DJANGO_SETTINGS_MODULE`. Run the script where Django itself is started: in the same container,
-//!   with the same variables. With others it writes another secret, and Rust refuses every cookie.
+//! - **In which environment.** Settings read environment variables, `.env` files and
+//!   `DJANGO_SETTINGS_MODULE`. Run the script where Django itself is started: in the same
+//!   container, with the same variables. With other variables it may write another secret, and Rust
+//!   then refuses every cookie.
 //! - **As which user.** The file holds the site's secret, so only the user who ran the script can
 //!   read it. That must be the user who runs the Rust service; otherwise `chown` the file.
-//! - **When.** With every change of these settings, in the deployment that makes the change.
-//!
+//! - **When.** Whenever these settings change, in the same deployment.
 //! ## Rust knows who is there
 //!
 //! ```sh
 //! cargo add signed-session --features axum
 //! ```
 //!
-//! A page for whoever is logged in. Django's session names the user; that the
-//! password has not been changed since, and that the user is still there and
-//! active, only the database knows. Yours is asked with whatever you ask
-//! databases with: `select password, is_active, username from auth_user where id = …`.
-//! The session also names the backend that logged the user in. It counts if it is among the site's
-//! `AUTHENTICATION_BACKENDS`, as in Django.
+//! This is a page for visitors who are logged in. Django's session names the user. Whether the
+//! password was changed since, and whether the user still exists and is active, only the database
+//! knows. Query it with any database library: `select password, is_active, username from auth_user
+//! where id = …`. The session also names the backend that logged the user in. It counts only if it
+//! is among the site's `AUTHENTICATION_BACKENDS`, as in Django.
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -130,18 +128,18 @@
 //!
 //! ### When the hash does not match
 //!
-//! The visitor is a stranger to Rust, and stays logged in to Django. That is on purpose, because a
-//! mismatch alone proves nothing:
+//! Rust does not accept the visitor as logged in, and the visitor stays logged in to Django. This
+//! is intended, because a mismatch has several possible causes:
 //!
-//! - The user model overrides `get_session_auth_hash`. Then no hash ever matches. Compute the hash as
-//!   the model does, and call [`AuthUser::resume_with`] and [`AuthUser::with_hash`] instead.
+//! - The user model overrides `get_session_auth_hash`. Then no hash ever matches. Compute the hash
+//!   as the model does, and call [`AuthUser::resume_with`] and [`AuthUser::with_hash`] instead.
 //! - The row is **stale**: it comes from a replica or a cache that has not seen a change of the
-//!   password. The visitor has just typed the new one; ending the session would log out the owner.
+//!   password. The visitor has just set the new one, so ending the session would log out the owner.
 //!   Read this row from the primary database.
-//! - The password has been changed, and this is a session from before. Django ends it at the
-//!   visitor's next request there.
+//! - The password was changed, and this session is older. Django ends it at the visitor's next
+//!   request there.
 //!
-//! Only if you know that it is the third may Rust end the session too:
+//! Only if you know that the third is the cause, Rust may end the session too:
 //!
 //! ```
 //! # use signed_session::{Keyring, Session, django::AuthUser};
@@ -155,8 +153,8 @@
 //!
 //! ## Both stand behind one origin
 //!
-//! A browser sends the cookie to the host that set it, so Rust gets a path of the
-//! same host. With nginx, for example:
+//! A browser sends the cookie to the host that set it, so serve Rust under a path of the same host.
+//! With nginx, for example:
 //!
 //! ```text
 //! proxy_set_header Host $http_host;  # by which Django knows its own forms
@@ -164,25 +162,23 @@
 //! location /      { proxy_pass http://127.0.0.1:8000; }
 //! ```
 //!
-//! Rust on a host of its own, such as `cart.example.com`, needs
-//! `SESSION_COOKIE_DOMAIN = "example.com"`; every host below that name then gets
-//! the cookie, and can set one.
+//! If Rust has another host, such as `cart.example.com`, set `SESSION_COOKIE_DOMAIN =
+//! "example.com"`; every host below that name then gets the cookie, and can set one.
 //!
-//! Log in at Django's `/admin/`, open `/rust/hello`: there you are. All of this
-//! at work, with the login, the cart and the messages below, is the example
-//! `beside_django` of the repository.
+//! Log in at Django's `/admin/` and open `/rust/hello`: it greets you. The example `beside_django`
+//! of the repository has all of this in operation, with the login, the cart and the messages below.
 //!
 //! ## They share a cart, and messages
 //!
-//! Entries of the session are JSON, on both sides. What Rust does not touch goes
-//! back byte for byte.
+//! Entries of the session are JSON, on both sides. Rust writes entries that it did not change back
+//! byte for byte.
 //!
 //! ```python
 //! def cart(request):
 //!     return render(request, "cart.html", {"cart": request.session.get("cart", [])})
 //! ```
 //!
-//! And a message left in Rust is shown by the next page, be it Django's:
+//! A message that Rust adds is shown by the next page, on either side:
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -211,11 +207,11 @@
 //!
 //! # Log in and out in Rust
 //!
-//! Leave logging in to Django if you can: it knows how passwords are hashed and
-//! what else is asked of a visitor. Where Rust does it, it does what
-//! `django.contrib.auth.login` does to the session. The backend that it names must be one of the
-//! site's `AUTHENTICATION_BACKENDS`, or Django takes the login for nobody's; and a user model with a
-//! [hash of its own](#when-the-hash-does-not-match) needs [`AuthUser::with_hash`].
+//! Leave logging in to Django if you can: it knows how passwords are hashed and what else is
+//! required of a visitor. If Rust does it, [`AuthUser::login`] changes the session as
+//! `django.contrib.auth.login` does. The backend that it names must be one of the site's
+//! `AUTHENTICATION_BACKENDS`, or Django ignores the login; and a user model with [its own
+//! hash](#when-the-hash-does-not-match) needs [`AuthUser::with_hash`].
 //!
 //! ```
 //! use signed_session::django::{self, AuthUser};
@@ -240,12 +236,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Django's signals are not sent: what hangs on `user_logged_in`, first of all
-//! `last_login` in the database, is yours to do. Nor do the packages that guard Django's login
-//! see yours: `django-axes`, for example, neither counts the wrong passwords that are typed in Rust nor
-//! locks anyone out there. Limit the attempts yourself. When a password is changed in
-//! Rust, [`AuthUser::rebind`] keeps the session in which that was done; every
-//! other session of the user ends, in Django as well.
+//! Django's signals are not sent: the work of handlers of `user_logged_in`, above all `last_login`
+//! in the database, is up to you. Packages that guard Django's login do not see yours either:
+//! `django-axes`, for example, neither counts wrong passwords that are entered in Rust nor locks
+//! anyone out there. Limit the attempts yourself. When a password is changed in Rust,
+//! [`AuthUser::rebind`] keeps the session in which that was done; every other session of the user
+//! ends, in Django as well.
 //!
 //! # End sessions on both sides
 //!
@@ -318,10 +314,10 @@
 //!
 //! # The order of key rotation
 //!
-//! `SECRET_KEY` signs, `SECRET_KEY_FALLBACKS` are accepted. A process that meets a
-//! token under a secret it does not have takes the visitor for a stranger, *and
-//! replaces the cookie* as soon as the session is read. So no process may sign
-//! with a secret before every other accepts it, whichever language it speaks:
+//! `SECRET_KEY` signs, and `SECRET_KEY_FALLBACKS` are accepted. A process that gets a token under a
+//! secret that it does not have treats the visitor as a new one, *and replaces the cookie* when it
+//! writes the session. So no process, in Python or in Rust, may sign with a secret before every
+//! other process accepts it:
 //!
 //! | step | on every machine, Django's and Rust's | before the next |
 //! |---|---|---|
@@ -329,13 +325,13 @@
 //! | 2 | `SECRET_KEY = new`, `SECRET_KEY_FALLBACKS = [old]`, one after the other | `SESSION_COOKIE_AGE` has passed, or the longest that any session asked for |
 //! | 3 | `SECRET_KEY = new`, without a fallback | |
 //!
-//! Nobody is signed out. The hash of the password in a session is under the secret
-//! too: in step 2 the first request of a visitor writes it anew, in Django by
-//! `get_user` and in Rust by [`AuthUser::resume`]. Between two processes that are
-//! not at the same step it goes to and fro, which does no harm.
+//! Nobody is signed out. The hash of the password in a session depends on the secret too: in step 2
+//! the first request of a visitor writes it again, in Django by `get_user` and in Rust by
+//! [`AuthUser::resume`]. Two processes at different steps each rewrite it under their own key,
+//! which does no harm.
 //!
-//! Rust need not restart for it. Give the layer a [`LiveManager`], keep a clone, and replace the
-//! manager when the settings were written again:
+//! Rust does not have to restart for this. Give the layer a [`LiveManager`], keep a clone, and
+//! replace the manager after the settings were written again:
 //!
 //! ```
 //! use signed_session::LiveManager;
@@ -348,58 +344,61 @@
 //! }
 //! ```
 //!
-//! Handlers then take the key ring from [`SessionHandle::keyring`] and not from settings of their own:
-//! with the hash of a password under another ring than the request's, a visitor is a stranger.
+//! Handlers then take the key ring from [`SessionHandle::keyring`] and not from their own copy of
+//! the settings: with the hash of a password under a ring other than the request's, a visitor is
+//! not logged in.
 //!
-//! What has leaked is replaced at once, everywhere, without a fallback. All are
-//! signed out, and have to be.
+//! Replace a secret that has leaked at once, everywhere, without a fallback. This signs everyone
+//! out, which is necessary.
 //!
 //! # What differs
 //!
 //! Every difference from Django has a number and a test; docs/differences.md lists them.
 //! These show beside a Django site:
 //!
-//! - A session's own `set_expiry` ends it when it is read, also if Django would
-//!   still take it (D6), unless Django has [the engine of the guide](one_rule_on_both_sides). With `SESSION_COOKIE_AGE` alone there is no difference.
-//!   With `USE_TZ = False` a date is enforced only if `TIME_ZONE` is UTC or a fixed offset such as
-//!   `Etc/GMT+5`, and [`Expiry::At`] is an error, because Django would answer 500.
-//! - Two good session cookies of one name are refused; Django takes the last (D11).
+//! - A session's own `set_expiry` ends it when it is read, even if Django would still accept it
+//!   (D6), unless Django has [the engine of the guide](one_rule_on_both_sides). With
+//!   `SESSION_COOKIE_AGE` alone there is no difference. With `USE_TZ = False` a date is enforced
+//!   only if `TIME_ZONE` is UTC or a fixed offset such as `Etc/GMT+5`, and [`Expiry::At`] is an
+//!   error, because Django would answer 500.
+//! - Two valid session cookies of one name that differ are refused; Django takes the last (D11).
 //! - A change that makes a session too large is an error; Django sends a cookie that
 //!   browsers drop (D10).
 //! - A response that sets the cookie is marked `Cache-Control: private` (D14), and
 //!   one that shows messages from their cookie says `Vary: Cookie` (D20).
 //! - A login drops what an anonymous visitor had put in the session (D19).
 //! - A session whose hash does not match the password stays (D22). Django ends it.
-//! - Stamps that lie more than five minutes ahead are refused (D5).
+//! - Timestamps more than five minutes in the future are refused (D5).
 //!
 //! # What to watch
 //!
-//! - **The secret, to the byte.** In Python it is text or bytes; here text is its
-//!   UTF-8. A newline at the end of a file is part of it. If Rust refuses every
-//!   cookie with [`DecodeError::BadSignature`], `signed-session explain` of the
-//!   command line says what is the matter.
-//! - **The engine.** Everywhere [`SettingsError::SessionEngine`] means what it says:
-//!   without a setting Django's sessions are in its database. `PickleSerializer`
-//!   and custom serializers are refused as well. If yours is a subclass that writes the same tokens
-//!   and the same JSON, say so: `.set("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies")`
-//!   and `.set("SESSION_SERIALIZER", "django.contrib.sessions.serializers.JSONSerializer")`.
-//! - **Stored sessions of a class of your own.** The name of the class is in the salt. For
+//! - **The secret, to the byte.** In Python it is text or bytes; here text means its UTF-8. A
+//!   newline at the end of a file is part of it. If Rust refuses every cookie with
+//!   [`DecodeError::BadSignature`], run `signed-session explain` of the command line, which says
+//!   what is wrong.
+//! - **The engine.** Take [`SettingsError::SessionEngine`] literally: without a setting Django's
+//!   sessions are in its database. `PickleSerializer` and custom serializers are refused as well.
+//!   If yours is a subclass that writes the same tokens and the same JSON, say so:
+//!   `.set("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies")` and
+//!   `.set("SESSION_SERIALIZER", "django.contrib.sessions.serializers.JSONSerializer")`.
+//! - **Stored sessions of your own class.** The name of the class is in the salt. For
 //!   `class MyStore(SessionStore)` in a database or in files, add
 //!   `.salt("django.contrib.sessions.MyStore")` to [`stored_session_codec`].
-//! - **The signer.** `SIGNING_BACKEND` signs messages and signed cookies, and not sessions. Unless it
-//!   is Django's own, [`DjangoSettings::message_storage`] and [`DjangoSettings::signed_cookie`] are
-//!   [`SettingsError::SigningBackend`].
-//! - **Impersonation.** Packages differ in whom the session names. `django-hijack` and
-//!   `django-loginas` log in as the other user; with hijack, `hijack_history` lists who is behind it.
+//! - **The signer.** `SIGNING_BACKEND` signs messages and signed cookies, and not sessions. With
+//!   any backend other than Django's own, [`DjangoSettings::message_storage`] and
+//!   [`DjangoSettings::signed_cookie`] return [`SettingsError::SigningBackend`].
+//! - **Impersonation.** Packages differ in the user that the session names. `django-hijack` and
+//!   `django-loginas` log in as the other user; with hijack, `hijack_history` lists the real one.
 //!   `django-impersonate` keeps the real user and names the other in `_impersonate`, so that Rust
-//!   and Django act for different people. Decide for whom Rust acts, and what it must not do then.
-//! - **Name, domain and path of the cookie** must be the same on both sides, or
-//!   browsers keep two. After a change of one of them browsers keep the former
-//!   cookie as well until it expires: name it to [`SessionManager::retire`].
-//! - **`Secure`.** By Django's default it is off, and with [`DjangoSettings`] it is
-//!   so here. Turn it on in Django.
-//! - **Clocks.** The stamp is that of the machine that signed. Have all of them
-//!   ask for the time; [`SessionCodec::max_clock_skew`] is for when they differ.
+//!   and Django act for different users. Decide for which user Rust acts, and what it must not do
+//!   during an impersonation.
+//! - **Name, domain and path of the cookie** must be the same on both sides, or browsers keep two.
+//!   After a change of one of them browsers keep the former cookie as well until it expires: pass
+//!   it to [`SessionManager::retire`].
+//! - **`Secure`.** Django's default is off, and [`DjangoSettings`] follows it. Turn it on in
+//!   Django.
+//! - **Clocks.** The timestamp comes from the machine that signed. Synchronize all of them with
+//!   NTP; [`SessionCodec::max_clock_skew`] is the tolerated difference.
 //! - **CSRF.** Django's middleware protects Django's views only. A form that Rust accepts needs the
 //!   protection of [`forms`], with which either side accepts the other's; `SameSite=Lax` alone does
 //!   not stop pages of sibling hosts.
@@ -421,13 +420,13 @@
 //!
 //! # Changing what is in a session
 //!
-//! A session outlives a release: for two weeks visitors return with what the last one wrote. A
-//! handler that expects the new shape must not answer them with an error.
+//! A session outlives a release: for two weeks visitors return with sessions that the previous
+//! release wrote. A handler that expects the new structure must not answer them with an error.
 //!
 //! | the release | what to do |
 //! |---|---|
 //! | adds an entry | Read it with a default: `get("cart")?.unwrap_or_default()`, or [`Session::update`]. |
-//! | drops an entry | Nothing has to be done. It is carried along until the session ends; [`Session::replace`] drops it. |
+//! | drops an entry | Nothing has to be done. It is preserved until the session ends; [`Session::replace`] drops it. |
 //! | renames an entry | Read both keys until the longest lifetime of a session has passed. |
 //! | changes an entry's type | Read it with [`Session::get_or_discard`], or give it a new key. [`Session::get`] is an error, which names the key. |
 //!
@@ -462,9 +461,9 @@
 //!   newer one while two releases run side by side, into an error.
 //! - **`replace` writes exactly the struct**, and keeps the entries whose keys begin with `_`. While
 //!   two releases run side by side, the older one drops what the newer one added, so the first
-//!   release that has a new field should only read it. A Django beside Rust has entries of its own
-//!   too, which `replace` would drop: there, change single entries with [`Session::update`].
-//! - **A type cannot change twice under one key** while sessions of the first shape are still valid.
+//!   release that has a new field should only read it. Alongside Django, the session also has Django's entries
+//!   and those of other programs, which `replace` would drop: there, change single entries with [`Session::update`].
+//! - **A type cannot change twice under one key** while sessions with the first type are still valid.
 //!   A new key, such as `cart2`, costs nothing.
 //!
 //! [`stored_session_codec`]: crate::django::stored_session_codec

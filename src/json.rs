@@ -59,7 +59,7 @@ pub(crate) fn quote(text: &str) -> String {
     to_ascii(serde_json::Value::from(text).to_string())
 }
 
-/// Spells floats as Python's `repr`: `1.0`, `1e+16`, `1.5e-07`; and notes that there was a null.
+/// Formats floats as Python's `repr`: `1.0`, `1e+16`, `1.5e-07`. Also records if there was a null.
 struct Python<'a> {
     met_null: &'a Cell<bool>,
 }

@@ -6,7 +6,7 @@
 //! ```text
 //! sessionid=eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv1PND9KvRoXls35Yzj9bRllXH3a44cb4Ji8xw
 //!           └─────────────────┘ └────┘ └─────────────────────────────────────────┘
-//!                 payload       stamp                  signature
+//!                 payload     timestamp                signature
 //! ```
 //!
 //! [`SessionCodec`] turns a [`Session`] into a token and back. [`Signer`] and [`TimestampSigner`]

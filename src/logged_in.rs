@@ -38,14 +38,14 @@ const ENCODED: &AsciiSet =
 /// A request is for a page if its method is GET or HEAD and its headers do not say that a script
 /// sent it.
 ///
-/// `Option<LoggedIn<T>>` is for pages that anonymous visitors see as well. With axum it is `None` for
-/// visitors who are not logged in, and the other rows of the table stay as they are. actix-web turns
-/// *every* error of an extractor into `None`: there, take `Result<LoggedIn<T>, NotLoggedIn>`, which
-/// works with both, and ask [`NotLoggedIn::is_anonymous`].
+/// `Option<LoggedIn<T>>` is for pages that anonymous visitors see as well. With axum it is `None`
+/// for visitors who are not logged in, and the other rows of the table still apply. actix-web turns
+/// *every* error of an extractor into `None`: use `Result<LoggedIn<T>, NotLoggedIn>` there, which
+/// works with both, and check [`NotLoggedIn::is_anonymous`].
 ///
-/// With Django's `_auth_user_id` this refuses to work, with a 500: a Django login is good only if
-/// the password's hash matches and the user is active, which the database knows. See the
-/// [guide](crate::guide) for what to use there.
+/// With Django's `_auth_user_id` it always responds with 500: a Django login is valid only if the
+/// password's hash matches and the user is active, which only the database knows. The
+/// [guide](crate::guide) shows an extractor for Django logins.
 ///
 /// # Examples
 ///
@@ -68,24 +68,26 @@ const ENCODED: &AsciiSet =
 pub struct LoggedIn<T, M = ()> {
     /// The subject.
     pub id: T,
-    /// The session that says so.
+    /// The session that has this subject.
     pub session: SessionHandle<M>,
 }
 
-/// Shows nothing of who is logged in.
+/// Does not show who is logged in.
 impl<T, M> fmt::Debug for LoggedIn<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoggedIn").finish_non_exhaustive()
     }
 }
 
-/// Why a handler did not learn who is logged in; as a response, what [`LoggedIn`] says.
+/// The reason why a handler got no logged-in user.
+///
+/// As a response it is the one in the table at [`LoggedIn`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct NotLoggedIn(Reason);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Reason {
-    /// Where to send the visitor, if anywhere.
+    /// The address to redirect the visitor to, if there is one.
     Anonymous {
         login: Option<String>,
     },

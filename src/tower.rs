@@ -90,29 +90,32 @@ pub struct SessionLayer<M = ()> {
     marker: PhantomData<fn() -> M>,
 }
 
-// Only for `()`: the default of a type parameter is not used to infer it.
+// For `()` only: the default of a type parameter is not used for inference.
 impl SessionLayer {
-    /// Creates a layer for the only session of a request, and logs a warning for each weak secret.
+    /// Creates a layer for the only session of a request.
+    ///
+    /// Logs a warning for each weak secret.
     ///
     /// A second session in the same request needs a [`marked`](Self::marked) layer. To replace the
-    /// keys and other settings while requests are served, give it a [`LiveManager`] and keep a
-    /// clone.
+    /// keys and other settings while requests are served, pass a [`LiveManager`] and keep a clone.
     #[must_use]
     pub fn new(manager: impl Into<LiveManager>) -> Self {
         Self::marked(manager)
     }
 
-    /// Creates a layer that chooses the manager by the host of each request, such as one for each
-    /// tenant.
+    /// Creates a layer that chooses the manager by the host of each request.
     ///
-    /// `choose` is given the host of the URI, or else of the `Host` header, in lower case and without
-    /// a port. It is asked in each request, so it has to answer from memory, and with clones of one
-    /// [`LiveManager`] for one host. A request without one host, or of a host for which it returns
-    /// `None`, is answered with a bare 400. The managers need codecs with different keys, or with
-    /// different [names](crate::SessionCodec::named): otherwise a session of one tenant is valid for
-    /// every other. Logs a warning for each weak secret when it is first used.
+    /// Use it, for example, with a manager for each tenant.
     ///
-    /// The header is the client's own word. Do not choose by it what a client must not choose.
+    /// `choose` gets the host of the URI, or else of the `Host` header, in lower case and without a
+    /// port. It runs in each request, so it has to answer from memory, and must return clones of
+    /// one [`LiveManager`] for one host. A request that does not name exactly one host, or names
+    /// one for which `choose` returns `None`, is answered with a bare 400. The managers need codecs
+    /// with different keys or different [names](crate::SessionCodec::named): otherwise a session of
+    /// one tenant is valid for every other. Logs a warning for each weak secret when it is first
+    /// used.
+    ///
+    /// The client chooses the header. Do not let it decide anything that a client must not choose.
     ///
     /// # Examples
     ///
@@ -137,8 +140,9 @@ impl SessionLayer {
         Self::marked_by_host(choose)
     }
 
-    /// Creates a layer [`by_host`](Self::by_host) for one of several sessions, as
-    /// [`marked`](Self::marked).
+    /// Creates a layer that chooses by host, for one of several sessions.
+    ///
+    /// See [`by_host`](Self::by_host) and [`marked`](Self::marked).
     #[must_use]
     pub fn marked_by_host<M>(
         choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static,
@@ -148,10 +152,10 @@ impl SessionLayer {
 
     /// Creates a layer for one of several sessions: handlers take a `SessionHandle<M>`.
     ///
-    /// `M` is a type that stands for the session, and is never created. The sessions of a request
-    /// need different markers, and their managers different cookie names and codecs with different
-    /// names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for each weak
-    /// secret.
+    /// `M` is a type that identifies the session, and is never instantiated. The sessions of a
+    /// request need different markers, and their managers different cookie names and codecs with
+    /// different names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for
+    /// each weak secret.
     ///
     /// # Examples
     ///

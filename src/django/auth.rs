@@ -1,7 +1,7 @@
-//! Turns a session into the user whom Django has logged in, and a user into a session.
+//! Turns a session into the user whom Django logged in, and a user into a session.
 //!
-//! As `django.contrib.auth`: `get_user`, `login`, `logout` and
-//! `update_session_auth_hash`, with no database behind them.
+//! Corresponds to `get_user`, `login`, `logout` and `update_session_auth_hash` of
+//! `django.contrib.auth`, without a database.
 
 use std::fmt::{self, Display};
 
@@ -18,19 +18,19 @@ const ID_KEY: &str = "_auth_user_id";
 const BACKEND_KEY: &str = "_auth_user_backend";
 const HASH_KEY: &str = "_auth_user_hash";
 
-/// What `AbstractBaseUser.get_session_auth_hash` is the HMAC for.
+/// The salt of the HMAC in `AbstractBaseUser.get_session_auth_hash`.
 const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash";
 
-/// A user as Django's sessions name one: by id, backend and the hash of the password.
+/// A user as named in Django's sessions: by id, backend and the hash of the password.
 ///
-/// The hash is an HMAC of the stored `password` field, itself a hash. It binds a
-/// session to the password: when that is changed, on whichever side, nobody is logged
-/// in any more with another session of the user. A `password` here is always that field, such as
-/// `pbkdf2_sha256$…`, and never what somebody typed.
+/// The hash is an HMAC of the stored `password` field, itself a hash. It binds a session to the
+/// password: when the password is changed, on either side, the user's other sessions are no longer
+/// logged in. A `password` here is always that field, such as `pbkdf2_sha256$…`, and never what a
+/// user typed.
 ///
 /// # Examples
 ///
-/// A session that Django began; the row comes from the site's database.
+/// This session was begun by Django; the row comes from the site's database.
 ///
 /// ```
 /// use signed_session::django::{AuthUser, DjangoSettings};
@@ -76,8 +76,8 @@ const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth
 ///
 /// A model can override `get_session_auth_hash`: with another salt, another message or another
 /// algorithm. [`new`](Self::new), [`verify`](Self::verify), [`resume`](Self::resume) and
-/// [`rebind`](Self::rebind) then make a hash that Django does not know. Compute it as the model
-/// does, and give it to [`with_hash`](Self::with_hash), [`verify_with`](Self::verify_with),
+/// [`rebind`](Self::rebind) then compute a hash that Django does not accept. Compute it as the
+/// model does, and pass it to [`with_hash`](Self::with_hash), [`verify_with`](Self::verify_with),
 /// [`resume_with`](Self::resume_with) and [`rebind_with`](Self::rebind_with).
 ///
 /// ```
@@ -111,19 +111,19 @@ pub struct AuthUser {
 }
 
 impl AuthUser {
-    /// Makes the user whom a program has authenticated, to be logged in.
+    /// Creates a user whom a program has authenticated, to be logged in.
     ///
-    /// `id` is the row's primary key as Django prints it, `backend` one of the
-    /// site's `AUTHENTICATION_BACKENDS`, `password` the row's field of that name.
-    /// The hash is made under the ring's first key.
+    /// `id` is the row's primary key as Django prints it, `backend` is one of the site's
+    /// `AUTHENTICATION_BACKENDS`, and `password` is the row's field of that name. The hash is
+    /// computed under the ring's first key.
     #[must_use]
     pub fn new(ring: &Keyring, id: impl Display, backend: &str, password: &str) -> Self {
         Self { id: id.to_string(), backend: backend.to_owned(), hash: hash(ring, password) }
     }
 
-    /// Creates the user whom a program has authenticated, with the hash that the user model makes.
+    /// Creates a user whom a program has authenticated, with the user model's own hash.
     ///
-    /// As [`new`](Self::new), for a model that overrides `get_session_auth_hash`.
+    /// Use this instead of [`new`](Self::new) for a model that overrides `get_session_auth_hash`.
     #[must_use]
     pub fn with_hash(id: impl Display, backend: &str, hash: &str) -> Self {
         Self { id: id.to_string(), backend: backend.to_owned(), hash: hash.to_owned() }
@@ -131,23 +131,22 @@ impl AuthUser {
 
     /// Returns the user whom a session names, if it names one.
     ///
-    /// Django keeps the id as text; a whole number, which some applications
-    /// wrote there, is taken too. As in `get_user` a session without a backend
-    /// is nobody's.
+    /// Django keeps the id as text; a whole number, which some applications write, is accepted too.
+    /// As in `get_user`, a session without a backend has no user.
     ///
-    /// This proves that the site wrote the name, and not that it still holds:
-    /// the user may be gone, or the password another. Ask the database, and
-    /// then [`resume`](Self::resume).
+    /// This proves that the site wrote the entry, and not that it still applies: the user may have
+    /// been deleted, or the password changed. Query the database, and then call
+    /// [`resume`](Self::resume).
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] if an entry is there and of no type that Django
-    /// writes. Nobody should then be taken for logged in.
+    /// [`ValueError::WrongType`] if an entry exists with a type that Django does not write. The
+    /// visitor should then not be treated as logged in.
     pub fn from_session(session: &Session) -> Result<Option<Self>, ValueError> {
         let Some(id) = session.get_json(ID_KEY) else { return Ok(None) };
         let id = read_id(id)?;
         let Some(backend) = session.get(BACKEND_KEY)? else { return Ok(None) };
-        // Null and an empty text are there where a user model has no password.
+        // A user model without a password leaves null or an empty text.
         let hash = session.get::<Option<String>>(HASH_KEY)?.flatten().unwrap_or_default();
         Ok(Some(Self { id, backend, hash }))
     }
@@ -160,8 +159,8 @@ impl AuthUser {
 
     /// Returns the path of the backend that authenticated the user.
     ///
-    /// Django takes a session for nobody's if its backend is not among the site's
-    /// `AUTHENTICATION_BACKENDS`, and so should you. See
+    /// Django ignores a login if its backend is not among the site's `AUTHENTICATION_BACKENDS`, and
+    /// so should you. See
     /// [`DjangoSettings::authentication_backends`](crate::django::DjangoSettings::authentication_backends).
     #[must_use]
     pub fn backend(&self) -> &str {
@@ -177,20 +176,20 @@ impl AuthUser {
         &self.hash
     }
 
-    /// Returns which key of the ring the hash was made with from this password, if any.
+    /// Returns the index of the key under which the hash matches this password, if any.
     ///
-    /// 0 is the first key. The hash is compared in constant time with that of
-    /// every key. Without a hash in the session there is none to match.
+    /// 0 is the first key. The hash is compared in constant time with that of every key. A session
+    /// without a hash never matches.
     #[must_use]
     pub fn verify(&self, ring: &Keyring, password: &str) -> Option<usize> {
         self.choose(hashes(ring, password).map(|hash| hash.ct_eq(self.hash.as_bytes())))
     }
 
-    /// Returns which of the expected hashes the session's hash is, if any.
+    /// Returns the index of the expected hash that equals the session's hash, if any.
     ///
     /// `expected` are the hashes that the program computed as the user model does: the current one
     /// first, then those under `SECRET_KEY_FALLBACKS`. All are compared, in constant time, before
-    /// any answer is looked at. Without a hash in the session there is none to match.
+    /// any result is used. A session without a hash never matches.
     #[must_use]
     pub fn verify_with<H: AsRef<str>>(
         &self,
@@ -200,26 +199,26 @@ impl AuthUser {
         self.choose(expected.into_iter().map(is_equal))
     }
 
-    /// Returns the first that is true, by no branch: it takes the same time whichever that is.
+    /// Returns the index of the first true choice, without a branch, in constant time.
     fn choose(&self, choices: impl Iterator<Item = Choice>) -> Option<usize> {
         let (mut found, mut matched) = (Choice::from(0), 0_u64);
         for (index, is_equal) in (0..).zip(choices) {
             matched.conditional_assign(&index, is_equal & !found);
             found |= is_equal;
         }
-        // An empty hash would match an empty one, and both stand for none.
+        // An empty hash would equal an empty one, and both mean that there is none.
         let found = bool::from(found) && !self.hash.is_empty();
         found.then(|| usize::try_from(matched).ok()).flatten()
     }
 
     /// Verifies the user against the password, and renews a hash that a fallback key made.
     ///
-    /// As the end of `django.contrib.auth.get_user`, but for one thing. If the first key's hash
-    /// matches, the session stays as it is; if a fallback's does, it is written again with the
-    /// hash under the first. Returns which key matched.
+    /// Corresponds to the end of `django.contrib.auth.get_user`, with one difference. If the first
+    /// key's hash matches, the session stays unchanged; if a fallback's does, the hash is written
+    /// again under the first. Returns which key matched.
     ///
-    /// If none matches, nobody is logged in, and *the session is left as it is*. Django flushes it.
-    /// But a mismatch has several causes:
+    /// If none matches, the visitor is not logged in, and *the session is left unchanged*. Django
+    /// flushes it. But a mismatch has several causes:
     ///
     /// | cause | right |
     /// |---|---|
@@ -228,11 +227,11 @@ impl AuthUser {
     /// | the user model overrides `get_session_auth_hash` | it must stay; see [`resume_with`](Self::resume_with) |
     /// | the site has rotated its `SECRET_KEY`, and this program has not | it must stay |
     ///
-    /// Where you know that it is the first, [`flush`](Session::flush) the session; otherwise
-    /// Django does, at the visitor's next request there.
+    /// If you know that it is the first, [`flush`](Session::flush) the session; otherwise Django
+    /// does, at the visitor's next request there.
     ///
-    /// A user who is no longer in the database, or is not active, is not logged
-    /// in either, and Django leaves the session alone too.
+    /// A user who is no longer in the database, or is not active, is not logged in either, and
+    /// Django leaves the session unchanged too.
     #[must_use = "nobody is logged in unless a key matched"]
     pub fn resume(&self, session: &mut Session, ring: &Keyring, password: &str) -> Option<usize> {
         let matched = self.verify(ring, password);
@@ -244,9 +243,9 @@ impl AuthUser {
 
     /// Verifies the user against the expected hashes, and renews one that is not the first.
     ///
-    /// As [`resume`](Self::resume), for a user model that overrides `get_session_auth_hash`:
-    /// `expected` are the hashes that [`verify_with`](Self::verify_with) takes. If none matches,
-    /// the session is left as it is.
+    /// Use this instead of [`resume`](Self::resume) for a user model that overrides
+    /// `get_session_auth_hash`: `expected` are the hashes as for
+    /// [`verify_with`](Self::verify_with). If none matches, the session is left unchanged.
     #[must_use = "nobody is logged in unless a hash matched"]
     pub fn resume_with<H: AsRef<str>>(
         &self,
@@ -263,25 +262,26 @@ impl AuthUser {
 
     /// Binds the session to this password of its user, under the ring's first key.
     ///
-    /// As `update_session_auth_hash`: for who has just changed the password, and
-    /// is to stay logged in where that was done. This begins another session, with
-    /// all entries.
+    /// Corresponds to `update_session_auth_hash`. Call it after the user has changed the password,
+    /// so that they stay logged in with this session. This begins another session, with all
+    /// entries.
     pub fn rebind(&self, session: &mut Session, ring: &Keyring, password: &str) {
         self.rebind_with(session, &hash(ring, password));
     }
 
     /// Binds the session to this hash of its user.
     ///
-    /// As [`rebind`](Self::rebind), for a user model that overrides `get_session_auth_hash`.
+    /// Use this instead of [`rebind`](Self::rebind) for a user model that overrides
+    /// `get_session_auth_hash`.
     pub fn rebind_with(&self, session: &mut Session, hash: &str) {
         session.begin(|_| true);
         session.set_text(HASH_KEY, hash);
     }
 
-    /// Logs the user in, which Django then knows too.
+    /// Logs the user in, on both sides.
     ///
-    /// This begins another session, whoever the session was of:
-    /// [`Session::started_at`] returns the time of the login from then on.
+    /// This always begins another session: [`Session::started_at`] returns the time of the login
+    /// from then on.
     ///
     /// | the session | what becomes of its entries |
     /// |---|---|
@@ -289,15 +289,14 @@ impl AuthUser {
     /// | is another's, or from before the password was changed | all go |
     /// | is an anonymous visitor's | those stay that `keep` is true for |
     ///
-    /// Django keeps everything of an anonymous visitor's. But who prepared a
-    /// session and planted its cookie in another's browser would find what they
-    /// put in at work for the user: so name what is to be kept, such as a cart.
-    /// `|_| true` is Django's way.
+    /// Django keeps all entries of an anonymous visitor. But an attacker who prepared a session and
+    /// planted its cookie in the visitor's browser controls every entry that stays, so keep only
+    /// what you need, such as a cart. `|_| true` keeps everything, as Django does.
     ///
-    /// The visitor's CSRF secret is replaced, so that pages loaded before the login can no longer be
-    /// sent. With `CSRF_USE_SESSIONS` it is removed from the session, and the next form creates
-    /// another. The cookie `csrftoken` is replaced by [`Csrf`](crate::django::Csrf) or its layer
-    /// around the handler; without them it stays as it is.
+    /// The visitor's CSRF secret is replaced, so that pages loaded before the login can no longer
+    /// be submitted. With `CSRF_USE_SESSIONS` it is removed from the session, and the next form
+    /// creates another. The cookie `csrftoken` is replaced by [`Csrf`](crate::django::Csrf) or its
+    /// layer around the handler; without them it stays as it is.
     ///
     /// # Examples
     ///
@@ -329,7 +328,7 @@ impl AuthUser {
         session.remove(SESSION_KEY);
     }
 
-    /// Tells whether a session is this user's, with this hash if there is one.
+    /// Returns `true` if a session is this user's, with this hash if there is one.
     fn is_of(&self, session: &Session) -> bool {
         let id = session.get_json(ID_KEY).and_then(|id| read_id(id).ok());
         let is_same_id = id.is_some_and(|id| id == self.id);
@@ -339,10 +338,10 @@ impl AuthUser {
     }
 }
 
-/// Logs out whoever is logged in, and ends the session.
+/// Logs out the session's user, and ends the session.
 ///
-/// As `django.contrib.auth.logout`: all entries go, and the cookie with them. A
-/// copy of the cookie stays good until it expires; see [`Session::flush`].
+/// Corresponds to `django.contrib.auth.logout`: all entries and the cookie are removed. A copy of
+/// the cookie stays valid until it expires; see [`Session::flush`].
 pub fn logout(session: &mut Session) {
     session.flush();
 }
@@ -353,7 +352,7 @@ fn read_id(json: &str) -> Result<String, ValueError> {
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(json.to_owned());
     }
-    // An empty one names nobody.
+    // An empty id does not name a user.
     json::read(json)
         .ok()
         .filter(|id: &String| !id.is_empty())
@@ -372,14 +371,14 @@ fn hashes(ring: &Keyring, password: &str) -> impl Iterator<Item = Vec<u8>> {
         .map(move |mac| mac.into_iter().flat_map(digits).collect())
 }
 
-/// Returns a hexadecimal digit, by no branch and no table that would tell which.
+/// Returns a hexadecimal digit, without a branch or a table, in constant time.
 fn digit(number: u8) -> u8 {
     let is_letter = 9_u8.wrapping_sub(number) >> 7;
-    // `a` comes 39 after what would follow `9`.
+    // `a` comes 39 after the character that would follow `9`.
     number.wrapping_add(b'0').wrapping_add(is_letter.wrapping_mul(39))
 }
 
-/// Shows nothing: whom a session names is the visitor's.
+/// Shows nothing: the user of a session is the visitor's data.
 impl fmt::Debug for AuthUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthUser").finish_non_exhaustive()

@@ -1,7 +1,7 @@
-//! Turns what a request brings into the messages left for its visitor, and leaves others.
+//! Reads the messages left for a request's visitor, and stores others.
 //!
-//! As `django.contrib.messages`: the classes `CookieStorage`, `SessionStorage`
-//! and `FallbackStorage`, and the middleware around them.
+//! Corresponds to `django.contrib.messages`: the classes `CookieStorage`, `SessionStorage` and
+//! `FallbackStorage`, and their middleware.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -30,29 +30,29 @@ const MAX_COOKIE_LEN: usize = 2048;
 /// The entry of a session that holds messages: JSON in a text.
 const SESSION_KEY: &str = "_messages";
 
-/// What every message begins with, as JSON.
+/// The beginning of every message, as JSON.
 const MARK: &str = "\"__json_message\"";
 
-/// The last item of a cookie that could not hold all, as JSON.
+/// The last item of a cookie that could not hold all messages, as JSON.
 const NOT_FINISHED: &str = "\"__messagesnotfinished__\"";
 
-/// How much a message matters: Django's five levels, and any number between.
+/// The importance of a message: one of Django's five levels, or any other number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(pub i64);
 
 impl Level {
-    /// For who develops the site.
+    /// For the developers of the site.
     pub const DEBUG: Self = Self(10);
-    /// For the visitor to know; what is less is not kept, unless told.
+    /// For the visitor's information. Messages below this level are not kept by default.
     pub const INFO: Self = Self(20);
     /// Something was done.
     pub const SUCCESS: Self = Self(25);
-    /// Something may be about to fail.
+    /// A problem may be ahead.
     pub const WARNING: Self = Self(30);
-    /// Something was not done.
+    /// An action failed.
     pub const ERROR: Self = Self(40);
 
-    /// Returns Django's tag for the level; a level of one's own has none.
+    /// Returns Django's tag for the level; other levels have none.
     fn tag(self) -> &'static str {
         match self {
             Self::DEBUG => "debug",
@@ -65,22 +65,23 @@ impl Level {
     }
 }
 
-/// A text for a visitor to see once, on the next page.
+/// A text that a visitor sees once, on the next page.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
-    /// How much it matters.
+    /// The importance of the message.
     pub level: Level,
-    /// The text: HTML if it is safe, else to be escaped as any text.
+    /// The text: HTML if it is safe, else plain text that has to be escaped.
     pub text: String,
-    /// Tags besides the level's, with spaces between; Django's `add` sets none to `""`.
+    /// Tags other than the level's, separated by spaces; Django's `add` sets `""` if there are
+    /// none.
     pub extra_tags: Option<String>,
-    /// Whether the program that left it marked it as HTML, with Django's `mark_safe`.
+    /// Whether the program that added it marked it as HTML, with Django's `mark_safe`.
     pub is_safe: bool,
 }
 
 impl Message {
-    /// Makes a message of plain text, without tags besides the level's.
+    /// Creates a message of plain text, without extra tags.
     #[must_use]
     pub fn new(level: Level, text: impl Into<String>) -> Self {
         Self { level, text: text.into(), extra_tags: Some(String::new()), is_safe: false }
@@ -93,16 +94,16 @@ impl Message {
         self
     }
 
-    /// Sets whether the text is HTML, to be shown unescaped: it is not, unless told.
+    /// Sets whether the text is HTML that is shown unescaped. Defaults to `false`.
     ///
-    /// Never for text that a visitor had a part in.
+    /// Never use it for text that contains user input.
     #[must_use]
     pub fn safe(mut self, is_safe: bool) -> Self {
         self.is_safe = is_safe;
         self
     }
 
-    /// Writes the row that Django's encoder does, with this between its items.
+    /// Writes the row as Django's encoder does, with this text between its items.
     fn to_json(&self, comma: &str) -> String {
         let (safe, level) = (u8::from(self.is_safe), self.level.0);
         let mut row = [MARK, &safe.to_string(), &level.to_string()].join(comma);
@@ -114,7 +115,7 @@ impl Message {
     }
 }
 
-/// Does not show the text and the tags: they are the visitor's.
+/// Does not show the text and the tags: they belong to the visitor.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
@@ -124,11 +125,11 @@ impl fmt::Debug for Message {
     }
 }
 
-/// An item of the list that is stored.
+/// An item of the stored list.
 #[derive(Clone)]
 enum Row {
     Message(Message),
-    /// What is no message: carried as it came.
+    /// An item that is not a message: preserved as it came.
     Other(Box<str>),
 }
 
@@ -155,7 +156,7 @@ impl Row {
     }
 }
 
-/// Reads a message, if that is what a row is and nothing in it would be lost.
+/// Reads a message, if the row is one and reading it loses nothing.
 fn read_message(row: &str) -> Option<Message> {
     let (mark, safe, level, text, tags) = match *json::items(row).ok()? {
         [mark, safe, level, text] => (mark, safe, level, text, None),
@@ -176,7 +177,7 @@ fn read_message(row: &str) -> Option<Message> {
     })
 }
 
-/// Where a site keeps its messages: Django's `MESSAGE_STORAGE`.
+/// The place where a site keeps its messages: Django's `MESSAGE_STORAGE`.
 ///
 /// # Examples
 ///
@@ -219,25 +220,27 @@ struct MessageCookie {
 }
 
 impl MessageStorage {
-    /// Keeps messages in a cookie, as `CookieStorage`: the newest, as many as fit 2,048 bytes.
+    /// Creates a storage in a cookie, as `CookieStorage`.
     ///
-    /// Django's cookie is named `messages`, has the path `/` and otherwise the
-    /// attributes of the session's. The browser drops it when it is closed.
+    /// It keeps the newest messages, as many as fit 2,048 bytes.
+    ///
+    /// Django's cookie is named `messages`, has the path `/` and otherwise the attributes of the
+    /// session's. The browser drops it when it closes.
     #[must_use]
     pub fn cookie(ring: &Keyring, options: CookieOptions) -> Self {
         Self::new(Some((ring, options)), false)
     }
 
-    /// Keeps messages in the session, as `SessionStorage`: all of them.
+    /// Creates a storage in the session, as `SessionStorage`, which keeps all messages.
     #[must_use]
     pub fn session() -> Self {
         Self::new(None, true)
     }
 
-    /// Keeps messages in a cookie and what does not fit in the session, as `FallbackStorage`.
+    /// Creates a storage in a cookie, and in the session what does not fit, as `FallbackStorage`.
     ///
-    /// Django's default. The cookie is that of [`cookie`](Self::cookie), and here
-    /// the oldest are in it.
+    /// This is Django's default. The cookie is that of [`cookie`](Self::cookie), but here it holds
+    /// the oldest messages.
     #[must_use]
     pub fn fallback(ring: &Keyring, options: CookieOptions) -> Self {
         Self::new(Some((ring, options)), true)
@@ -251,7 +254,7 @@ impl MessageStorage {
         Self { cookie, has_session, level: Level::INFO, tags: BTreeMap::new() }
     }
 
-    /// Sets the least level that is kept: Django's `MESSAGE_LEVEL`, [`Level::INFO`] unless set.
+    /// Sets the lowest level that is kept, as `MESSAGE_LEVEL`. Defaults to [`Level::INFO`].
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
@@ -265,7 +268,7 @@ impl MessageStorage {
         self
     }
 
-    /// Returns a message's own tags and its level's, as `message.tags` in a template.
+    /// Returns a message's own tags and its level's tag, as `message.tags` in a template.
     #[must_use]
     pub fn tags(&self, message: &Message) -> String {
         let of_level = self.tags.get(&message.level).map_or(message.level.tag(), String::as_str);
@@ -274,9 +277,9 @@ impl MessageStorage {
         format!("{own}{space}{of_level}")
     }
 
-    /// Takes up a request's messages, from its `Cookie:` headers.
+    /// Loads the messages of a request from its `Cookie:` headers.
     ///
-    /// None is read before it is asked for.
+    /// Nothing is decoded until it is needed.
     pub fn load<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> Messages
     where
         H: AsRef<[u8]> + ?Sized + 'h,
@@ -313,35 +316,35 @@ impl fmt::Debug for MessageStorage {
     }
 }
 
-/// The messages of one request: those left before, and those that it leaves.
+/// The messages of one request: those left for it, and those that it adds.
 pub struct Messages {
     storage: MessageStorage,
-    /// Those of the cookie, as they came; nothing stands for one that no browser would keep.
+    /// The values of the cookie, as they came; `None` for one longer than browsers keep.
     values: Candidates<Vec<u8>>,
     /// The length of the last such value.
     too_long: usize,
-    /// Nothing, as long as nobody has asked.
+    /// `None` until the messages are first needed.
     loaded: Option<Loaded>,
     refusal: Option<DecodeError>,
     queued: Vec<Message>,
-    /// Whether what was loaded need not be kept: Django's `used`.
+    /// Whether the loaded messages are dropped at the end: Django's `used`.
     is_shown: bool,
 }
 
-/// What was left before.
+/// The messages that were left before.
 #[derive(Clone, Default)]
 struct Loaded {
     rows: Vec<Row>,
-    /// Whether some were in the cookie, and in the session: Django's `_used_storages`.
+    /// Whether there were any in the cookie, and in the session: Django's `_used_storages`.
     from_cookie: bool,
     from_session: bool,
 }
 
 impl Messages {
-    /// Leaves a message, for this page or the next.
+    /// Adds a message, for this page or the next.
     ///
-    /// One without text is dropped, and one below the storage's
-    /// [`level`](MessageStorage::level), as Django does.
+    /// A message without text is dropped, and so is one below the storage's
+    /// [`level`](MessageStorage::level), as in Django.
     pub fn add(&mut self, message: Message) {
         if !message.text.is_empty() && message.level >= self.storage.level {
             self.queued.push(message);
@@ -350,8 +353,8 @@ impl Messages {
 
     /// Returns all messages, the oldest first, to be shown now and not again.
     ///
-    /// They are forgotten when the request's are committed. Items that are no
-    /// messages, which another program may have put there, are not shown and kept.
+    /// They are removed by the commit. Items that are not messages, which another program may have
+    /// put there, are kept and not returned.
     ///
     /// # Errors
     ///
@@ -365,15 +368,15 @@ impl Messages {
         Ok(shown)
     }
 
-    /// Returns why the cookie of the request was refused, once it was looked at.
+    /// Returns why the cookie of the request was refused, once it was decoded.
     #[must_use]
     pub fn refusal(&self) -> Option<&DecodeError> {
         self.refusal.as_ref()
     }
 
-    /// Keeps what was not shown, and says what the response must carry.
+    /// Keeps the messages that were not shown, and returns the headers of the response.
     ///
-    /// As [`commit_at`](Self::commit_at).
+    /// See [`commit_at`](Self::commit_at).
     ///
     /// # Errors
     ///
@@ -382,21 +385,19 @@ impl Messages {
         self.commit_at(session, OffsetDateTime::now_utc())
     }
 
-    /// Keeps what was not shown, and says what a response sent at `now` must carry.
+    /// Keeps the messages that were not shown, for a response sent at `now`.
     ///
-    /// To be called before the session is committed, which may be changed here.
-    /// If no message was shown nor left, nothing is done.
+    /// Call this before the session is committed, because it may change the session. If no message
+    /// was shown or added, this does nothing.
     ///
-    /// A cookie that no key of the site signed is deleted when messages are shown,
-    /// as in Django; one that is genuine and that only this program cannot read
-    /// stays until another is written.
+    /// A cookie that no key of the site signed is deleted when messages are shown, as in Django.
+    /// One that is authentic, but that this program cannot read, stays until another is written.
     ///
     /// # Errors
     ///
-    /// [`MessagesError::Value`] if the session's messages, to which others would
-    /// have to be added, cannot be read. [`MessagesError::Encode`] with
-    /// [`EncodeError::TooLarge`] if something that is not a message would not fit,
-    /// and with [`EncodeError::BadTimestamp`].
+    /// [`MessagesError::Value`] if the session's messages cannot be read and others would have to
+    /// be added to them. [`MessagesError::Encode`] with [`EncodeError::TooLarge`] if an item that
+    /// is not a message would not fit, and with [`EncodeError::BadTimestamp`].
     pub fn commit_at(
         mut self,
         session: &mut Session,
@@ -431,7 +432,7 @@ impl Messages {
         Ok(StoredMessages { reply, unstored })
     }
 
-    /// Returns what was left before, and reads it the first time.
+    /// Returns the messages that were left before; reads them the first time.
     fn load(&mut self, session: &Session) -> Result<Loaded, MessagesError> {
         if let Some(loaded) = self.loaded.take() {
             return Ok(loaded);
@@ -442,7 +443,7 @@ impl Messages {
             let (rows, is_whole) = self.read_cookie();
             loaded.from_cookie = !rows.is_empty();
             loaded.rows = rows;
-            // What follows is in the session only if the cookie says so.
+            // The session holds further messages only if the cookie says so.
             is_session_read &= !is_whole;
         }
         if is_session_read {
@@ -453,7 +454,7 @@ impl Messages {
         Ok(loaded)
     }
 
-    /// Reads the rows of the cookie, and whether they are all that there are.
+    /// Reads the rows of the cookie, and whether these are all of them.
     fn read_cookie(&mut self) -> (Vec<Row>, bool) {
         let Some(place) = &self.storage.cookie else { return (Vec::new(), true) };
         let (len, limit) = (self.too_long, cookie::MAX_LEN);
@@ -482,9 +483,9 @@ fn may_be_valid(reason: &DecodeError) -> bool {
     reason.is_authentic() || matches!(reason, DecodeError::TooManyCookies { .. })
 }
 
-/// Reads the rows that are in a session.
+/// Reads the rows in a session.
 fn read_session(session: &Session) -> Result<Vec<Row>, ValueError> {
-    // Null and an empty text are none, as for Django.
+    // Null and an empty text count as none, as in Django.
     let text = session.get::<Option<String>>(SESSION_KEY)?.flatten().unwrap_or_default();
     if text.is_empty() {
         return Ok(Vec::new());
@@ -495,9 +496,9 @@ fn read_session(session: &Session) -> Result<Vec<Row>, ValueError> {
 }
 
 impl MessageCookie {
-    /// Makes the cookie of as many rows as fit, and returns those that do not.
+    /// Returns the cookie of as many rows as fit, and the rows that do not.
     ///
-    /// They are the oldest or the newest, halving the search as Django does.
+    /// Those are the oldest or the newest. The number is found by bisection, as in Django.
     fn store(
         &self,
         mut rows: Vec<Row>,
@@ -534,7 +535,7 @@ impl MessageCookie {
         Ok((cookie, left))
     }
 
-    /// Encodes rows, if they fit, and says at their end if they are not all.
+    /// Encodes rows if they fit, with a mark at the end if they are not all.
     fn encode(
         &self,
         rows: &[String],
@@ -552,24 +553,24 @@ impl MessageCookie {
     }
 }
 
-/// Shows nothing: the messages are the visitor's.
+/// Shows nothing: the messages belong to the visitor.
 impl fmt::Debug for Messages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Messages").finish_non_exhaustive()
     }
 }
 
-/// Why a request's messages could not be shown or kept.
+/// The reason why a request's messages could not be shown or kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MessagesError {
-    /// The session's entry of messages is not what Django writes.
+    /// The session's entry of messages is not in Django's format.
     Value(ValueError),
     /// The messages cannot be written.
     Encode(EncodeError),
 }
 
-/// So that handlers can use `?` on a session and its messages.
+/// Lets handlers use `?` on a session and its messages.
 impl From<ValueError> for MessagesError {
     fn from(error: ValueError) -> Self {
         Self::Value(error)
@@ -600,7 +601,7 @@ impl Error for MessagesError {
     }
 }
 
-/// A bare 500, with the reason in the log: so handlers can use `?` on messages.
+/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on messages.
 #[cfg(feature = "axum")]
 impl axum_core::response::IntoResponse for MessagesError {
     fn into_response(self) -> axum_core::response::Response {
@@ -608,7 +609,7 @@ impl axum_core::response::IntoResponse for MessagesError {
     }
 }
 
-/// A bare 500, with the reason in the log: so handlers can use `?` on messages.
+/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on messages.
 #[cfg(feature = "actix")]
 impl actix_web::ResponseError for MessagesError {
     fn error_response(&self) -> actix_web::HttpResponse {
@@ -616,17 +617,18 @@ impl actix_web::ResponseError for MessagesError {
     }
 }
 
-/// What came of the messages of a request.
+/// The result of committing the messages of a request.
 #[must_use = "the response has to carry the reply"]
 #[non_exhaustive]
 pub struct StoredMessages {
-    /// What the response must carry, besides what the session calls for.
+    /// The headers of the response, in addition to those of the session.
     pub reply: Reply,
-    /// The messages that found no room, the oldest; none but with [`MessageStorage::cookie`].
+    /// The messages that did not fit, the oldest; always empty except with
+    /// [`MessageStorage::cookie`].
     pub unstored: Vec<Message>,
 }
 
-/// Shows how many messages found no room, and none of them.
+/// Shows how many messages did not fit, but not their content.
 impl fmt::Debug for StoredMessages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredMessages")

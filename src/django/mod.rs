@@ -1,6 +1,6 @@
-//! Reads and writes what else a Django site shares: logins, messages, cookies and settings.
+//! Reads and writes what else a Django site shares: logins, messages, cookies, settings.
 
-// As in `lib.rs`: a module imports from the layers before its own only.
+// As in `lib.rs`: a module imports only from lower layers.
 
 // Layer 0
 mod auth;
@@ -55,23 +55,21 @@ pub const MESSAGES_SALT: &str = messages::MESSAGES_SALT;
 /// The most JSON that a stored session may have, in bytes.
 const STORED_PAYLOAD_LEN: usize = 1024 * 1024;
 
-/// Makes the codec of `session_data`, as database, cached-database and file sessions hold it.
+/// Creates the codec of `session_data` in database, cached-database and file sessions.
 ///
-/// The text of a file session is the same as that of a row. The stamp in it does
-/// not end it, nor does the session's own expiry: a row is over once its
-/// `expire_date` is not in the future, a file once its date of change lies
-/// `SESSION_COOKIE_AGE` or the session's own expiry back. Look at that first,
-/// and whoever writes a row sets the date anew, to [`Session::expiry_date`].
-/// Everything else is as for cookies, but tokens may have 2 MiB and their JSON
-/// 1 MiB. Sessions that are in a cache alone are pickled, and not to be read here;
-/// and a site with `cached_db` looks into its cache first, and sees what was
-/// written to the row only when the cache has forgotten the session.
+/// The text of a file session is the same as that of a row. Neither its timestamp nor the session's
+/// own expiry ends it: a row has expired once its `expire_date` is not in the future, and a file
+/// once it was last changed `SESSION_COOKIE_AGE`, or the session's own expiry, ago. Check that
+/// first. When you write a row, set the date again, to [`Session::expiry_date`]. Everything else is
+/// as for cookies, but tokens may have 2 MiB and their JSON 1 MiB. Sessions that are only in a
+/// cache are pickled, and cannot be read here. A site with `cached_db` reads its cache first, and
+/// sees a change of the row only when the cache has dropped the session.
 ///
 /// If the site has `USE_TZ = False`, add [`use_tz(false)`](SessionCodec::use_tz): such a Django
 /// cannot compare an expiry date that has an offset, wherever the session is stored.
 ///
-/// A session's key is whatever the visitor's cookie holds: what is not
-/// 32 of `a-z` and `0-9` names no row, and in a file's name might lead elsewhere.
+/// A session's key is whatever the visitor's cookie holds. Anything other than 32 of `a-z` and
+/// `0-9` is not the key of a row, and as a file name might lead elsewhere.
 ///
 /// [`Session::expiry_date`]: crate::Session::expiry_date
 ///

@@ -1,4 +1,4 @@
-//! Turns a Django project's settings, under Django's names, into what reads its sessions.
+//! Turns a Django project's settings into the types that read its sessions.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -35,10 +35,10 @@ const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
 const SERIALIZERS: [&str; 2] =
     ["django.contrib.sessions.serializers.JSONSerializer", "django.core.signing.JSONSerializer"];
 
-/// The class that signs messages and signed cookies; sessions are signed by it in any case.
+/// The class that signs messages and signed cookies; sessions do not depend on it.
 const SIGNING_BACKEND: &str = "django.core.signing.TimestampSigner";
 
-/// A Django project's settings, as far as they concern what it shares with this program.
+/// The settings of a Django project that concern what it shares with this program.
 ///
 /// | Django's name | default | values |
 /// |---|---|---|
@@ -75,12 +75,12 @@ const SIGNING_BACKEND: &str = "django.core.signing.TimestampSigner";
 /// | `SECURE_PROXY_SSL_HEADER` | `None` | two texts: a header as in `CSRF_HEADER_NAME`, and its value for https |
 /// | `USE_X_FORWARDED_HOST`, `USE_X_FORWARDED_PORT` | `False` | by Python's truth |
 ///
-/// `DJANGO_VERSION`, text such as `"5.2.19"`, is not a setting of Django: it says
-/// in which form the site reads and writes [signed cookies](Self::signed_cookie).
+/// `DJANGO_VERSION`, a text such as `"5.2.19"`, is not a setting of Django. It decides in which
+/// form the site reads and writes [signed cookies](Self::signed_cookie).
 ///
-/// The defaults are Django's, `SESSION_COOKIE_SECURE` included. What this crate
-/// adds, such as an absolute age, is not among them: for that build a
-/// [`SessionManager`] of your own with this [`keyring`](Self::keyring).
+/// The defaults are Django's, including `SESSION_COOKIE_SECURE`. Options that this crate adds, such
+/// as an absolute age, are not settings: to use them, build a [`SessionManager`] yourself with this
+/// [`keyring`](Self::keyring).
 ///
 /// # Examples
 ///
@@ -106,7 +106,7 @@ pub struct DjangoSettings {
     cookie_age: Duration,
     name: String,
     domain: Option<String>,
-    /// Without one, the browser takes the folder of the page.
+    /// Without a path, the browser uses the folder of the page.
     path: Option<String>,
     secure: bool,
     http_only: bool,
@@ -115,16 +115,16 @@ pub struct DjangoSettings {
     expire_at_browser_close: bool,
     has_cookie_engine: bool,
     has_json_serializer: bool,
-    /// Nothing for one that Django does not have.
+    /// `None` for a class that is not one of Django's.
     message_storage: Option<MessagePlace>,
     message_level: Level,
     message_tags: BTreeMap<i64, String>,
     has_django_signer: bool,
-    /// Without one, it is the newest.
+    /// Without a version, the newest is assumed.
     version: Option<[u32; 3]>,
     legacy_fallback: Option<bool>,
     use_tz: bool,
-    /// That of the site's local time, if it has always the same one.
+    /// The offset of the site's local time, if it is always the same.
     offset: Option<UtcOffset>,
     backends: Vec<String>,
     forms: Forms,
@@ -136,14 +136,14 @@ pub struct DjangoSettings {
 struct Forms {
     use_sessions: bool,
     name: String,
-    /// Nothing for until the browser is closed.
+    /// `None` means until the browser is closed.
     age: Option<Duration>,
     domain: Option<String>,
     path: Option<String>,
     secure: bool,
     http_only: bool,
     same_site: Option<SameSite>,
-    /// Nothing for one that no request has.
+    /// `None` for a header that no request has.
     header: Option<String>,
     trusted_origins: Vec<String>,
     allowed_hosts: Vec<String>,
@@ -153,7 +153,7 @@ struct Forms {
     use_forwarded_port: bool,
 }
 
-/// Django's defaults.
+/// The same defaults as Django's.
 impl Default for Forms {
     fn default() -> Self {
         Self {
@@ -185,7 +185,7 @@ enum MessagePlace {
 }
 
 impl DjangoSettings {
-    /// Makes the settings of a site with this secret that keeps its sessions in a signed cookie.
+    /// Creates the settings of a site with this secret and sessions in a signed cookie.
     ///
     /// All others are Django's defaults.
     ///
@@ -219,9 +219,9 @@ impl DjangoSettings {
         })
     }
 
-    /// Reads the settings from a JSON object, as a Django project writes it.
+    /// Reads the settings from a JSON object that a Django project writes.
     ///
-    /// This script writes it, from the folder of the project's `manage.py`. In the package it is
+    /// This script writes it, run in the folder of the project's `manage.py`. In the package it is
     /// `src/django/write_settings.py`.
     ///
     /// ```sh
@@ -235,15 +235,15 @@ impl DjangoSettings {
     #[doc = include_str!("write_settings.py")]
     /// ```
     ///
-    /// Settings that are not in the table above are ignored, as Django ignores what it does not
-    /// know. Without `SESSION_ENGINE`, sessions are in the database, as in Django.
+    /// Settings that are not in the table above are ignored, as Django ignores unknown settings.
+    /// Without `SESSION_ENGINE`, sessions are in the database, as in Django.
     ///
-    /// Nothing of a secret remains in memory but in the ring: `text` itself is yours to wipe.
+    /// No part of a secret remains in memory outside the ring; wiping `text` itself is up to you.
     ///
     /// # Errors
     ///
     /// [`SettingsError::NotAnObject`]; [`SettingsError::Value`] for a value that is not in the
-    /// table, and without `SECRET_KEY`; [`SettingsError::Config`] if that is empty or blank.
+    /// table, or if `SECRET_KEY` is missing; [`SettingsError::Config`] if it is empty or blank.
     ///
     /// # Examples
     ///
@@ -262,7 +262,7 @@ impl DjangoSettings {
     /// # Ok::<(), signed_session::django::SettingsError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, SettingsError> {
-        // Looking for where a text is no JSON leaves pieces of it on the stack.
+        // Locating a syntax error in a text leaves pieces of it on the stack.
         wiping_stack(|| Self::read(text))
     }
 
@@ -279,13 +279,12 @@ impl DjangoSettings {
         Ok(settings)
     }
 
-    /// Sets a setting under Django's name for it.
+    /// Sets the setting with this name in Django.
     ///
     /// # Errors
     ///
-    /// [`SettingsError::Unknown`] for a name that is not in the table;
-    /// [`SettingsError::Value`] and [`SettingsError::Config`] as
-    /// [`from_json`](Self::from_json).
+    /// [`SettingsError::Unknown`] for a name that is not in the table; [`SettingsError::Value`] and
+    /// [`SettingsError::Config`] as for [`from_json`](Self::from_json).
     pub fn set(mut self, name: &str, value: impl Serialize) -> Result<Self, SettingsError> {
         let (name, _, take) = known(name).ok_or(SettingsError::Unknown)?;
         wiping_stack(|| {
@@ -305,8 +304,8 @@ impl DjangoSettings {
 
     /// Returns the site's `AUTHENTICATION_BACKENDS`.
     ///
-    /// Django takes a login for nobody's if its [`backend`](crate::django::AuthUser::backend) is
-    /// not in this list, and so must whoever reads the session.
+    /// Django ignores a login whose [`backend`](crate::django::AuthUser::backend) is not in this
+    /// list, and so must a program that reads the session.
     ///
     /// # Examples
     ///
@@ -330,18 +329,18 @@ impl DjangoSettings {
         &self.backends
     }
 
-    /// Creates what reads and writes the site's session cookie.
+    /// Creates the manager of the site's session cookie.
     ///
     /// With `USE_TZ = False` Django stores an expiry date without an offset, in the local time of
     /// `TIME_ZONE`. Such a date is enforced if that is UTC or a fixed offset such as `Etc/GMT+5`.
-    /// For any other zone it is not, because there is no time zone database here. On such a site
-    /// [`Expiry::At`](crate::Expiry::At) is refused: see [`SessionCodec::use_tz`].
+    /// It is not enforced for any other zone, because this crate has no time zone database. On such
+    /// a site [`Expiry::At`](crate::Expiry::At) is refused: see [`SessionCodec::use_tz`].
     ///
     /// # Errors
     ///
-    /// [`SettingsError::SessionEngine`] and [`SettingsError::SessionSerializer`] if
-    /// the site's sessions are not JSON in a signed cookie; [`SettingsError::Config`]
-    /// for a cookie that no browser would take.
+    /// [`SettingsError::SessionEngine`] and [`SettingsError::SessionSerializer`] if the site's
+    /// sessions are not JSON in a signed cookie; [`SettingsError::Config`] for a cookie that
+    /// browsers would refuse.
     pub fn session_manager(&self) -> Result<SessionManager, SettingsError> {
         if !self.has_cookie_engine {
             return Err(SettingsError::SessionEngine);
@@ -371,7 +370,7 @@ impl DjangoSettings {
     ///
     /// # Errors
     ///
-    /// [`SettingsError::SigningBackend`] if the site signs them in a way of its own.
+    /// [`SettingsError::SigningBackend`] if the site signs them with another class than Django's.
     ///
     /// # Examples
     ///
@@ -403,13 +402,14 @@ impl DjangoSettings {
             .write_legacy(is_old))
     }
 
-    /// Creates what keeps the site's messages.
+    /// Creates the storage of the site's messages.
     ///
     /// # Errors
     ///
-    /// [`SettingsError::MessageStorage`] if that is none of Django's three classes;
-    /// [`SettingsError::SigningBackend`] if some of them are in a cookie, which the site signs in
-    /// a way of its own; [`SettingsError::Config`] for a domain that no browser would take.
+    /// [`SettingsError::MessageStorage`] if it is not one of Django's three classes;
+    /// [`SettingsError::SigningBackend`] if messages are in a cookie that the site signs with
+    /// another class than Django's; [`SettingsError::Config`] for a domain that browsers would
+    /// refuse.
     pub fn message_storage(&self) -> Result<MessageStorage, SettingsError> {
         let options = self.cookie_options("messages")?;
         let place = self.message_storage.ok_or(SettingsError::MessageStorage)?;
@@ -426,7 +426,7 @@ impl DjangoSettings {
         Ok(tags.fold(storage, |storage, (level, tag)| storage.level_tag(Level(*level), tag)))
     }
 
-    /// Creates the protection of the site's forms, which are then accepted by either side.
+    /// Creates the protection of the site's forms, which both sides then accept.
     ///
     /// The site's scheme and host are those that Django determines from the request's headers, so
     /// `ALLOWED_HOSTS` must list the host, and behind a proxy that terminates TLS
@@ -437,7 +437,7 @@ impl DjangoSettings {
     ///
     /// # Errors
     ///
-    /// [`SettingsError::CsrfCookie`] for a cookie that no browser would take.
+    /// [`SettingsError::CsrfCookie`] for a cookie that browsers would refuse.
     ///
     /// # Examples
     ///
@@ -495,7 +495,7 @@ impl DjangoSettings {
         Ok(csrf)
     }
 
-    /// Makes the options of a cookie with the attributes of the session's, but for the path.
+    /// Returns the options of a cookie with the attributes of the session's, except for the path.
     fn cookie_options(&self, name: &str) -> Result<CookieOptions, SettingsError> {
         let options = CookieOptions::new(name)?
             .secure(self.secure)
@@ -526,11 +526,11 @@ impl Forms {
     }
 }
 
-/// What Django allows with `DEBUG` where `ALLOWED_HOSTS` is empty.
+/// The hosts that Django allows with `DEBUG` if `ALLOWED_HOSTS` is empty.
 #[cfg(feature = "random")]
 const LOCALHOST: [&str; 3] = [".localhost", "127.0.0.1", "[::1]"];
 
-/// Returns the setting of a name, if it is used here.
+/// Returns the setting with this name, if it is used here.
 fn known(name: &str) -> Option<&'static (&'static str, &'static str, Take)> {
     SETTINGS.iter().find(|(known, ..)| *known == name)
 }
@@ -544,7 +544,7 @@ struct Setting<'a> {
 
 type Take = fn(&mut DjangoSettings, Setting<'_>) -> Result<(), SettingsError>;
 
-/// Every setting that is used here, with what it must be, and what takes its value.
+/// Every setting that is used here, its permitted values, and the function that applies it.
 const SETTINGS: [(&str, &str, Take); 37] = [
     (SECRET_KEY, "set to text, or to bytes as {\"hex\": \"...\"}", |site, setting| {
         site.ring = Keyring::new(setting.secret()?)?.fallbacks_of(&site.ring);
@@ -579,7 +579,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
         Ok(())
     }),
     ("SESSION_COOKIE_PATH", A_TEXT_OR_NONE, |site, setting| {
-        // Django writes any text, but browsers ignore a path that does not begin so.
+        // Django writes any text, but browsers ignore a path that does not begin with a slash.
         site.path = setting.optional_text()?.filter(|path| path.starts_with('/'));
         Ok(())
     }),
@@ -704,7 +704,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
     ("SECURE_PROXY_SSL_HEADER", "two texts, or null", |site, setting| {
         let pair: Option<(String, String)> =
             if setting.is_true()? { Some(setting.read()?) } else { None };
-        // One that no request has says nothing.
+        // A header that no request has is never set.
         site.forms.https_header =
             pair.and_then(|(header, value)| Some((header_name(&header)?, value)));
         Ok(())
@@ -725,7 +725,7 @@ const A_LIST_OF_TEXT: &str = "a list of text";
 const A_SAME_SITE: &str = "\"Lax\", \"Strict\", \"None\" or false";
 const ANYTHING: &str = "a value that can be written as JSON";
 
-/// The one setting that must be there.
+/// The one required setting.
 const SECRET_KEY: &str = "SECRET_KEY";
 
 const MESSAGE_STORAGES: [(&str, MessagePlace); 3] = [
@@ -759,7 +759,7 @@ impl<'a> Setting<'a> {
         Ok(is_true(&self.read()?))
     }
 
-    /// Reads a number, which a boolean is in Python.
+    /// Reads a number; in Python a boolean is one too.
     fn number(self) -> Result<f64, SettingsError> {
         match self.read()? {
             Value::Bool(value) => Ok(f64::from(u8::from(value))),
@@ -778,7 +778,7 @@ impl<'a> Setting<'a> {
         }
     }
 
-    /// Reads an age that may be missing, or be a `timedelta`.
+    /// Reads an age that may be missing or a `timedelta`.
     fn optional_seconds(self) -> Result<Option<Duration>, SettingsError> {
         match self.json {
             "null" => return Ok(None),
@@ -845,7 +845,7 @@ impl<'a> Setting<'a> {
         Ok(secret)
     }
 
-    /// Reads a `SameSite` attribute; what is false in Python leaves it to the browser.
+    /// Reads a `SameSite` attribute; a value that is false in Python leaves it to the browser.
     fn same_site(self) -> Result<Option<SameSite>, SettingsError> {
         if !self.is_true()? {
             return Ok(None);
@@ -859,25 +859,25 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// Returns the entries of an object, each value as its JSON text: no secret is copied.
+/// Returns the entries of an object, each value as its JSON text, without copying a secret.
 ///
-/// So a value that cannot be read is refused by its name.
+/// An error can then name the setting whose value cannot be read.
 fn entries(text: &str) -> Result<BTreeMap<String, &str>, Fault> {
     let mut entries = BTreeMap::new();
     json::entries(text, |key, value| {
-        // A name that is not Unicode is none that is looked for.
+        // A name that is not Unicode is never one of the settings.
         let name = text.get(key).and_then(|key| json::read(key).ok());
         entries.insert(name.unwrap_or_default(), sure(text.get(value)));
     })?;
     Ok(entries)
 }
 
-/// Returns the name of the header that a key of `request.META` stands for, if it stands for one.
+/// Returns the name of the header for a key of `request.META`, if there is one.
 fn header_name(key: &str) -> Option<String> {
     Some(key.strip_prefix("HTTP_")?.replace('_', "-").to_ascii_lowercase())
 }
 
-/// Returns whether Python takes a value for true.
+/// Returns `true` if Python considers a value true.
 fn is_true(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -889,7 +889,7 @@ fn is_true(value: &Value) -> bool {
     }
 }
 
-/// Returns the offset of a time zone whose name in the tz database stands for a fixed one.
+/// Returns the offset of a time zone in the tz database that has a fixed one.
 ///
 /// `Etc/GMT+5` is west of UTC, as in POSIX.
 fn fixed_offset(time_zone: &str) -> Option<UtcOffset> {
@@ -907,19 +907,19 @@ fn fixed_offset(time_zone: &str) -> Option<UtcOffset> {
     UtcOffset::from_hms(hours.saturating_mul(sign), 0, 0).ok()
 }
 
-/// With or without `Etc/` before them.
+/// Their names, with or without the prefix `Etc/`.
 const UTC_NAMES: [&str; 9] =
     ["UTC", "UCT", "Zulu", "Universal", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich"];
 
-/// Why the settings of a Django project cannot be used here.
+/// The reason why the settings of a Django project cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// The settings are not one JSON object.
     NotAnObject,
-    /// The name is not among the settings that are used here.
+    /// The name is not one of the settings that are used here.
     Unknown,
-    /// A setting is missing, or its value is not of the kind that it must be.
+    /// A required setting is missing, or a value is not permitted.
     Value {
         /// The setting's name.
         name: &'static str,
@@ -931,7 +931,7 @@ pub enum SettingsError {
     /// refused too. If you know that it writes the same tokens, say so with
     /// `.set("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies")`.
     SessionEngine,
-    /// The site's sessions are not JSON, but pickled or in a format of their own.
+    /// The site's sessions are not JSON, but pickled or in a custom format.
     ///
     /// A class derived from Django's `JSONSerializer` is refused too, because it may write
     /// anything. If you know that it writes the same JSON, say so with
@@ -939,11 +939,13 @@ pub enum SettingsError {
     SessionSerializer,
     /// The site's class for messages is not one of Django's three.
     MessageStorage,
-    /// The site signs messages and signed cookies in a way of its own; sessions do not depend on it.
+    /// The site signs messages and signed cookies with another class than Django's.
+    ///
+    /// Sessions do not depend on it.
     SigningBackend,
-    /// A secret is empty, or no browser would keep a cookie with these attributes.
+    /// A secret is empty, or browsers would refuse a cookie with these attributes.
     Config(ConfigError),
-    /// No browser would keep the cookie of the CSRF secret with these attributes.
+    /// Browsers would refuse the cookie of the CSRF secret with these attributes.
     CsrfCookie(ConfigError),
 }
 
@@ -1010,7 +1012,7 @@ impl Error for SettingsError {
     }
 }
 
-/// Shows nothing: the secrets are among the settings.
+/// Shows nothing: the settings include the secrets.
 impl fmt::Debug for DjangoSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DjangoSettings").finish_non_exhaustive()

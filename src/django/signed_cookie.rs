@@ -1,6 +1,6 @@
-//! Turns a text into a signed cookie of its own, and finds it again in a request.
+//! Turns a text into a separate signed cookie, and reads it from a request.
 //!
-//! As `HttpResponse.set_signed_cookie` and `HttpRequest.get_signed_cookie`.
+//! Corresponds to `HttpResponse.set_signed_cookie` and `HttpRequest.get_signed_cookie`.
 
 use std::borrow::Cow;
 use std::fmt::{self, Write as _};
@@ -15,7 +15,7 @@ use crate::error::{DecodeError, EncodeError, sure};
 use crate::key::Keyring;
 use crate::timestamp::TimestampSigner;
 
-/// A cookie of Django's `set_signed_cookie`: text that its visitor can read and not change.
+/// A cookie of Django's `set_signed_cookie`: its visitor can read but not change it.
 ///
 /// The value is signed for this name and this salt. There are two forms:
 ///
@@ -25,11 +25,11 @@ use crate::timestamp::TimestampSigner;
 /// | 5.2.15 and later, 6.0.6 and later | the new form | unless `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is `False` |
 /// | 6.1 | the new form | if `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is `True` |
 ///
-/// [`new`](Self::new) writes the new form and reads no other. Set
+/// [`new`](Self::new) writes and reads only the new form. Set
 /// [`legacy_fallback`](Self::legacy_fallback) to read the old form too, and
-/// [`write_legacy`](Self::write_legacy) for a Django that knows no other.
-/// [`DjangoSettings::signed_cookie`](crate::django::DjangoSettings::signed_cookie) sets both as
-/// the site needs them.
+/// [`write_legacy`](Self::write_legacy) for a Django that supports only the old form.
+/// [`DjangoSettings::signed_cookie`](crate::django::DjangoSettings::signed_cookie) sets both as the
+/// site needs them.
 ///
 /// # Examples
 ///
@@ -62,7 +62,9 @@ pub struct SignedCookie {
 }
 
 impl SignedCookie {
-    /// Names a cookie, by its options, and what it is for, by a salt that may be empty.
+    /// Creates a cookie with these options, for a purpose that the salt names.
+    ///
+    /// The salt may be empty.
     #[must_use]
     pub fn new(ring: &Keyring, options: CookieOptions, salt: &str) -> Self {
         Self {
@@ -75,20 +77,21 @@ impl SignedCookie {
         }
     }
 
-    /// Sets how long the cookie lasts: unless set, until the browser is closed, and the value always.
+    /// Sets how long the cookie and its value last. Defaults to a browser session.
     ///
-    /// It is told the browser, and enforced when the cookie is read.
+    /// Without it, the browser drops the cookie when it closes, and the value never expires. The
+    /// age is sent to the browser, and enforced when the cookie is read.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self
     }
 
-    /// Sets whether the old form is read besides the new one. Defaults to `false`.
+    /// Sets whether the old form is read as well. Defaults to `false`.
     ///
-    /// Django's `SIGNED_COOKIE_LEGACY_SALT_FALLBACK`. In that form the cookie `ab`
-    /// without a salt is also good as `a` with the salt `b` (CVE-2026-6873). It is
-    /// not tried for a value that is merely too old.
+    /// Django's `SIGNED_COOKIE_LEGACY_SALT_FALLBACK`. In that form the cookie `ab` without a salt
+    /// is also valid as `a` with the salt `b` (CVE-2026-6873). The old form is not tried for a
+    /// value that is merely too old.
     #[must_use]
     pub fn legacy_fallback(mut self, read: bool) -> Self {
         self.reads_legacy = read;
@@ -97,8 +100,8 @@ impl SignedCookie {
 
     /// Sets whether the old form is written, and read as well. Defaults to `false`.
     ///
-    /// For a Django before 5.2.15 or 6.0.6, which cannot read the new form. Remove it as soon as
-    /// that Django is upgraded: the old form is the one of CVE-2026-6873.
+    /// Use this for a Django before 5.2.15 or 6.0.6, which cannot read the new form. Remove it as
+    /// soon as that Django is upgraded: the old form has the flaw of CVE-2026-6873.
     #[must_use]
     pub fn write_legacy(mut self, write: bool) -> Self {
         self.writes_legacy = write;
@@ -122,14 +125,14 @@ impl SignedCookie {
 
     /// Returns the cookie's value, if there is one, as of `now`.
     ///
-    /// Quotes that a cookie needed are undone. Of several cookies of the name the
-    /// good one is taken.
+    /// Quotes that the cookie required are removed. If several cookies have the name, the valid one
+    /// is used.
     ///
     /// # Errors
     ///
-    /// As [`TimestampSigner::unsign_at`]; [`DecodeError::TooLong`] for more than 4,096 bytes,
-    /// which no browser keeps; [`DecodeError::Ambiguous`] if two good ones differ, and
-    /// [`DecodeError::TooManyCookies`] past 16.
+    /// See [`TimestampSigner::unsign_at`]. In addition, [`DecodeError::TooLong`] for more than
+    /// 4,096 bytes, which no browser keeps; [`DecodeError::Ambiguous`] if two valid ones differ,
+    /// and [`DecodeError::TooManyCookies`] if there are more than 16.
     pub fn read_at<'h, H>(
         &self,
         cookie_headers: impl IntoIterator<Item = &'h H>,
@@ -141,7 +144,7 @@ impl SignedCookie {
         let values =
             cookie_headers.into_iter().flat_map(|header| self.options.find_bytes(header.as_ref()));
         values.collect::<Candidates<_>>().choose(|value| {
-            // Longer than browsers keep: it is not copied, and not hashed.
+            // Longer than browsers keep: it is neither copied nor hashed.
             let (len, limit) = (value.len(), cookie::MAX_LEN);
             if len > limit {
                 return Err(DecodeError::TooLong { len, limit });
@@ -150,7 +153,7 @@ impl SignedCookie {
         })
     }
 
-    /// Makes the cookie that sets this value.
+    /// Returns the cookie that sets this value.
     ///
     /// # Errors
     ///
@@ -159,16 +162,16 @@ impl SignedCookie {
         self.cookie_at(value, OffsetDateTime::now_utc())
     }
 
-    /// Makes the cookie that sets this value, signed at `now`.
+    /// Returns the cookie that sets this value, signed at `now`.
     ///
-    /// The value is put in quotes where Python's `http.cookies` does so, for
-    /// Django to undo: with a space in it, for one.
+    /// The value is put in quotes if Python's `http.cookies` does so, for example if it contains a
+    /// space. Django removes the quotes.
     ///
     /// # Errors
     ///
-    /// [`EncodeError::CookieValue`] for a character past U+00FF, which Django can
-    /// neither write nor read; [`EncodeError::TooLarge`] if name and value have
-    /// more than 4,096 bytes; [`EncodeError::BadTimestamp`].
+    /// [`EncodeError::CookieValue`] for a character past U+00FF, which Django can neither write nor
+    /// read; [`EncodeError::TooLarge`] if name and value exceed 4,096 bytes;
+    /// [`EncodeError::BadTimestamp`].
     pub fn cookie_at(
         &self,
         value: &str,
@@ -182,7 +185,7 @@ impl SignedCookie {
         self.options.quoted_cookie(&quote(&token)?, max_age, now)
     }
 
-    /// Makes the cookie that has browsers delete it.
+    /// Returns the cookie that makes browsers remove this one.
     #[must_use]
     pub fn removal(&self) -> Cookie<'static> {
         self.options.removal()
@@ -198,7 +201,7 @@ impl SignedCookie {
     }
 }
 
-/// Puts a value in quotes if Python does: it takes fewer characters for plain than cookies allow.
+/// Puts a value in quotes if Python does, which quotes more characters than cookies require.
 fn quote(value: &str) -> Result<Cow<'_, str>, EncodeError> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:".contains(&byte);
     if value.bytes().all(is_plain) {
@@ -220,7 +223,7 @@ fn quote(value: &str) -> Result<Cow<'_, str>, EncodeError> {
     Ok(Cow::Owned(quoted))
 }
 
-/// Undoes the quotes of Python's `http.cookies`, if there are any.
+/// Removes the quotes of Python's `http.cookies`, if there are any.
 fn unquote(value: &str) -> Cow<'_, str> {
     let inner = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
     let Some(mut rest) = inner else { return Cow::Borrowed(value) };
@@ -256,20 +259,20 @@ impl fmt::Debug for SignedCookie {
     }
 }
 
-/// Makes the signer of Django's own cookies other than the session.
+/// Creates the signer of Django's own cookies other than the session's.
 ///
-/// As `django.core.signing.get_cookie_signer`: each secret begins with
-/// `django.http.cookies`, so that it signs nothing else.
+/// Corresponds to `django.core.signing.get_cookie_signer`: each secret is prefixed with
+/// `django.http.cookies`, so that these keys sign nothing else.
 #[must_use]
 pub fn cookie_signer(ring: &Keyring, salt: &str) -> TimestampSigner {
     TimestampSigner::new(&ring.prefixed(b"django.http.cookies"), salt)
 }
 
-/// Makes the signer of one cookie: that of `set_signed_cookie` and `get_signed_cookie`.
+/// Creates the signer of one cookie of `set_signed_cookie` and `get_signed_cookie`.
 ///
-/// As Django has it since 5.2.15 and 6.0.6: the salt's length stands before
-/// it, so that no two pairs of name and salt share a signer. The value is plain
-/// text, and Django puts it in quotes where a cookie needs them.
+/// This is Django's signer since 5.2.15 and 6.0.6: the salt begins with the name's length, so that
+/// no two pairs of name and salt share a signer. The value is plain text, which Django puts in
+/// quotes if a cookie requires them.
 ///
 /// # Examples
 ///
@@ -289,11 +292,11 @@ pub fn signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> Timestamp
     cookie_signer(ring, &format!("django.http.cookies.v2:{len}:{salt}{name}"))
 }
 
-/// Makes the signer of one cookie as older Django releases have it.
+/// Creates the signer of one cookie in older Django releases.
 ///
-/// The salt is the name and the salt run together, so that the cookie `ab`
-/// without a salt is also good as `a` with the salt `b`
-/// (CVE-2026-6873). For a Django before 5.2.15 or 6.0.6, and for what it left in browsers.
+/// The salt is the name directly followed by the salt, so that the cookie `ab` without a salt is
+/// also valid as `a` with the salt `b` (CVE-2026-6873). Use it for a Django before 5.2.15 or 6.0.6,
+/// and for cookies that such a Django left in browsers.
 #[must_use]
 pub fn legacy_signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> TimestampSigner {
     cookie_signer(ring, &format!("{name}{salt}"))

@@ -1,10 +1,10 @@
-//! Forms, and whatever else changes something: let only the site's own pages send them.
+//! Protects forms, and other requests that change something, against other sites.
 //!
-//! A browser sends the session's cookie with every request, whichever page makes it. A page of
-//! another site can therefore submit a form to yours, and it acts for whoever is logged in.
-//! `SameSite=Lax` stops most of that, but neither a page on another port or subdomain of the site
-//! nor a form that logs a visitor in to the attacker's account. [`Csrf`] stops all of it, as
-//! Django's middleware does, and both sides accept each other's forms.
+//! A browser sends the session's cookie with every request, even if a page of another site causes
+//! it. That page can therefore submit a form to your site, which acts for the logged-in user.
+//! `SameSite=Lax` prevents most of that, but neither a page on another port or subdomain of the
+//! site nor a form that logs a visitor in to the attacker's account. [`Csrf`] prevents all of it,
+//! as Django's middleware does, and both sides accept each other's forms.
 //!
 //! 1. [Put the layer around the application](#put-the-layer-around-the-application)
 //! 2. [Forms](#forms)
@@ -60,12 +60,12 @@
 //! # }
 //! ```
 //!
-//! Beside Django it is `DjangoSettings::from_json(…)?.csrf()?` in place of `Csrf::new`; everything
-//! else is the same. Each side then renders the token of the same secret, and checks it by the same
+//! Alongside Django, use `DjangoSettings::from_json(…)?.csrf()?` instead of `Csrf::new`; everything
+//! else is the same. Both sides then render tokens of the same secret, and check them by the same
 //! rules. With actix-web the layer is [`CsrfMiddleware`].
 //!
-//! The layer goes inside of the session's layer, so that a login [replaces the
-//! secret](#login-forms-and-logged-out-visitors). Exemptions are made by where it is placed.
+//! Put the layer inside the session's layer, so that a login [replaces the
+//! secret](#login-forms-and-logged-out-visitors). To exempt a route, add it outside the layer.
 //!
 //! # Forms
 //!
@@ -76,33 +76,33 @@
 //! A page that shows a token sets the cookie of the secret and is `Cache-Control: private`. A page
 //! without a form does neither, and can be cached.
 //!
-//! What is refused gets a 403 without a body, and the reason is in the log. If visitors are to see
-//! more than their browser's own page, map that status in a layer further out.
+//! A refused request gets a 403 without a body, and the reason is logged. To show visitors more
+//! than their browser's own page, map that status in an outer layer.
 //!
 //! # Login forms and logged-out visitors
 //!
 //! They are protected like everything else. The secret does not belong to a login: it is in a
-//! cookie of its own, or, with [`Csrf::in_session`], in the session of a visitor who is not logged
-//! in. A login form without a token would let another site log a visitor in to an account of the
-//! attacker's, who then reads what the visitor enters there. So a request without a secret is
-//! refused, always.
+//! separate cookie or, with [`Csrf::in_session`], in the session of a visitor who is not logged in.
+//! A login form without a token would let another site log a visitor in to the attacker's account,
+//! where the attacker then reads everything that the visitor enters. So a request without a secret
+//! is always refused.
 //!
 //! A login replaces the secret: an attacker who planted one in the visitor's browser before the
-//! login does not know the one after it. This happens by itself if the session
-//! [begins](crate::Session::begin), which [`AuthUser::login`] does too. Otherwise call
+//! login does not know the new one. This happens automatically if the session
+//! [begins](crate::Session::begin), also in [`AuthUser::login`]. Otherwise call
 //! [`CsrfHandle::rotate`]. Two consequences:
 //!
 //! - A form in another tab, loaded before the login, is refused. Reloading the page helps.
-//! - A page that is rendered by the login itself asks for its token *after* the login.
+//! - A page that is rendered by the login itself has to request its token *after* the login.
 //!
 //! # JSON and single-page applications
 //!
 //! Scripts send the token in the header `X-CSRFToken`, with every method other than GET, HEAD,
-//! OPTIONS and TRACE. No body is read then. Where the script has the token from:
+//! OPTIONS and TRACE. No body is read then. The script gets the token:
 //!
 //! - **From the cookie**, if the secret is in a cookie that is not `HttpOnly`, as by default. The
-//!   cookie's value is accepted as it stands. It is there once any response has shown a token: let
-//!   the page that loads the script, or a first GET, ask for [`CsrfHandle::token`].
+//!   cookie's value is accepted unchanged. It exists once any response has shown a token: let the
+//!   page that loads the script, or a first GET, call [`CsrfHandle::token`].
 //! - **From the page**, in a `<meta>` element, or **from a response** in JSON. Read it again after a
 //!   login, which replaces the secret; let the login's own response contain the new token.
 //!
@@ -111,30 +111,30 @@
 //! await fetch("/add", { method: "POST", headers: { "X-CSRFToken": token }, body: "{}" });
 //! ```
 //!
-//! Do not leave JSON out of the layer because forms cannot send it: a form of the type `text/plain`
-//! can contain JSON, and many handlers take it. If the script is served from another origin, add
-//! that with [`Csrf::trusted_origin`], or to `CSRF_TRUSTED_ORIGINS`. Cookies then need CORS with
+//! Do not exempt JSON on the grounds that forms cannot send it: a form of the type `text/plain` can
+//! contain JSON, and many handlers accept it. If the script is served from another origin, add that
+//! with [`Csrf::trusted_origin`], or to `CSRF_TRUSTED_ORIGINS`. Cookies then need CORS with
 //! credentials, which this crate does not set, and the script reads the token from a response.
 //!
 //! # Mobile applications and other clients
 //!
-//! A client that is not a browser cannot be made to send a request by another site. What matters is
-//! whether browsers could use the same routes.
+//! Another site cannot make a client that is not a browser send a request. What matters is whether
+//! browsers could use the same routes.
 //!
-//! - **Without the cookie**: the client sends the session's token, or any other, in a header of its
-//!   own such as `Authorization`. A browser does not send that unasked, so these routes need no
-//!   CSRF protection. Put them outside of the layer, *and do not read the cookie there*.
-//! - **With the cookie**: the routes accept what browsers send, so they are inside of the layer. The
-//!   client does what a page does: it gets a token with a GET, keeps both cookies, sends the token in
-//!   `X-CSRFToken`, and gets another token after the login. On https it also sends `Origin` (or
+//! - **Without the cookie**: the client sends the session's token, or any other, in a header such
+//!   as `Authorization`. Browsers do not send that by themselves, so these routes need no CSRF
+//!   protection. Put them outside the layer, *and do not read the cookie there*.
+//! - **With the cookie**: the routes accept what browsers send, so they are inside the layer. The
+//!   client does what a page does: it gets a token with a GET, keeps both cookies, sends the token
+//!   in `X-CSRFToken`, and gets another token after the login. On https it also sends `Origin` (or
 //!   `Referer`) with the site's own origin, which browsers add by themselves.
 //!
 //! # File uploads
 //!
 //! A `multipart/form-data` body is not read, because it can be of any length and is often streamed.
-//! Either a script sends the form with the header, or the handler checks the field. For the latter
-//! the route has a layer of its own, [`CsrfLayer::unchecked`], and no other around it. Have the
-//! field come first in the form, so that nothing is done with the files before the check:
+//! Either a script sends the form with the header, or the handler checks the field. For the latter,
+//! give the route a separate layer, [`CsrfLayer::unchecked`], and no other around it. Put the field
+//! first in the form, so that no file is processed before the check:
 //!
 //! ```
 //! use signed_session::django::{CsrfError, CsrfHandle};

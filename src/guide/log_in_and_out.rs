@@ -1,18 +1,18 @@
 //! Log in, log out, sign out everywhere.
 //!
-//! What a Rust application calls when somebody logs in, logs out, changes a password or is signed
-//! out by an administrator. Nothing is stored about a session that lives, and no database is asked
-//! in a request: the program keeps a list of what was *ended*, in memory, for as long as a copy of
-//! an ended session's cookie could still be valid.
+//! Explains what a Rust application calls when a user logs in, logs out, changes a password or is
+//! signed out by an administrator. Nothing is stored about active sessions, and requests need no
+//! database: the program keeps a list of the sessions that were *ended*, in memory, for as long as
+//! a copy of an ended session's cookie could still be valid.
 //!
 //! | when | call |
 //! |---|---|
-//! | somebody logs in | [`SessionHandle::begin`], then insert the entry that says who it is |
-//! | somebody logs out | [`SessionHandle::flush`] |
+//! | somebody logs in | [`SessionHandle::begin`], then insert the entry that names the user |
+//! | a user logs out | [`SessionHandle::flush`] |
 //! | a password or another factor was changed | [`Revocations::end_others`] |
-//! | a user is to be signed out everywhere, or was disabled | [`Revocations::end_all`] |
-//! | everybody is to be signed out | [`Revocations::end_everyone`] |
-//! | one device of a list is to be signed out | [`Revocations::end_one`], with the [id] noted at login |
+//! | a user should be signed out everywhere, or was disabled | [`Revocations::end_all`] |
+//! | everybody should be signed out | [`Revocations::end_everyone`] |
+//! | one device of a list should be signed out | [`Revocations::end_one`], with the [id] noted at login |
 //!
 //! [`SessionHandle::begin`]: crate::SessionHandle::begin
 //! [`SessionHandle::flush`]: crate::SessionHandle::flush
@@ -77,7 +77,7 @@
 //!     let Some(id) = check_password(&login.name, &login.password) else {
 //!         return Ok(StatusCode::FORBIDDEN);
 //!     };
-//!     // Another session, in which nothing is left that somebody may have planted: only the cart.
+//!     // Another session, which keeps only the cart: an attacker may have planted the rest.
 //!     session.begin(|key| key == "cart");
 //!     session.insert("user_id", id)?;
 //!     Ok(StatusCode::NO_CONTENT)
@@ -185,7 +185,7 @@
 //! #     assert!(is_in(&one).await);
 //! #     assert_eq!(send("/admin/users/42/logout", &root, "").await.0, 204);
 //! #     assert!(!is_in(&one).await);
-//! #     assert!(is_in(&log_in("ada").await).await, "whoever logs in again is in");
+//! #     assert!(is_in(&log_in("ada").await).await, "a user who logs in again is in");
 //! # }
 //! # #[cfg(not(feature = "axum"))]
 //! # fn main() {}
@@ -249,7 +249,7 @@
 //!     let Some(id) = check_password(&login.name, &login.password) else {
 //!         return Ok(HttpResponse::Forbidden().finish());
 //!     };
-//!     // Another session, in which nothing is left that somebody may have planted: only the cart.
+//!     // Another session, which keeps only the cart: an attacker may have planted the rest.
 //!     session.begin(|key| key == "cart");
 //!     session.insert("user_id", id)?;
 //!     Ok(HttpResponse::NoContent().finish())
@@ -366,37 +366,37 @@
 //!
 //! # What an end is
 //!
-//! - **The next request.** A session that was ended is refused in every request that reads it
-//!   afterwards, as [`DecodeError::Revoked`], and the browser is told to remove its cookie. A request
-//!   that is under way finishes, but its response sets no cookie. What outlives its request, such as
-//!   a WebSocket, asks [`Revocations::has_ended`].
-//! - **Copies.** The end is the session's, not the token's: a copy that was refreshed, re-signed under
+//! - **The next request.** A session that was ended is refused in every later request that reads
+//!   it, as [`DecodeError::Revoked`], and the response removes the cookie. A request in progress
+//!   finishes, but its response sets no cookie. Connections that outlive their request, such as a
+//!   WebSocket, call [`Revocations::has_ended`].
+//! - **Copies.** A session ends, and not only one token: a copy that was refreshed, re-signed under
 //!   another key or written by another service has the same id.
-//! - **A logout holds at once**, whatever becomes of the response. The session that a login replaces
-//!   ends with the response that carries the new cookie: if the handler answers with a status of 500
-//!   or above, the old one goes on.
-//! - **Sessions, not logins.** [`Revocations::end_all`] keeps nobody from logging in again. If an
-//!   account is disabled, that is for your login to check. A login that is under way while all
-//!   sessions of its user are ended is good.
-//! - **The lifetime** ends every session with a subject, one with "remember me" too: after that time
-//!   people log in again, however often the session was refreshed.
+//! - **A logout takes effect at once**, whatever happens to the response. The session that a login
+//!   replaces ends with the response that carries the new cookie: if the handler answers with a
+//!   status of 500 or above, the old session continues.
+//! - **Sessions, not logins.** [`Revocations::end_all`] does not prevent anyone from logging in
+//!   again. Your login has to check whether an account is disabled. A login in progress while all
+//!   sessions of its user are ended is valid.
+//! - **The lifetime** ends every session with a subject, even one with "remember me": after that
+//!   time users log in again, however often the session was refreshed.
 //! - **Not the time of signing.** [`Session::signed_at`] is the time of the last write. A cut-off
-//!   that compares it ends nothing: whoever has a copy of the cookie renews it.
+//!   that is compared with it ends nothing: anyone who has a copy of the cookie can renew it.
 //!
-//! Only call [`SessionHandle::begin`] when somebody has just been authenticated: it is what makes a
-//! session another one, which no earlier end concerns.
+//! Call [`SessionHandle::begin`] only when a user has just been authenticated: it turns a session
+//! into another one, to which earlier ends do not apply.
 //!
 //! # More than one process
 //!
-//! The list is in the memory of one process, which forgets it when it restarts. Hand what is ended
-//! on ([`Revocations::on_revocation`]), as one line of JSON each, and let the others
-//! [`apply`](crate::Revocations::apply) it: through a table, a stream, a file. Lines can arrive in any order
-//! and any number of times. A process that starts applies all lines of the last `lifetime` before it
-//! serves requests. What happens while nothing can be heard of the others is your choice:
-//! [`Revocations::expect_news_within`].
+//! The list is in the memory of one process, which forgets it when it restarts. Pass on each end
+//! ([`Revocations::on_revocation`]) as one line of JSON, and let the other processes
+//! [`apply`](crate::Revocations::apply) it: through a table, a stream or a file. Lines can arrive
+//! in any order and any number of times. When a process starts, it applies all lines of the last
+//! `lifetime` before it serves requests. You choose what happens while news of the other processes
+//! is overdue: [`Revocations::expect_news_within`].
 //!
-//! The clocks of all machines may differ by five minutes: run NTP. A revocation that lies further
-//! ahead is an [error](crate::ApplyError), because it would lock people out.
+//! The clocks of all machines may differ by five minutes: run NTP. A revocation that is further
+//! ahead is an [error](crate::ApplyError), because it would lock users out.
 //!
 //! [`DecodeError::Revoked`]: crate::DecodeError::Revoked
 //! [`Revocations::has_ended`]: crate::Revocations::has_ended

@@ -1,8 +1,8 @@
-//! Have Django refuse the cookies that Rust refuses.
+//! Lets Django refuse the cookies that Rust refuses.
 //!
-//! Django's own engine accepts cookies that Rust refuses, such as one whose own expiry is over. The
-//! visitor is then logged in on one page and a stranger on the next. With the engine below Django
-//! judges cookies as Rust does:
+//! Django's own engine accepts cookies that Rust refuses, such as one whose own expiry has passed.
+//! The visitor is then logged in on one page and not on the next. With the engine below Django
+//! applies the same rules as Rust:
 //!
 //! | | Django's own engine | this engine, and Rust |
 //! |---|---|---|

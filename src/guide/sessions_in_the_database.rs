@@ -1,9 +1,10 @@
-//! Leave Django's sessions in the database, or move them into the cookie.
+//! Compares leaving Django's sessions in the database with moving them into the cookie.
 //!
-//! `startproject` sets no `SESSION_ENGINE`. The session is then a row of the table `django_session`,
-//! and the cookie holds the row's key. Rust can read and write the same rows: [`stored_session_codec`]
-//! decodes and encodes the column `session_data`. The example `stored_sessions` of the repository is
-//! a package to copy from. It has login and logout, on SQLite or PostgreSQL.
+//! `startproject` sets no `SESSION_ENGINE`. The session is then a row of the table
+//! `django_session`, and the cookie holds the row's key. Rust can read and write the same rows:
+//! [`stored_session_codec`] decodes and encodes the column `session_data`. The example
+//! `stored_sessions` of the repository is a package to copy from, with login and logout, on SQLite
+//! or PostgreSQL.
 //!
 //! | | leave the engine as it is | change it to `signed_cookies` |
 //! |---|---|---|
@@ -18,17 +19,17 @@
 //! | a secret that is dropped | ends the sessions under it | the same |
 //! | old sessions | `manage.py clearsessions` deletes them | there are none |
 //!
-//! **What breaks if you change it.** `request.session.session_key` becomes the whole token, and another
-//! one with each write. Whatever keeps the key stops working: a cart in a table of its own that is
-//! found by the key, or `allauth.usersessions`, whose column holds 40 characters. Whatever counts,
-//! lists or deletes rows of `django_session` finds none. A session larger than a cookie is dropped by
-//! the browser, and Django does not notice. Secrets that were kept in the session, such as the token of
-//! another service, are now in the visitor's hands.
+//! **What breaks if you change it.** `request.session.session_key` becomes the whole token, and
+//! changes with each write. Code that stores the key stops working: a cart in a separate table that
+//! is found by the key, or `allauth.usersessions`, whose column holds 40 characters. Code that
+//! counts, lists or deletes rows of `django_session` finds none. Browsers drop a session larger
+//! than a cookie, and Django does not notice. The visitor can read secrets that were kept in the
+//! session, such as the token of another service.
 //!
-//! **What breaks if you leave it.** Nothing in Django. In Rust each request that asks who is there costs
-//! two queries, for the session and for the user. With `cached_db` Django looks into its cache first,
-//! and does not see what Rust writes until the cache forgets the session; sessions that are in a cache
-//! alone are pickled, and cannot be read here at all.
+//! **What breaks if you leave it.** Nothing in Django. In Rust each request that checks the user
+//! costs two queries, for the session and for the user. With `cached_db` Django reads its cache
+//! first, and does not see what Rust writes until the cache drops the session. Sessions that are
+//! only in a cache are pickled, and cannot be read here at all.
 //!
 //! # The rules of a row
 //!
@@ -43,14 +44,14 @@
 //! ```
 //!
 //! - **Keys.** A key is 8 to 40 of `a-z` and `0-9`; Django generates 32. The cookie holds whatever the
-//!   visitor sent. Anything else is no session: do not put it into a statement's text, a file name, a
+//!   visitor sent. Anything else is not a key: do not put it into a statement's text, a file name, a
 //!   cache key or a log.
 //! - **The end** of a session is `expire_date`. The timestamp in `session_data` does not end it.
 //!   Each write sets the date again, to [`Session::expiry_date`].
-//! - **A row that is gone** or over is not written again under its key: anyone can have planted that
+//! - **A row that is gone** or has expired is not written again under its key: anyone can have planted that
 //!   key in the browser. The next write inserts a row with a new one.
-//! - **A new key at login**, and the former row is deleted. [`AuthUser::login`] decides what stays of
-//!   the entries.
+//! - **A new key at login**, and the former row is deleted. [`AuthUser::login`] decides which of
+//!   the entries stay.
 //! - **Logout** deletes the row, whatever the status of the response.
 //! - **A delete that races a save** wins. If the `UPDATE` finds no row, the visitor has logged out in
 //!   another request: do not insert one, and answer 400, as Django does (`SessionInterrupted`).

@@ -1,4 +1,4 @@
-//! Turns an actix-web service into one that takes forms from its own pages only.
+//! Provides the CSRF middleware for actix-web.
 
 use std::fmt;
 use std::future::{Future, Ready, poll_fn, ready};
@@ -20,18 +20,20 @@ use crate::error::sure;
 use crate::handle::{Asker, SessionHandle, headers};
 use crate::reply::Reply;
 
-/// Puts CSRF protection around an actix-web application or scope.
+/// Adds CSRF protection to an actix-web application or scope.
 ///
-/// A request with an unsafe method passes if a page of the site sent it: see [`CsrfRequest::check`].
-/// The token is in the header `X-CSRFToken`, or in the field `csrfmiddlewaretoken` of a form. A form
-/// is read for that up to [`Csrf::form_limit`], and the handlers get the same bytes; a longer one
-/// is a 413. No other body is read: multipart forms, JSON and whatever else need the header, or a
-/// handler that [checks](CsrfHandle::check) under an [`unchecked`](Self::unchecked) middleware. What
-/// is refused gets a bare 403, and the reason is logged with `tracing`.
+/// A request with an unsafe method is passed on if a page of the site sent it: see
+/// [`CsrfRequest::check`]. The token is in the header `X-CSRFToken`, or in the field
+/// `csrfmiddlewaretoken` of a form. A form is read for that up to [`Csrf::form_limit`], and the
+/// handlers get the same bytes; a longer one is a 413. No other body is read: multipart forms, JSON
+/// and everything else need the header, or a handler that [checks](CsrfHandle::check) under an
+/// [`unchecked`](Self::unchecked) middleware. A refused request gets a bare 403, and the reason is
+/// logged with `tracing`.
 ///
-/// Handlers take a [`CsrfHandle`] to get the token. The middleware goes inside of the
+/// Handlers take a [`CsrfHandle`] to get the token. Put the middleware inside the
 /// [`SessionMiddleware`](crate::SessionMiddleware), which means before it in the source, so that a
-/// login replaces the secret. What is not to be protected, such as a webhook, is in another scope.
+/// login replaces the secret. Put routes that need no protection, such as a webhook, into another
+/// scope.
 ///
 /// [`CsrfRequest::check`]: crate::django::CsrfRequest::check
 ///
@@ -68,14 +70,15 @@ pub struct CsrfMiddleware {
 }
 
 impl CsrfMiddleware {
-    /// Creates a middleware beside the only session of a request, or without a session.
+    /// Creates a middleware for use with the only session of a request, or without sessions.
     #[must_use]
     pub fn new(csrf: Csrf) -> Self {
         Self::marked::<()>(csrf)
     }
 
-    /// Creates a middleware beside one of several sessions, that of
-    /// [`SessionMiddleware::marked`](crate::SessionMiddleware::marked).
+    /// Creates a middleware for use with one of several sessions.
+    ///
+    /// `M` is the marker of [`SessionMiddleware::marked`](crate::SessionMiddleware::marked).
     #[must_use]
     pub fn marked<M: 'static>(csrf: Csrf) -> Self {
         let session = |extensions: &Extensions| {
@@ -84,17 +87,16 @@ impl CsrfMiddleware {
         Self { csrf, is_checked: true, session }
     }
 
-    /// Lets every request pass: the handlers check it, with [`CsrfHandle::check`].
+    /// Passes every request on: the handlers check it, with [`CsrfHandle::check`].
     ///
-    /// For multipart forms that have the token in a field.
+    /// Use it for multipart forms that have the token in a field.
     #[must_use]
     pub fn unchecked(mut self) -> Self {
         self.is_checked = false;
         self
     }
 
-    /// Reads the headers of a request, and returns the handle for its handlers and the one to
-    /// commit.
+    /// Reads the headers of a request. Returns the handle for its handlers, and the one to commit.
     fn enter(
         &self,
         request: &ServiceRequest,
@@ -133,7 +135,7 @@ where
     }
 }
 
-/// A service that takes forms from its own pages only.
+/// A service that accepts forms only from its own pages.
 ///
 /// Created by [`CsrfMiddleware`].
 pub struct CsrfService<S> {
@@ -173,7 +175,7 @@ where
                 }
                 Err(error) => {
                     let reply = handle.commit(error.as_response_error().status_code().as_u16());
-                    // Middlewares around this one may want the error as it is.
+                    // Outer middlewares may need the original error.
                     if reply == Reply::default() {
                         return Err(error);
                     }
@@ -192,7 +194,7 @@ impl<S> fmt::Debug for CsrfService<S> {
     }
 }
 
-/// Checks a request, and reads its form if the token must be there.
+/// Checks a request, and reads its form if that may contain the token.
 async fn judge(handle: &CsrfHandle, request: &mut ServiceRequest) -> Result<(), StatusCode> {
     let verdict = handle.judge().map_err(|_| StatusCode::FORBIDDEN)?;
     let Verdict::ReadForm { limit } = verdict else { return Ok(()) };
@@ -207,7 +209,7 @@ async fn read(payload: Payload, limit: usize) -> Result<Vec<u8>, StatusCode> {
     let mut body = pin!(BodyStream::new(payload));
     let mut form = Vec::new();
     while let Some(chunk) = poll_fn(|context| body.as_mut().poll_next(context)).await {
-        // It broke off: there is no token, as in Django.
+        // The body broke off: there is no token, as in Django.
         let chunk = chunk.map_err(|_| StatusCode::FORBIDDEN)?;
         if chunk.len() > limit.saturating_sub(form.len()) {
             handle::log_too_long(limit);
@@ -218,7 +220,7 @@ async fn read(payload: Payload, limit: usize) -> Result<Vec<u8>, StatusCode> {
     Ok(form)
 }
 
-/// Returns the bare response to a request that does not pass.
+/// Returns the bare response to a request that is refused.
 fn refused(status: StatusCode) -> actix_web::Error {
     InternalError::from_response("the request was refused", HttpResponse::new(status)).into()
 }
@@ -244,7 +246,8 @@ impl FromRequest for CsrfHandle {
     }
 }
 
-/// A 500 that says which middleware is missing, and where it goes; also in the log.
+/// Responds with a 500 that says which middleware is missing and where to add it; this is logged
+/// too.
 impl ResponseError for MissingCsrf {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         tracing::error!(reason = %self, "a CSRF token could not be used");
@@ -253,7 +256,7 @@ impl ResponseError for MissingCsrf {
     }
 }
 
-/// A bare 403, with the reason in the log: so handlers can use `?` on a check.
+/// Responds with a bare 403 and logs the reason, so that handlers can use `?` on a check.
 impl ResponseError for CsrfError {
     fn status_code(&self) -> StatusCode {
         StatusCode::FORBIDDEN

@@ -1,4 +1,4 @@
-//! Turns the CSRF protection of a request into an argument of axum's handlers.
+//! Provides the CSRF protection of a request as an extractor for axum.
 
 use axum_core::extract::FromRequestParts;
 use axum_core::response::{IntoResponse, Response};
@@ -17,7 +17,7 @@ impl<S: Sync> FromRequestParts<S> for CsrfHandle {
     }
 }
 
-/// A 500 that says which layer is missing, and where it goes; also in the log.
+/// Responds with a 500 that says which layer is missing and where to add it; this is logged too.
 impl IntoResponse for MissingCsrf {
     fn into_response(self) -> Response {
         tracing::error!(reason = %self, "a CSRF token could not be used");
@@ -25,7 +25,7 @@ impl IntoResponse for MissingCsrf {
     }
 }
 
-/// A bare 403, with the reason in the log: so handlers can use `?` on a check.
+/// Responds with a bare 403 and logs the reason, so that handlers can use `?` on a check.
 impl IntoResponse for CsrfError {
     fn into_response(self) -> Response {
         tracing::warn!(code = self.code(), reason = %self, "a request was refused");

@@ -1,4 +1,4 @@
-//! Names what Django's CSRF protection uses unless its settings say otherwise.
+//! Defines the names that Django's CSRF protection uses by default.
 
 use std::time::Duration;
 

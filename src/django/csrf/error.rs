@@ -1,9 +1,9 @@
-//! Says why a request was refused.
+//! Defines the reasons why a request was refused.
 
 use std::error::Error;
 use std::fmt;
 
-/// Why a request with an unsafe method was refused.
+/// The reason why a request with an unsafe method was refused.
 ///
 /// The variants are in the order of the checks, which is Django's. No message contains text of the
 /// request.
@@ -12,8 +12,8 @@ use std::fmt;
 pub enum CsrfError {
     /// The `Origin` header is neither the site's own origin nor trusted.
     ///
-    /// If every form fails with this, the site is behind a proxy that terminates TLS and the
-    /// program does not know: see [`Csrf`](crate::django::Csrf).
+    /// If every form fails with this, the site is behind a proxy that terminates TLS, and the
+    /// program does not know that: see [`Csrf`](crate::django::Csrf).
     Origin,
     /// On https there is neither an `Origin` nor a `Referer` header.
     NoReferer,
@@ -27,19 +27,19 @@ pub enum CsrfError {
     NoSecret,
     /// The cookie or the session's entry is not a secret.
     MalformedSecret,
-    /// There is no token in the header, and none in a form field that was read.
+    /// There is no token in the header, and none in the form, if a form was read.
     NoToken,
-    /// The token has a length or a character that no token has.
+    /// The token's length or one of its characters is not valid.
     MalformedToken,
-    /// The token was not made from the visitor's secret.
+    /// The token was not created from the visitor's secret.
     WrongToken,
 }
 
 impl CsrfError {
     /// Returns the variant's name in snake case, for logs and metrics: `wrong_token`.
     ///
-    /// The middlewares log each refusal as a `tracing` event with this in the field `code`. A code
-    /// does not change between releases, unlike the message.
+    /// The middlewares log each refusal as a `tracing` event with this in the field `code`. Unlike
+    /// the message, a code does not change between releases.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {

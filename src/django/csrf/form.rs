@@ -1,11 +1,11 @@
 //! Finds the token among the fields of a urlencoded form.
 
-/// The name of the field, which is Django's.
+/// The name of the field, as in Django.
 pub(crate) const FIELD: &str = "csrfmiddlewaretoken";
 
-/// Returns the value of the token's field, if it is there and not empty.
+/// Returns the value of the token's field, if it is present and not empty.
 ///
-/// Of several the last one counts, as in Django.
+/// If there are several, the last one counts, as in Django.
 pub(crate) fn token(body: &[u8]) -> Option<Vec<u8>> {
     let pairs = body.split(|byte| *byte == b'&').rev();
     let mut values = pairs.filter_map(|pair| {
@@ -16,7 +16,7 @@ pub(crate) fn token(body: &[u8]) -> Option<Vec<u8>> {
     values.next().filter(|value| !value.is_empty())
 }
 
-/// Decodes what a urlencoded form has in place of its characters; other text stays.
+/// Decodes the escapes of a urlencoded form; other text is unchanged.
 fn decode(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;

@@ -11,10 +11,10 @@ use crate::handle::{Asker, SessionHandle};
 use crate::reply::Reply;
 use crate::session::Session;
 
-/// The CSRF protection of a request, as handlers have it from the middleware.
+/// The CSRF protection of a request, as the middleware provides it to handlers.
 ///
-/// Its methods use the session, if there is one: inside [`SessionHandle::with`], which holds it, they
-/// panic.
+/// Its methods use the session, if there is one: inside [`SessionHandle::with`], which locks it,
+/// they panic.
 ///
 /// # Examples
 ///
@@ -51,21 +51,21 @@ struct State {
     is_sent: bool,
 }
 
-/// What a middleware does with a request.
+/// The decision of a middleware on a request.
 pub(crate) enum Verdict {
-    /// It goes on to the handlers.
+    /// The request is passed on to the handlers.
     Pass,
     /// The form in its body is read first, if it is not longer than this.
     ReadForm { limit: usize },
 }
 
 impl CsrfHandle {
-    /// Returns the protection of a request, given the one that it has already, and the one that
-    /// this middleware is to commit.
+    /// Returns the protection of a request, given the one that it already has, and the one that
+    /// this middleware should commit.
     ///
     /// # Errors
     ///
-    /// If secrets are in sessions and there is none; the reason is in the log.
+    /// If secrets are in sessions and there is no session; the reason is logged.
     pub(crate) fn enter(
         request: CsrfRequest,
         session: Option<SessionHandle>,
@@ -74,10 +74,10 @@ impl CsrfHandle {
         if let Some(outer) = outer {
             let mut state = outer.lock();
             if state.request.csrf().is_clone_of(request.csrf()) {
-                // A request has one secret, which the middleware further out commits.
+                // A request has one secret, which the outermost middleware commits.
                 return Ok((outer.clone(), None));
             }
-            // It checks by rules of its own, but must not send another secret after this one's.
+            // It checks by its own rules, but must not send another secret after this one's.
             state.is_hidden |= state.request.csrf().shares_secrets_with(request.csrf());
         }
         if request.csrf().uses_session() && session.is_none() {
@@ -94,7 +94,7 @@ impl CsrfHandle {
 
     /// Returns the protection of a request, from the request's extensions.
     ///
-    /// For services without extractors, such as those of plain hyper.
+    /// Use this in services without extractors, such as those of plain hyper.
     ///
     /// # Errors
     ///
@@ -124,12 +124,12 @@ impl CsrfHandle {
 
     /// Checks that a page of the site sent the request; see [`CsrfRequest::check`].
     ///
-    /// For handlers that read the token themselves, such as from a multipart form, under a layer
-    /// that is [`unchecked`](crate::django::CsrfLayer::unchecked).
+    /// Use this in handlers that read the token themselves, such as from a multipart form, under a
+    /// layer that is [`unchecked`](crate::django::CsrfLayer::unchecked).
     ///
     /// # Errors
     ///
-    /// As [`CsrfRequest::check`]. As a response it is a bare 403, and the reason is logged.
+    /// See [`CsrfRequest::check`]. As a response it is a bare 403, and the reason is logged.
     pub fn check(&self, form_token: Option<&str>) -> Result<(), CsrfError> {
         self.share(|request, session| request.check(session, form_token))
     }
@@ -149,13 +149,13 @@ impl CsrfHandle {
         .inspect_err(|reason| self.log(*reason))
     }
 
-    /// Decides on a request by the form that was read.
+    /// Decides on a request with the form that was read.
     pub(crate) fn judge_form(&self, body: &[u8]) -> Result<(), CsrfError> {
         let token = Csrf::token_of_form(body);
         self.check(token.as_deref()).inspect_err(|reason| self.log(*reason))
     }
 
-    /// Returns what the response must carry, which begins now.
+    /// Returns the headers of the response, which begins now.
     pub(crate) fn commit(&self, status: u16) -> Reply {
         let mut state = self.lock();
         state.is_sent = true;
@@ -176,15 +176,15 @@ impl CsrfHandle {
         }
     }
 
-    /// Runs `function` with the session as far as anyone has asked for it: it is not decoded for
-    /// this, and one that nobody has asked for was not begun either.
+    /// Runs `function` with the session if it was accessed already. It is not decoded for this: a
+    /// session that was not accessed was not begun either.
     fn with_loaded<R>(&self, mut function: impl FnMut(&mut Session) -> R) -> R {
         let session = self.shared.session.as_ref();
         let result = session.and_then(|session| session.with_loaded(&mut function));
         result.unwrap_or_else(|| function(&mut Session::new()))
     }
 
-    /// Logs why a request was refused, with what helps to find out why it should not have been.
+    /// Logs why a request was refused, with details for finding a wrong configuration.
     pub(crate) fn log(&self, reason: CsrfError) {
         let state = self.lock();
         let CsrfRequest { own_origin, sent_origin, .. } = &state.request;
@@ -208,7 +208,7 @@ impl CsrfHandle {
         }
     }
 
-    /// Locks the state; it is whole after any panic.
+    /// Locks the state, which is valid after any panic.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -219,19 +219,19 @@ pub(crate) fn log_too_long(limit: usize) {
     tracing::warn!(limit, "a request was refused: its form is too long to look for the CSRF token");
 }
 
-/// Shows nothing: the secret is the visitor's.
+/// Shows nothing: the secret belongs to the visitor.
 impl fmt::Debug for CsrfHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CsrfHandle").finish_non_exhaustive()
     }
 }
 
-/// There is no session for the secrets to be in.
+/// There is no session to hold the secrets.
 pub(crate) struct MissingSecrets;
 
-/// Why a handler got no CSRF protection: no such layer is around it.
+/// The error of a handler without a CSRF layer around it.
 ///
-/// The message says which one is missing, and where it goes. As a response it is a 500 with the
+/// The message says which layer is missing, and where to add it. As a response it is a 500 with the
 /// message as its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingCsrf {
@@ -239,7 +239,7 @@ pub struct MissingCsrf {
 }
 
 impl MissingCsrf {
-    /// Creates the error of who asked.
+    /// Creates the error for the kind of caller.
     pub(crate) fn new(asker: Asker) -> Self {
         Self { asker }
     }

@@ -1,6 +1,6 @@
-//! Protects forms as Django's `CsrfViewMiddleware` does, so that either side takes the other's.
+//! Protects forms as Django's `CsrfViewMiddleware` does; both sides accept each other's.
 
-// As in `lib.rs`: a module imports from the layers before its own only.
+// As in `lib.rs`: a module imports only from lower layers.
 
 // Layer 0
 pub(crate) mod defaults;

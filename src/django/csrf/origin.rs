@@ -1,37 +1,37 @@
-//! Judges where a request comes from, by its `Origin` and `Referer` headers.
+//! Checks where a request comes from, by its `Origin` and `Referer` headers.
 //!
-//! As `CsrfViewMiddleware._origin_verified` and `_check_referer`, with the scheme and the host of
-//! `HttpRequest.scheme` and `get_host`.
+//! Corresponds to `CsrfViewMiddleware._origin_verified` and `_check_referer`, with the scheme and
+//! the host of `HttpRequest.scheme` and `get_host`.
 
 use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 use crate::django::csrf::error::CsrfError;
 
-/// Where requests are addressed to.
+/// The source of the origin to which requests are addressed.
 #[derive(Clone)]
 pub(crate) enum Site {
-    /// One origin, whatever the headers say.
+    /// A fixed origin, whatever the headers say.
     Fixed {
         is_https: bool,
-        /// With the port, unless it is the scheme's own.
+        /// With the port, unless it is the scheme's default.
         host: String,
     },
-    /// What the headers say, as far as the settings allow.
+    /// The headers, as far as the settings allow.
     Headers(Proxy),
 }
 
 /// The settings by which Django determines the scheme and the host.
 #[derive(Clone)]
 pub(crate) struct Proxy {
-    /// Whether connections are https where no header says so.
+    /// Whether connections are https if no header decides it.
     pub(crate) is_https: bool,
     /// The header's name, and its value for https.
     pub(crate) https_header: Option<(String, String)>,
     pub(crate) uses_forwarded_host: bool,
     pub(crate) uses_forwarded_port: bool,
     pub(crate) allowed_hosts: Vec<String>,
-    /// The cookie's domain, which takes the place of the host when a `Referer` is judged.
+    /// The cookie's domain, which replaces the host when a `Referer` is checked.
     pub(crate) cookie_domain: Option<String>,
 }
 
@@ -41,10 +41,10 @@ pub(crate) struct Trusted(Vec<TrustedOrigin>);
 
 #[derive(Clone)]
 struct TrustedOrigin {
-    /// As it is written, if it stands for one origin only.
+    /// The origin as written, if it is a single one.
     exact: Option<String>,
     scheme: String,
-    /// The host and port; with a dot in front it is any host below this one, and this one.
+    /// The host and port; with a leading dot it is this host and every host below it.
     pattern: String,
 }
 
@@ -59,17 +59,17 @@ pub(crate) struct Headers {
     pub(crate) https_header: Option<String>,
 }
 
-/// What a request is addressed to, as far as is known.
+/// The known target of a request.
 pub(crate) struct Target<'a> {
     is_https: bool,
     /// `None` if there is no host, or one that the site does not have.
     host: Option<Cow<'a, str>>,
-    /// What the host in a `Referer` must be.
+    /// The host that a `Referer` must have.
     referer: Option<Cow<'a, str>>,
 }
 
 impl Site {
-    /// Returns the name of the header that says whether a request is https, and its value if so.
+    /// Returns the header that marks a request as https, and its value for https.
     pub(crate) fn https_header(&self) -> Option<&(String, String)> {
         match self {
             Self::Fixed { .. } => None,
@@ -77,7 +77,7 @@ impl Site {
         }
     }
 
-    /// Returns what a request with these headers is addressed to.
+    /// Returns the target of a request with these headers.
     pub(crate) fn target<'a>(&'a self, headers: &'a Headers) -> Target<'a> {
         match self {
             Self::Fixed { is_https, host } => {
@@ -105,22 +105,22 @@ impl Proxy {
         Target { is_https, host: host.map(Cow::Borrowed), referer }
     }
 
-    /// As `HttpRequest.is_secure`.
+    /// Returns `true` if the request is https, as `HttpRequest.is_secure`.
     fn is_https(&self, headers: &Headers) -> bool {
         let Some((_, https)) = &self.https_header else { return self.is_https };
         let Some(value) = &headers.https_header else { return self.is_https };
-        // Of several proxies the one that is nearest to the browser comes first.
+        // With several proxies, the one nearest to the browser comes first.
         value.split(',').next().unwrap_or_default().trim() == https
     }
 
-    /// Returns the port to which the request was addressed, unless it is one of the schemes' own.
+    /// Returns the port to which the request was addressed, unless it is a default port.
     fn port<'a>(&self, headers: &'a Headers, host: Option<&'a str>) -> Option<&'a str> {
         let forwarded = headers.forwarded_port.as_deref().filter(|_| self.uses_forwarded_port);
         let port = forwarded.or_else(|| split_host(host?)?.1)?;
         (!["443", "80"].contains(&port)).then_some(port)
     }
 
-    /// As `HttpRequest.get_host` with `validate_host`.
+    /// Returns the host, as `HttpRequest.get_host` with `validate_host`.
     fn allows(&self, host: &str) -> bool {
         let Some((domain, _)) = split_host(host) else { return false };
         let domain = domain.to_ascii_lowercase();
@@ -130,7 +130,7 @@ impl Proxy {
     }
 }
 
-/// Returns the name and the port of a `Host` header, if it is one.
+/// Returns the name and the port of a valid `Host` header.
 fn split_host(host: &str) -> Option<(&str, Option<&str>)> {
     let end = match host.strip_prefix('[') {
         Some(rest) => rest.find(']')?.checked_add(2)?,
@@ -145,7 +145,7 @@ fn split_host(host: &str) -> Option<(&str, Option<&str>)> {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b".-".contains(&byte);
     let is_address = |byte: u8| byte.is_ascii_hexdigit() || b".:".contains(&byte);
     let is_legal = match domain.strip_prefix('[').and_then(|address| address.strip_suffix(']')) {
-        // Hexadecimal digits come before the first colon only, and there is one.
+        // There is a first colon, with only hexadecimal digits before it.
         Some(address) => address.split_once(':').is_some_and(|(first, rest)| {
             first.bytes().all(|byte| byte.is_ascii_hexdigit())
                 && !rest.is_empty()
@@ -159,9 +159,9 @@ fn split_host(host: &str) -> Option<(&str, Option<&str>)> {
 }
 
 impl Trusted {
-    /// Adds an origin as `CSRF_TRUSTED_ORIGINS` lists it.
+    /// Adds an origin in the format of `CSRF_TRUSTED_ORIGINS`.
     ///
-    /// One without a scheme and a host matches nothing, as in Django: `null` above all.
+    /// An origin without a scheme and a host matches nothing, as in Django; above all `null`.
     pub(crate) fn add(&mut self, origin: &str) {
         let Some((scheme, host)) = split_url(origin).filter(|(_, host)| !host.is_empty()) else {
             return;
@@ -173,7 +173,7 @@ impl Trusted {
 }
 
 impl Target<'_> {
-    /// Returns the origin that the site's own pages have in this request.
+    /// Returns the origin of the site's own pages in this request.
     pub(crate) fn origin(&self) -> Option<String> {
         let scheme = if self.is_https { "https" } else { "http" };
         self.host.as_ref().map(|host| format!("{scheme}://{host}"))
@@ -218,7 +218,7 @@ impl Target<'_> {
     }
 }
 
-/// As `django.utils.http.is_same_domain`.
+/// Returns `true` if a host matches a pattern, as `django.utils.http.is_same_domain`.
 fn is_same_domain(host: &str, pattern: &str) -> bool {
     let pattern = pattern.to_lowercase();
     match pattern.strip_prefix('.') {
@@ -229,7 +229,7 @@ fn is_same_domain(host: &str, pattern: &str) -> bool {
 
 /// Returns the scheme, in lower case, and the host with its port, as `urllib.parse.urlsplit`.
 ///
-/// Either is empty if it is not there. Returns `None` for a host that no browser sends.
+/// Either is empty if it is missing. Returns `None` for a host that browsers never send.
 fn split_url(url: &str) -> Option<(String, &str)> {
     let is_scheme = |scheme: &&str| {
         scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -245,7 +245,7 @@ fn split_url(url: &str) -> Option<(String, &str)> {
     (is_plain && has_sound_brackets(host)).then_some((scheme, host))
 }
 
-/// Returns `true` if brackets are around an IPv6 address only.
+/// Returns `true` if brackets, if there are any, enclose an IPv6 address.
 fn has_sound_brackets(host: &str) -> bool {
     if !host.contains(['[', ']']) {
         return true;
@@ -257,7 +257,7 @@ fn has_sound_brackets(host: &str) -> bool {
     })
 }
 
-/// Reads an origin that is given in code: `scheme://host`, or `scheme://host:port`.
+/// Reads an origin that is set in code: `scheme://host`, or `scheme://host:port`.
 ///
 /// Returns whether it is https, and the host with its port.
 pub(crate) fn parse(origin: &str) -> Option<(bool, &str)> {
@@ -267,7 +267,7 @@ pub(crate) fn parse(origin: &str) -> Option<(bool, &str)> {
         _ => return None,
     };
     let (_, port) = split_host(host)?;
-    // A browser leaves it out, so that no `Origin` would ever equal it.
+    // Browsers omit the default port, so that no `Origin` would ever equal it.
     let own = if is_https { "443" } else { "80" };
     let is_lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
     (port != Some(own) && is_lower).then_some((is_https, host))

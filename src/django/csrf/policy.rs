@@ -1,4 +1,4 @@
-//! Holds what a site's CSRF protection is configured with.
+//! Holds the configuration of a site's CSRF protection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use crate::django::csrf::defaults::{COOKIE_AGE, COOKIE_NAME, HEADER};
 use crate::django::csrf::origin::{self, Proxy, Site, Trusted};
 use crate::error::ConfigError;
 
-/// The longest form that is read to find the token in it, in bytes.
+/// The longest form in which the token is looked for, in bytes.
 const FORM_LIMIT: usize = 64 * 1024;
 
 /// Protection against requests that another site makes a visitor's browser send.
 ///
-/// As Django's `CsrfViewMiddleware`: a form of either side is accepted by the other. A visitor has
-/// a secret, in a cookie or in the session. A page shows a token made from it, and every request
-/// with a method other than GET, HEAD, OPTIONS and TRACE must send one back. Another site can make
-/// the browser send the cookie, but it can read neither the cookie nor the page.
+/// It works as Django's `CsrfViewMiddleware`, and both sides accept each other's forms. A visitor
+/// has a secret, in a cookie or in the session. A page shows a token created from it, and every
+/// request with a method other than GET, HEAD, OPTIONS and TRACE must send a token back. Another
+/// site can make the browser send the cookie, but it can read neither the cookie nor the page.
 ///
 /// [`DjangoSettings::csrf`](crate::django::DjangoSettings::csrf) creates it from a site's settings,
 /// and [`new`](Self::new) without Django. [`CsrfLayer`](crate::django::CsrfLayer) and
-/// [`CsrfMiddleware`](crate::django::CsrfMiddleware) put it around an application;
+/// [`CsrfMiddleware`](crate::django::CsrfMiddleware) apply it to an application;
 /// [`read`](Self::read) is for any other framework.
 ///
 /// # The site's own origin
 ///
 /// Browsers send the origin of the page with every form, and it must be the site's own. A service
-/// behind a proxy that terminates TLS sees http, so that `https://example.com` is a foreign origin
-/// to it, and every form fails with [`CsrfError::Origin`](crate::django::CsrfError::Origin). With
-/// [`new`](Self::new) the origin is stated. With Django's settings it is read from the request's
-/// headers, as in Django: the proxy must pass `Host` on and set the header that
-/// `SECURE_PROXY_SSL_HEADER` names, and must drop what visitors send in its place.
+/// behind a proxy that terminates TLS sees http: to it `https://example.com` is a foreign origin,
+/// and every form fails with [`CsrfError::Origin`](crate::django::CsrfError::Origin). With
+/// [`new`](Self::new) the origin is set explicitly. With Django's settings it is read from the
+/// request's headers, as in Django: the proxy must pass `Host` on and set the header that
+/// `SECURE_PROXY_SSL_HEADER` names, and must remove that header from visitors' requests.
 ///
 /// # Examples
 ///
@@ -40,7 +40,7 @@ const FORM_LIMIT: usize = 64 * 1024;
 /// use signed_session::django::{Csrf, CsrfError};
 ///
 /// let csrf = Csrf::new("https://example.com")?;
-/// // This program keeps the secret in its cookie, so no session is needed.
+/// // The secret is in a cookie, so no session is needed.
 /// let session = &mut Session::new();
 ///
 /// // A page with a form. The token goes into a hidden field named `csrfmiddlewaretoken`.
@@ -65,28 +65,28 @@ pub(crate) struct Policy {
     pub(crate) site: Site,
     pub(crate) trusted: Trusted,
     pub(crate) store: Store,
-    /// In lower case; nothing if no header is looked at.
+    /// In lower case; `None` if no header is read.
     pub(crate) header: Option<String>,
     pub(crate) form_limit: usize,
 }
 
-/// Where the secrets are.
+/// The place of the secrets.
 #[derive(Clone)]
 pub(crate) enum Store {
     /// In the visitor's session.
     Session,
     Cookie {
         options: CookieOptions,
-        /// Until the browser is closed, if there is none.
+        /// `None` means until the browser is closed.
         max_age: Option<Duration>,
     },
 }
 
 impl Csrf {
-    /// Creates the protection of a site that is reached under this origin.
+    /// Creates the protection of a site with this origin.
     ///
     /// An origin is what the browser shows before the path: a scheme, a host, and a port unless it
-    /// is the scheme's own. It is taken in place of what the request's headers say, so it is right
+    /// is the scheme's default. It replaces the origin by the request's headers, so it is right
     /// behind any proxy. The secret is in a cookie as by Django's defaults, named `csrftoken`, for
     /// a year; it is `Secure` if the origin is https.
     ///
@@ -100,7 +100,7 @@ impl Csrf {
         Ok(Self::with(site, Store::Cookie { options, max_age: Some(COOKIE_AGE) }))
     }
 
-    /// Creates the protection of a site whose origin its requests tell.
+    /// Creates the protection of a site whose origin is read from its requests.
     pub(crate) fn behind(proxy: Proxy, store: Store) -> Self {
         Self::with(Site::Headers(proxy), store)
     }
@@ -113,7 +113,7 @@ impl Csrf {
 
     /// Adds an origin whose forms are accepted, as `CSRF_TRUSTED_ORIGINS`.
     ///
-    /// `https://*.example.com` stands for every host below `example.com`, and for itself.
+    /// `https://*.example.com` means `example.com` and every host below it.
     ///
     /// # Errors
     ///
@@ -124,15 +124,18 @@ impl Csrf {
         Ok(self)
     }
 
-    /// Adds an origin as a site's settings list it.
+    /// Adds an origin in the format of a site's settings.
     pub(crate) fn trust(&mut self, origin: &str) {
         Arc::make_mut(&mut self.policy).trusted.add(origin);
     }
 
-    /// Keeps the secrets in this cookie, which lasts for `max_age`, or until the browser is closed.
+    /// Keeps the secrets in this cookie, which lasts for `max_age`.
     ///
-    /// Defaults to `csrftoken` for a year. A page's scripts read the secret from the cookie, unless
-    /// it is `HttpOnly`. A name that begins with `__Host-` keeps out cookies of sibling domains.
+    /// With `None` it lasts until the browser is closed.
+    ///
+    /// Defaults to `csrftoken` for a year. A page's scripts can read the secret from the cookie,
+    /// unless it is `HttpOnly`. A name that begins with `__Host-` excludes cookies of sibling
+    /// domains.
     #[must_use]
     pub fn cookie(self, options: CookieOptions, max_age: impl Into<Option<Duration>>) -> Self {
         self.store(Store::Cookie { options, max_age: max_age.into() })
@@ -140,8 +143,8 @@ impl Csrf {
 
     /// Keeps the secrets in the session, as `CSRF_USE_SESSIONS`.
     ///
-    /// There is no cookie beside the session's then, and a visitor who is shown a form gets a
-    /// session. A login ends the secret together with the session that was before it.
+    /// There is then no cookie other than the session's, and a visitor who is shown a form gets a
+    /// session. A login ends the secret together with the previous session.
     #[must_use]
     pub fn in_session(self) -> Self {
         self.store(Store::Session)
@@ -159,13 +162,13 @@ impl Csrf {
         self
     }
 
-    /// Has no header looked at.
+    /// Disables the header: tokens are then read from forms only.
     pub(crate) fn without_header(mut self) -> Self {
         Arc::make_mut(&mut self.policy).header = None;
         self
     }
 
-    /// Sets how long a form may be whose field is read, in bytes. Defaults to 65,536.
+    /// Sets the longest form in which the field is read, in bytes. Defaults to 65,536.
     ///
     /// A longer one is answered with 413, unless the token is in the header.
     #[must_use]
@@ -176,9 +179,9 @@ impl Csrf {
 
     /// Sets whether connections to this program are https. Defaults to `false`.
     ///
-    /// For a program that serves TLS itself with [`DjangoSettings`](crate::django::DjangoSettings).
-    /// Behind a proxy, set `SECURE_PROXY_SSL_HEADER` instead; with [`new`](Self::new) the origin
-    /// says it.
+    /// Use it for a program that serves TLS itself with
+    /// [`DjangoSettings`](crate::django::DjangoSettings). Behind a proxy, set
+    /// `SECURE_PROXY_SSL_HEADER` instead; with [`new`](Self::new) the origin decides.
     #[must_use]
     pub fn https(mut self, is_https: bool) -> Self {
         if let Site::Headers(proxy) = &mut Arc::make_mut(&mut self.policy).site {
@@ -193,7 +196,7 @@ impl Csrf {
         Arc::ptr_eq(&self.policy, &other.policy)
     }
 
-    /// Returns `true` if both have their secrets in the same place.
+    /// Returns `true` if both keep their secrets in the same place.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn shares_secrets_with(&self, other: &Self) -> bool {
         match (&self.policy.store, &other.policy.store) {

@@ -1,4 +1,4 @@
-//! Checks one request, and says which token its pages show and which cookie its response sets.
+//! Checks one request, and provides its pages' token and its response's cookie.
 
 use std::fmt;
 
@@ -15,24 +15,24 @@ use crate::error::sure;
 use crate::reply::Reply;
 use crate::session::Session;
 
-/// The methods that change nothing, by RFC 9110, 9.2.1.
+/// The safe methods of RFC 9110, section 9.2.1.
 const SAFE_METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "TRACE"];
 
-/// What of a request concerns its CSRF protection.
+/// The CSRF protection of one request.
 ///
 /// Created by [`Csrf::read`]. [`CsrfLayer`](crate::django::CsrfLayer) and
 /// [`CsrfMiddleware`](crate::django::CsrfMiddleware) do all of this for you.
 ///
-/// 1. With an unsafe method, [`check`](Self::check) it before anything else.
-/// 2. For every form on a page, ask for a [`token`](Self::token).
+/// 1. With an unsafe method, call [`check`](Self::check) before anything else.
+/// 2. For every form on a page, get a [`token`](Self::token).
 /// 3. Append the headers of [`commit`](Self::commit) to the response.
 ///
-/// Each is given the request's session. If the secret is in a cookie and the program has no
-/// sessions, that is `&mut Session::new()`.
+/// Pass the request's session to each of them. If the secret is in a cookie and the program has no
+/// sessions, pass `&mut Session::new()`.
 pub struct CsrfRequest {
     csrf: Csrf,
     is_safe: bool,
-    /// What the headers say that are judged before the secret.
+    /// The result of the checks of the headers, which come before the secret.
     origin: Result<(), CsrfError>,
     /// The origin of the site's own pages and the one that was sent, for the log.
     #[cfg(any(feature = "tower", feature = "actix"))]
@@ -42,25 +42,25 @@ pub struct CsrfRequest {
     /// The token in the header, if there is one.
     header: Option<Vec<u8>>,
     body: Body,
-    /// What the cookie holds: an error if that is not a secret. It is not looked at if secrets are
-    /// in sessions.
+    /// The value of the cookie: an error if that is not a secret. It is ignored if secrets are in
+    /// sessions.
     cookie: Result<Option<Secret>, CsrfError>,
     sets_cookie: bool,
     /// When the session was begun for which the secret was last replaced.
     begun: Option<OffsetDateTime>,
 }
 
-/// What is in the body of a request.
+/// The kind of body of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Body {
-    /// A form with fields that are read.
+    /// A form whose fields are read.
     Form,
     Multipart,
     Other,
 }
 
 impl Csrf {
-    /// Reads the headers of a request, each a name in any case and a value.
+    /// Reads the headers of a request, as pairs of a name in any case and a value.
     ///
     /// In HTTP/2 the host is the authority of the request's URI: add it as `host` if there is no
     /// such header.
@@ -126,28 +126,28 @@ impl Csrf {
 
     /// Returns the token in the body of a urlencoded form, for [`CsrfRequest::check`].
     ///
-    /// It is the last field named `csrfmiddlewaretoken`. Limit the length of a body before it is
-    /// read.
+    /// It is the last field named `csrfmiddlewaretoken`. Limit the length of a body before you read
+    /// it.
     #[must_use]
     pub fn token_of_form(body: &[u8]) -> Option<String> {
-        // No other text is a token.
+        // Any other text is not a token.
         form::token(body).map(|token| String::from_utf8_lossy(&token).into_owned())
     }
 }
 
 impl CsrfRequest {
-    /// Checks that a page of the site sent the request; always so for a safe method.
+    /// Returns an error unless a page of the site sent the request, or its method is safe.
     ///
-    /// In this order: `Origin`, if it was sent; `Referer` otherwise, on https; the visitor's
-    /// secret; the token. That is the one in the header, if there is one, and otherwise
+    /// The checks are, in this order: `Origin`, if it was sent; otherwise, on https, `Referer`; the
+    /// visitor's secret; the token. The token is that in the header, if there is one, and otherwise
     /// `form_token`, which the program has read from the form. A visitor without a secret is
-    /// refused: so nobody can be logged in to another's account unawares.
+    /// refused, so that no other site can log a visitor in to another account.
     ///
     /// The token is compared in constant time.
     ///
     /// # Errors
     ///
-    /// What was found first, in the order of [`CsrfError`]'s variants. Answer with 403.
+    /// The first error, in the order of [`CsrfError`]'s variants. Answer with 403.
     pub fn check(&self, session: &Session, form_token: Option<&str>) -> Result<(), CsrfError> {
         if self.is_safe {
             return Ok(());
@@ -160,7 +160,7 @@ impl CsrfRequest {
         if token.ct_eq(&secret).into() { Ok(()) } else { Err(CsrfError::WrongToken) }
     }
 
-    /// Checks all that comes before the token, so that no body is read of a request that fails.
+    /// Runs the checks before that of the token, so that the body of a failing request is not read.
     pub(crate) fn check_before_body(&self, session: &Session) -> Result<(), CsrfError> {
         self.origin?;
         self.secret(session)?.map(drop).ok_or(CsrfError::NoSecret)
@@ -168,8 +168,8 @@ impl CsrfRequest {
 
     /// Returns `true` if [`check`](Self::check) needs the token of the form in the body.
     ///
-    /// As in Django, a field is looked at in a POST request only. The content type is
-    /// `application/x-www-form-urlencoded`, and there is no token in the header.
+    /// This is so for a POST request, as in Django, whose content type is
+    /// `application/x-www-form-urlencoded`, and which has no token in the header.
     #[must_use]
     pub fn needs_form(&self) -> bool {
         !self.is_safe && self.header.is_none() && self.body == Body::Form
@@ -177,12 +177,12 @@ impl CsrfRequest {
 
     /// Returns a token for one form or page: 64 letters and digits.
     ///
-    /// It is a hidden field named `csrfmiddlewaretoken`, or what a script sends in the header. Each
-    /// call returns another text, all of which are valid for as long as the secret is. A visitor
-    /// without a secret gets one. In a cookie it is sent with every page that shows a token, so
-    /// that it lasts from then on.
+    /// Put it into a hidden field named `csrfmiddlewaretoken`, or let a script send it in the
+    /// header. Each call returns another text; all of them are valid for as long as the secret is.
+    /// A visitor without a secret gets one. A secret in a cookie is sent with every page that shows
+    /// a token, so that its lifetime starts again.
     ///
-    /// If the session was begun during this request the secret is a new one.
+    /// If the session was begun during this request, the secret is a new one.
     pub fn token(&mut self, session: &mut Session) -> String {
         self.follow(session);
         let secret = match self.secret(session) {
@@ -194,25 +194,25 @@ impl CsrfRequest {
         token
     }
 
-    /// Replaces the visitor's secret, so that no token from before is valid.
+    /// Replaces the visitor's secret, so that earlier tokens are no longer valid.
     ///
-    /// A login does this by itself, if it begins a session: with
+    /// A login that begins a session does this automatically:
     /// [`AuthUser::login`](crate::django::AuthUser::login) or [`Session::begin`].
     pub fn rotate(&mut self, session: &mut Session) {
         self.keep(Secret::generate(), session);
     }
 
-    /// Returns what the response must carry.
+    /// Returns the headers that the response needs.
     ///
-    /// If the session was begun during this request the secret is replaced, unless the status is
+    /// If the session was begun during this request, the secret is replaced, unless the status is
     /// 500 or above. A secret in the session is written with it: commit the session after this.
     pub fn commit(&mut self, session: &mut Session, status: u16) -> Reply {
         self.commit_at(session, status, OffsetDateTime::now_utc())
     }
 
-    /// Returns what the response must carry if it is sent at `now`.
+    /// Returns the headers that the response needs if it is sent at `now`.
     ///
-    /// As [`commit`](Self::commit).
+    /// See [`commit`](Self::commit).
     pub fn commit_at(&mut self, session: &mut Session, status: u16, now: OffsetDateTime) -> Reply {
         if status < 500 {
             self.follow(session);
@@ -221,14 +221,14 @@ impl CsrfRequest {
         let Store::Cookie { options, max_age } = &self.csrf.policy.store else { return reply };
         if let (true, Ok(Some(secret))) = (self.sets_cookie, &self.cookie) {
             let max_age = max_age.map(|age| age.try_into().unwrap_or(time::Duration::MAX));
-            // It is short, and letters and digits.
+            // It is short, and consists of letters and digits.
             reply.set_cookie = sure(options.cookie(&secret.to_text(), max_age, now).ok().map(Some));
             reply.vary_on_cookie = true;
         }
         reply
     }
 
-    /// Replaces the secret if the session was begun since this was last looked at.
+    /// Replaces the secret if the session was begun since this was last checked.
     fn follow(&mut self, session: &mut Session) {
         let begun = session.begun_here();
         if begun.is_none() || begun == self.begun {
@@ -238,7 +238,7 @@ impl CsrfRequest {
         if !self.csrf.uses_session() {
             self.rotate(session);
         } else if session.text(SESSION_KEY).is_some() {
-            // The next page that shows a token makes another.
+            // The next page that shows a token creates another.
             session.remove(SESSION_KEY);
         }
     }
@@ -248,7 +248,7 @@ impl CsrfRequest {
         if !self.csrf.uses_session() {
             return self.cookie.clone();
         }
-        // Django takes null for none, and fails on any other value that is not text.
+        // Django treats null as none, and fails on any other value that is not text.
         match session.get::<Option<String>>(SESSION_KEY).map(Option::flatten) {
             Ok(None) => Ok(None),
             Ok(Some(text)) => read_secret(text.as_bytes()).map(Some),
@@ -256,11 +256,11 @@ impl CsrfRequest {
         }
     }
 
-    /// Makes a secret the visitor's.
+    /// Sets the visitor's secret.
     fn keep(&mut self, secret: Secret, session: &mut Session) {
         if self.csrf.uses_session() {
             let text = secret.to_text();
-            // Another spelling, such as a masked one, is replaced.
+            // Another form, such as a masked one, is replaced.
             if session.get(SESSION_KEY) != Ok(Some(text.clone())) {
                 session.set_text(SESSION_KEY, &text);
             }
@@ -271,7 +271,7 @@ impl CsrfRequest {
     }
 }
 
-// What the middlewares ask.
+// Used by the middlewares.
 #[cfg(any(feature = "tower", feature = "actix"))]
 impl CsrfRequest {
     pub(crate) fn is_safe(&self) -> bool {
@@ -282,7 +282,7 @@ impl CsrfRequest {
         &self.csrf
     }
 
-    /// Returns `true` if the token can be in a field of a body that is not read.
+    /// Returns `true` if the token may be in a field of a body that is not read.
     pub(crate) fn is_multipart(&self) -> bool {
         self.header.is_none() && self.body == Body::Multipart
     }
@@ -307,7 +307,7 @@ fn read_secret(text: &[u8]) -> Result<Secret, CsrfError> {
     Secret::parse(text).ok_or(CsrfError::MalformedSecret)
 }
 
-/// Drops one pair of quotes, as Python's `http.cookies`.
+/// Removes one pair of quotes, as Python's `http.cookies`.
 fn unquote(cookie: &[u8]) -> &[u8] {
     match cookie {
         [b'"', inner @ .., b'"'] => inner,
@@ -315,7 +315,7 @@ fn unquote(cookie: &[u8]) -> &[u8] {
     }
 }
 
-/// Adds a header, with a comma after the one before it, as servers give several to Django.
+/// Adds a header, with a comma after the one before it, as servers pass several to Django.
 fn append(place: &mut Option<String>, value: &[u8]) {
     // Latin-1, as in Python: the length of a host or token in characters is that in bytes.
     let value = value.iter().copied().map(char::from);
@@ -328,7 +328,7 @@ fn append(place: &mut Option<String>, value: &[u8]) {
     }
 }
 
-/// Shows nothing: the secret and the token are the visitor's.
+/// Shows nothing: the secret and the token belong to the visitor.
 impl fmt::Debug for CsrfRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CsrfRequest").finish_non_exhaustive()

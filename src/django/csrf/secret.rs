@@ -1,18 +1,18 @@
-//! Holds a visitor's CSRF secret, and masks it, so that no two pages show the same text.
+//! Holds a visitor's CSRF secret, and masks it, so that each page shows another text.
 //!
-//! As `_mask_cipher_secret` and `_unmask_cipher_token` of `django.middleware.csrf`: a secret is 32
-//! characters of an alphabet of 62, a token is a random mask followed by the sum of both. Without
-//! a mask, a page that is compressed and shows text of an attacker's choice tells the secret
-//! character by character.
+//! Corresponds to `_mask_cipher_secret` and `_unmask_cipher_token` of `django.middleware.csrf`: a
+//! secret is 32 characters of an alphabet of 62, and a token is a random mask followed by the sum
+//! of both. Without a mask, a compressed page that also shows text of an attacker's choice would
+//! reveal the secret character by character.
 
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::random;
 
-/// The characters of a secret, and of its mask.
+/// The number of characters in a secret, and in its mask.
 const LEN: usize = 32;
 
-/// The characters of a token.
+/// The number of characters in a token.
 const TOKEN_LEN: usize = 2 * LEN;
 
 /// The size of the alphabet: `a` to `z`, `A` to `Z`, `0` to `9`, in this order.
@@ -23,15 +23,15 @@ const COUNT: u8 = 62;
 pub(crate) struct Secret([u8; LEN]);
 
 impl Secret {
-    /// Creates a secret that nobody can predict.
+    /// Creates an unpredictable secret.
     pub(crate) fn generate() -> Self {
         Self(random_positions())
     }
 
     /// Reads a secret as Django writes it, bare or masked.
     ///
-    /// Returns `None` if the length or a character is another: that is what Django refuses, or
-    /// fails on.
+    /// Returns `None` if the length or a character is not valid: Django refuses such a secret, or
+    /// fails.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         match text.len() {
             LEN => Some(Self(positions(text)?)),
@@ -52,7 +52,7 @@ impl Secret {
         self.0.iter().copied().map(character).collect()
     }
 
-    /// Returns the secret under a mask of its own, for one page.
+    /// Returns the secret under a new mask, for one page.
     pub(crate) fn mask(&self) -> String {
         let mask = random_positions();
         let cipher = self.0.iter().zip(mask).map(|(position, mask)| position.wrapping_add(mask));
@@ -66,10 +66,10 @@ impl ConstantTimeEq for Secret {
     }
 }
 
-/// Draws positions, each as likely as the others.
+/// Draws positions with equal probability.
 fn random_positions() -> [u8; LEN] {
     // The largest multiple of the alphabet's size that a byte holds: beyond it some characters
-    // would be likelier than others.
+    // would be more likely than others.
     const END: u8 = u8::MAX - u8::MAX % COUNT;
     let mut positions = [0; LEN];
     let mut drawn = 0;
@@ -95,7 +95,7 @@ fn positions(text: &[u8]) -> Option<[u8; LEN]> {
     Some(positions)
 }
 
-// No branch and no table, whose cache lines could tell which character it is.
+// Without branches and tables, because timing and cache lines could reveal the character.
 
 /// Returns the position of a letter or digit.
 fn position(character: u8) -> u8 {
@@ -115,7 +115,7 @@ fn character(position: u8) -> char {
     char::from(byte)
 }
 
-/// Returns a number below twice the alphabet's size as a position.
+/// Reduces a number below twice the alphabet's size to a position.
 fn reduce(number: u8) -> u8 {
     number.wrapping_sub(at_least(number, COUNT).wrapping_mul(COUNT))
 }

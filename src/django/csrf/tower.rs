@@ -1,4 +1,4 @@
-//! Turns any tower or hyper service into one that takes forms from its own pages only.
+//! Provides the CSRF layer for any tower or hyper service.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,21 +21,22 @@ use crate::handle::{self as session, SessionHandle};
 use crate::reply;
 use crate::tower::SessionBody;
 
-/// Puts CSRF protection around a service.
+/// Adds CSRF protection to a service.
 ///
-/// A request with an unsafe method passes if a page of the site sent it: see [`CsrfRequest::check`].
-/// The token is in the header `X-CSRFToken`, or in the field `csrfmiddlewaretoken` of a form. A form
-/// is read for that up to [`Csrf::form_limit`], and the service gets the same bytes; a longer one is
-/// a 413. No other body is read: multipart forms, JSON and whatever else need the header, or a
-/// handler that [checks](CsrfHandle::check) under an [`unchecked`](Self::unchecked) layer. What is
-/// refused gets a bare 403, and the reason is logged with `tracing`.
+/// A request with an unsafe method is passed on if a page of the site sent it: see
+/// [`CsrfRequest::check`]. The token is in the header `X-CSRFToken`, or in the field
+/// `csrfmiddlewaretoken` of a form. A form is read for that up to [`Csrf::form_limit`], and the
+/// service gets the same bytes; a longer one is a 413. No other body is read: multipart forms, JSON
+/// and everything else need the header, or a handler that [checks](CsrfHandle::check) under an
+/// [`unchecked`](Self::unchecked) layer. A refused request gets a bare 403, and the reason is
+/// logged with `tracing`.
 ///
-/// Handlers get the token from a [`CsrfHandle`], which is in the request's extensions; with axum
-/// it is an extractor. The layer goes inside of the [`SessionLayer`](crate::SessionLayer), so that a
-/// login replaces the secret. What is not to be protected, such as a webhook, stays outside of it.
+/// Handlers get the token from a [`CsrfHandle`], which is in the request's extensions; with axum it
+/// is an extractor. Put the layer inside the [`SessionLayer`](crate::SessionLayer), so that a login
+/// replaces the secret. Put routes that need no protection, such as a webhook, outside it.
 ///
-/// The service gets its body as a [`CsrfBody`], and the one that it returns passes untouched, in a
-/// [`SessionBody`].
+/// The service gets its body as a [`CsrfBody`], and its response's body is passed through
+/// unchanged, in a [`SessionBody`].
 ///
 /// [`CsrfRequest::check`]: crate::django::CsrfRequest::check
 ///

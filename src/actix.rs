@@ -211,7 +211,7 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let Some(inner) = this.inner.as_pin_mut() else {
-            return Poll::Ready(Err(ErrorBadRequest("there is no site of this host\n")));
+            return Poll::Ready(Err(ErrorBadRequest("this host is not served here\n")));
         };
         let result = ready!(inner.poll(context));
         let Some(handle) = this.handle else { return Poll::Ready(result) };

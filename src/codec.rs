@@ -4,7 +4,7 @@
 //! encode                                      decode
 //! 1  session    -> JSON, not too large         7  its own expiry has not passed
 //! 2  JSON       -> payload                     6  JSON    <- payload, not too large
-//! 3  payload    -> payload:stamp               5  the stamp is within the policy
+//! 3  payload    -> payload:stamp               5  the timestamp is within the policy
 //! 4  + stamp    -> payload:stamp:signature     4  payload <- payload:stamp
 //!                                              3  proved by one of the keys
 //!                                              2  split from the signature
@@ -102,7 +102,7 @@ impl SessionCodec {
         }
     }
 
-    /// Creates a codec for one of several sessions, which refuses the tokens of the others.
+    /// Creates a codec for one of several sessions, separate from the others.
     ///
     /// All codecs that [`new`](Self::new) creates for one key ring accept each other's tokens, as
     /// in Django, whatever their cookies are called: a visitor who renames the shop's cookie to
@@ -243,7 +243,7 @@ impl SessionCodec {
         self
     }
 
-    /// Sets the UTC offset of an expiry date that has none. Defaults to `None`: unknown.
+    /// Sets the UTC offset of expiry dates without one. Defaults to `None`: unknown.
     ///
     /// Django writes such dates with `USE_TZ = False`, in the local time of its `TIME_ZONE`. With
     /// an offset they are enforced. Without one they are not, because a date of another time zone
@@ -287,7 +287,7 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// As [`encode_at`](Self::encode_at).
+    /// See [`encode_at`](Self::encode_at).
     pub fn encode(&self, session: &Session) -> Result<String, EncodeError> {
         self.encode_at(session, OffsetDateTime::now_utc())
     }
@@ -320,7 +320,7 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// As [`encode_at`](Self::encode_at).
+    /// See [`encode_at`](Self::encode_at).
     pub(crate) fn issue(
         &self,
         session: &Session,
@@ -343,7 +343,7 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// As [`decode_at`](Self::decode_at).
+    /// See [`decode_at`](Self::decode_at).
     pub fn decode(&self, token: &str) -> Result<Session, DecodeError> {
         self.decode_at(token, OffsetDateTime::now_utc())
     }
@@ -405,7 +405,7 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// As [`encode_as`](Self::encode_as).
+    /// See [`encode_as`](Self::encode_as).
     pub fn encode_as_at<T: Serialize + ?Sized>(
         &self,
         value: &T,
@@ -432,7 +432,7 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// As [`encode_json`](Self::encode_json).
+    /// See [`encode_json`](Self::encode_json).
     pub fn encode_json_at(&self, json: &str, now: OffsetDateTime) -> Result<String, EncodeError> {
         self.encode_text(&mut json::adopt(json)?, now)
     }
@@ -450,7 +450,7 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// As [`decode_as`](Self::decode_as).
+    /// See [`decode_as`](Self::decode_as).
     pub fn decode_as_at<T: DeserializeOwned>(
         &self,
         token: &str,

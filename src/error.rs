@@ -195,8 +195,8 @@ impl fmt::Display for DecodeError {
             Self::BadSessionId => f.write_str("the session's id cannot be read"),
             Self::Revoked => f.write_str("the session was ended"),
             Self::Refused => f.write_str("the program's rule refuses the session"),
-            Self::WrongType => f.write_str("the payload is not of the type asked for"),
-            Self::Ambiguous => f.write_str("more than one cookie of the session's name is good"),
+            Self::WrongType => f.write_str("the payload is not of the requested type"),
+            Self::Ambiguous => f.write_str("more than one cookie of the session's name is valid"),
             Self::Unheard => f.write_str("it is not known whether the session was ended"),
         }
     }
@@ -288,7 +288,9 @@ impl fmt::Display for EncodeError {
             Self::BadTimestamp => {
                 f.write_str("a token cannot be dated before 1970 or past the year 9999")
             }
-            Self::CookieValue => f.write_str("the value holds a character that no cookie may hold"),
+            Self::CookieValue => {
+                f.write_str("the value contains a character that is not allowed in cookies")
+            }
         }
     }
 }
@@ -334,14 +336,14 @@ impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::WrongType { key } => {
-                return write!(f, "the value of {key} is not of the type asked for");
+                return write!(f, "the value of {key} is not of the requested type");
             }
             Self::Reserved { key } => {
                 return write!(f, "a reserved entry cannot be set to this value: {key}");
             }
             Self::NotAnObject => "a session must be a JSON object",
             Self::TooLate => "the response has begun: the session can no longer be saved",
-            Self::NotFinite => "a number is NaN or infinite, which JSON cannot say",
+            Self::NotFinite => "a number is NaN or infinite, which JSON cannot represent",
             Self::Unserializable => "the value cannot be written as JSON",
             Self::NotJson => "the text is not JSON",
         })
@@ -462,6 +464,6 @@ impl Error for ApplyError {}
 /// The library does not panic in a release build, so each of these places needs a value. All of
 /// them use the empty value through this function, so that none is overlooked in tests.
 pub(crate) fn sure<T: Default>(value: Option<T>) -> T {
-    debug_assert!(value.is_some(), "a case occurred that cannot happen");
+    debug_assert!(value.is_some(), "an impossible case occurred");
     value.unwrap_or_default()
 }

@@ -59,7 +59,7 @@ impl<M> FlashMessages<M> {
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
+    /// See [`add`](Self::add).
     pub fn add_message(&self, message: Message) -> Result<(), MessagesError> {
         let mut messages = MessageStorage::session().level(Level(i64::MIN)).load([] as [&str; 0]);
         messages.add(message);
@@ -71,7 +71,7 @@ impl<M> FlashMessages<M> {
     ///
     /// # Errors
     ///
-    /// As [`add`](Self::add).
+    /// See [`add`](Self::add).
     pub fn take(&self) -> Result<Vec<Message>, MessagesError> {
         self.session.with(|session| {
             let mut messages = MessageStorage::session().load([] as [&str; 0]);

@@ -27,7 +27,7 @@
 //! ```python
 //! # settings.py
 //! SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-//! SESSION_COOKIE_SECURE = True  # on https, where a site in production is
+//! SESSION_COOKIE_SECURE = True  # requires https
 //! ```
 //!
 //! Everybody has to log in once more after this change. From now on the session
@@ -240,6 +240,7 @@
 //! in the database, is up to you. Packages that guard Django's login do not see yours either:
 //! `django-axes`, for example, neither counts wrong passwords that are entered in Rust nor locks
 //! anyone out there. Limit the attempts yourself. When a password is changed in Rust,
+//! [`AuthUser::login`]: crate::django::AuthUser::login
 //! [`AuthUser::rebind`] keeps the session in which that was done; every other session of the user
 //! ends, in Django as well.
 //!
@@ -315,8 +316,8 @@
 //! # The order of key rotation
 //!
 //! `SECRET_KEY` signs, and `SECRET_KEY_FALLBACKS` are accepted. A process that gets a token under a
-//! secret that it does not have treats the visitor as a new one, *and replaces the cookie* when it
-//! writes the session. So no process, in Python or in Rust, may sign with a secret before every
+//! secret that it does not have treats the visitor as a new one, *and
+//! replaces the cookie* as soon as the session is read. So no process, in Python or in Rust, may sign with a secret before every
 //! other process accepts it:
 //!
 //! | step | on every machine, Django's and Rust's | before the next |
@@ -469,6 +470,7 @@
 //! [`stored_session_codec`]: crate::django::stored_session_codec
 //! [`AuthUser::resume_with`]: crate::django::AuthUser::resume_with
 //! [`AuthUser::with_hash`]: crate::django::AuthUser::with_hash
+//! [`AuthUser::login`]: crate::django::AuthUser::login
 //! [`AuthUser::rebind`]: crate::django::AuthUser::rebind
 //! [`AuthUser::resume`]: crate::django::AuthUser::resume
 //! [`DjangoSettings`]: crate::django::DjangoSettings

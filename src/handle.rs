@@ -328,7 +328,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    /// See [`get`](Self::get) and [`insert`](Self::insert).
     pub fn get_or_insert<T>(&self, key: &str, value: T) -> Result<T, ValueError>
     where
         T: Serialize + DeserializeOwned,
@@ -344,7 +344,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    /// See [`get`](Self::get) and [`insert`](Self::insert).
     ///
     /// # Panics
     ///
@@ -433,7 +433,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// As [`insert`](Self::insert). The session is then unchanged.
+    /// See [`insert`](Self::insert). The session is then unchanged.
     pub fn extend<K, V, I>(&self, entries: I) -> Result<(), ValueError>
     where
         K: AsRef<str>,
@@ -461,7 +461,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// As [`expiry`](Self::expiry).
+    /// See [`expiry`](Self::expiry).
     pub fn expiry_age(
         &self,
         cookie_age: Duration,
@@ -474,7 +474,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// As [`expiry`](Self::expiry).
+    /// See [`expiry`](Self::expiry).
     pub fn expiry_date(
         &self,
         cookie_age: Duration,
@@ -489,7 +489,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// As [`expiry`](Self::expiry).
+    /// See [`expiry`](Self::expiry).
     pub fn expires_at_browser_close(&self, setting: bool) -> Result<bool, ValueError> {
         self.share(|session| session.expires_at_browser_close(setting))
     }
@@ -597,7 +597,7 @@ impl<M> SessionHandle<M> {
             session.reason().inspect(|reason| log_refusal(reason));
             if self.shared.manager.is_silence_news() {
                 tracing::warn!(
-                    "nothing was heard of the sessions that other processes ended: see \
+                    "news of the sessions that other processes ended is overdue: see \
                      `Revocations::expect_news_within`"
                 );
             }

@@ -134,7 +134,7 @@ impl NotLoggedIn {
     /// Logs the reason if it is a mistake in the program.
     pub(crate) fn log(&self) {
         if let Reason::NoSubject | Reason::Django | Reason::NoLayer(_) = self.0 {
-            tracing::error!(reason = %self, "a handler cannot know who is logged in");
+            tracing::error!(reason = %self, "a handler could not get the logged-in user");
         }
     }
 }
@@ -147,10 +147,10 @@ impl fmt::Display for NotLoggedIn {
             Reason::Unreadable { .. } => f.write_str("the session's subject is of another type"),
             Reason::NoSubject => f.write_str(
                 "the manager names no subject: call SessionManager::subject with the entry that \
-                 says who is logged in",
+                 names the user",
             ),
             Reason::Django => f.write_str(
-                "LoggedIn does not know whether a Django login is still good: verify it with \
+                "LoggedIn cannot verify a Django login: verify it with \
                  django::AuthUser, as the guide's CurrentUser does",
             ),
             Reason::NoLayer(error) => error.fmt(f),

@@ -494,7 +494,7 @@ impl SessionManager {
     ///
     /// # Errors
     ///
-    /// As [`commit_at`](Self::commit_at).
+    /// See [`commit_at`](Self::commit_at).
     ///
     /// # Examples
     ///
@@ -527,12 +527,12 @@ impl SessionManager {
     ///
     /// # Errors
     ///
-    /// As [`commit_at`](Self::commit_at).
+    /// See [`commit_at`](Self::commit_at).
     pub fn commit(&self, session: &Session, status: u16) -> Result<Reply, EncodeError> {
         self.commit_at(session, status, self.now())
     }
 
-    /// Returns the headers that the response to this session needs if it is sent at `now`.
+    /// Returns the headers that the response needs if it is sent at `now`.
     ///
     /// The table at the top says when a cookie is set.
     ///
@@ -673,7 +673,7 @@ impl SessionManager {
         found
     }
 
-    /// Returns `true` if the session is to be written although the program did not change it.
+    /// Returns `true` if the session should be written although the program did not change it.
     ///
     /// A refused cookie is never replaced here: a late response would overwrite a cookie that
     /// another response has set meanwhile.

@@ -277,7 +277,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) and [`insert`](Self::insert).
+    /// See [`get`](Self::get) and [`insert`](Self::insert).
     pub fn get_or_insert<T>(&mut self, key: &str, value: T) -> Result<T, ValueError>
     where
         T: Serialize + DeserializeOwned,
@@ -298,7 +298,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get) and [`insert`](Self::insert). The session is then unchanged.
+    /// See [`get`](Self::get) and [`insert`](Self::insert). The session is then unchanged.
     ///
     /// # Examples
     ///

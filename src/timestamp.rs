@@ -131,7 +131,7 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// As [`unsign_at`](Self::unsign_at).
+    /// See [`unsign_at`](Self::unsign_at).
     pub fn unsign<'t>(
         &self,
         token: &'t str,
@@ -166,7 +166,7 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// As [`sign_object_at`](Self::sign_object_at).
+    /// See [`sign_object_at`](Self::sign_object_at).
     pub fn sign_object<T: Serialize + ?Sized>(
         &self,
         value: &T,
@@ -209,7 +209,7 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// As [`sign_json_at`](Self::sign_json_at).
+    /// See [`sign_json_at`](Self::sign_json_at).
     pub fn sign_json(&self, json: &str, compress: Compress) -> Result<String, EncodeError> {
         self.sign_json_at(json, compress, OffsetDateTime::now_utc())
     }
@@ -232,7 +232,7 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// As [`unsign_object_at`](Self::unsign_object_at).
+    /// See [`unsign_object_at`](Self::unsign_object_at).
     pub fn unsign_object<T: DeserializeOwned>(
         &self,
         token: &str,
@@ -245,7 +245,7 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// As [`unsign_at`](Self::unsign_at) and [`Signer::unsign_object`].
+    /// See [`unsign_at`](Self::unsign_at) and [`Signer::unsign_object`].
     pub fn unsign_object_at<T: DeserializeOwned>(
         &self,
         token: &str,
@@ -260,7 +260,7 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// As [`unsign_json_at`](Self::unsign_json_at).
+    /// See [`unsign_json_at`](Self::unsign_json_at).
     pub fn unsign_json(
         &self,
         token: &str,
@@ -273,7 +273,7 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// As [`unsign_at`](Self::unsign_at) and [`Signer::unsign_json`].
+    /// See [`unsign_at`](Self::unsign_at) and [`Signer::unsign_json`].
     pub fn unsign_json_at(
         &self,
         token: &str,

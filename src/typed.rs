@@ -82,7 +82,7 @@ impl<'de, I: Iterator<Item = (&'de str, &'de str)>> de::Deserializer<'de> for Ob
 
 struct Fields<'de, I> {
     entries: I,
-    /// The value of the entry whose key was read last.
+    /// The entry whose key was read last.
     value: Option<(&'de str, &'de str)>,
 }
 

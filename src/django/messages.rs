@@ -380,7 +380,7 @@ impl Messages {
     ///
     /// # Errors
     ///
-    /// As [`commit_at`](Self::commit_at).
+    /// See [`commit_at`](Self::commit_at).
     pub fn commit(self, session: &mut Session) -> Result<StoredMessages, MessagesError> {
         self.commit_at(session, OffsetDateTime::now_utc())
     }

@@ -112,7 +112,7 @@ impl SignedCookie {
     ///
     /// # Errors
     ///
-    /// As [`read_at`](Self::read_at).
+    /// See [`read_at`](Self::read_at).
     pub fn read<'h, H>(
         &self,
         cookie_headers: impl IntoIterator<Item = &'h H>,
@@ -157,7 +157,7 @@ impl SignedCookie {
     ///
     /// # Errors
     ///
-    /// As [`cookie_at`](Self::cookie_at).
+    /// See [`cookie_at`](Self::cookie_at).
     pub fn cookie(&self, value: &str) -> Result<Cookie<'static>, EncodeError> {
         self.cookie_at(value, OffsetDateTime::now_utc())
     }

@@ -7,7 +7,7 @@
 //!
 //! | when | call |
 //! |---|---|
-//! | somebody logs in | [`SessionHandle::begin`], then insert the entry that names the user |
+//! | a user logs in | [`SessionHandle::begin`], then insert the entry that names the user |
 //! | a user logs out | [`SessionHandle::flush`] |
 //! | a password or another factor was changed | [`Revocations::end_others`] |
 //! | a user should be signed out everywhere, or was disabled | [`Revocations::end_all`] |

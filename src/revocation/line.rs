@@ -124,7 +124,7 @@ impl<'de> Visitor<'de> for Fields {
     type Value = Revocation;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what was ended")
+        f.write_str("a revocation")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Revocation, A::Error> {
@@ -144,11 +144,15 @@ impl<'de> Visitor<'de> for Fields {
             return Err(de::Error::custom("the version is not 1"));
         }
         let subject = match subject.as_deref().map(Subject::new) {
-            Some(None) => return Err(de::Error::custom("the subject has not 1 to 255 bytes")),
+            Some(None) => {
+                return Err(de::Error::custom("the subject does not have 1 to 255 bytes"));
+            }
             subject => subject.flatten(),
         };
         let id = match session.as_deref().map(Identity::parse) {
-            Some(None) => return Err(de::Error::custom("the session is not one's identity")),
+            Some(None) => {
+                return Err(de::Error::custom("the session is not the identity of a session"));
+            }
             id => id.flatten(),
         };
         if by.is_some_and(|by| !(1..=LAST_MICROSECOND).contains(&by)) {
@@ -158,7 +162,7 @@ impl<'de> Visitor<'de> for Fields {
             (Some(subject), Some(id), None) => Ok(Revocation(Ended::One { subject, id })),
             (Some(subject), None, Some(by)) => Ok(Revocation(Ended::All { subject, by })),
             (None, None, Some(by)) => Ok(Revocation(Ended::Everyone { by })),
-            _ => Err(de::Error::custom("these fields do not belong together")),
+            _ => Err(de::Error::custom("this combination of fields is not valid")),
         }
     }
 }
@@ -188,7 +192,7 @@ impl<'de> Deserialize<'de> for Field {
                     "session" => Ok(Field::Session),
                     "by" => Ok(Field::By),
                     // The name is not quoted: it may be anything.
-                    _ => Err(E::custom("a field is not known")),
+                    _ => Err(E::custom("unknown field")),
                 }
             }
         }

@@ -177,7 +177,7 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// As [`end_one_at`](Self::end_one_at).
+    /// See [`end_one_at`](Self::end_one_at).
     pub fn end_one(
         &self,
         subject: impl fmt::Display,
@@ -263,7 +263,7 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// As [`apply_at`](Self::apply_at).
+    /// See [`apply_at`](Self::apply_at).
     pub fn apply(&self, revocation: &Revocation) -> Result<bool, ApplyError> {
         self.apply_at(revocation, OffsetDateTime::now_utc())
     }
@@ -305,7 +305,7 @@ impl Revocations {
         self.list_at(OffsetDateTime::now_utc())
     }
 
-    /// Returns all revocations that are still remembered at `now`; see [`list`](Self::list).
+    /// Returns all revocations still remembered at `now`; see [`list`](Self::list).
     #[must_use]
     pub fn list_at(&self, now: OffsetDateTime) -> Vec<Revocation> {
         let (table, now) = (&self.list.table, microseconds(now));

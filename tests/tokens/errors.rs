@@ -69,8 +69,8 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 21] {
         (DecodeError::BadSessionId, true, "the session's id cannot be read"),
         (DecodeError::Revoked, true, "the session was ended"),
         (DecodeError::Refused, true, "the program's rule refuses the session"),
-        (DecodeError::WrongType, true, "the payload is not of the type asked for"),
-        (DecodeError::Ambiguous, true, "more than one cookie of the session's name is good"),
+        (DecodeError::WrongType, true, "the payload is not of the requested type"),
+        (DecodeError::Ambiguous, true, "more than one cookie of the session's name is valid"),
         (DecodeError::Unheard, true, "it is not known whether the session was ended"),
     ]
 }
@@ -80,11 +80,11 @@ fn encode_errors() -> [(EncodeError, &'static str); 15] {
     [
         (
             EncodeError::Value(ValueError::WrongType { key: "cart".into() }),
-            "the value of cart is not of the type asked for",
+            "the value of cart is not of the requested type",
         ),
         (
             EncodeError::Value(ValueError::NotFinite),
-            "a number is NaN or infinite, which JSON cannot say",
+            "a number is NaN or infinite, which JSON cannot represent",
         ),
         (EncodeError::Value(ValueError::Unserializable), "the value cannot be written as JSON"),
         (
@@ -110,7 +110,7 @@ fn encode_errors() -> [(EncodeError, &'static str); 15] {
              Expiry::After",
         ),
         (EncodeError::BadTimestamp, "a token cannot be dated before 1970 or past the year 9999"),
-        (EncodeError::CookieValue, "the value holds a character that no cookie may hold"),
+        (EncodeError::CookieValue, "the value contains a character that is not allowed in cookies"),
         (
             EncodeError::TooLarge {
                 len: limits.0,
@@ -127,9 +127,9 @@ fn value_errors() -> [(ValueError, &'static str); 7] {
     [
         (
             ValueError::WrongType { key: "entry 3".into() },
-            "the value of entry 3 is not of the type asked for",
+            "the value of entry 3 is not of the requested type",
         ),
-        (ValueError::NotFinite, "a number is NaN or infinite, which JSON cannot say"),
+        (ValueError::NotFinite, "a number is NaN or infinite, which JSON cannot represent"),
         (ValueError::Unserializable, "the value cannot be written as JSON"),
         (
             ValueError::Reserved { key: "_session_expiry".into() },

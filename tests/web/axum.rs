@@ -230,6 +230,6 @@ fn a_release_that_adds_and_drops_a_field_answers_every_visitor() {
     let (answer, _) = visit("/first", &cookie);
     let (answer, log) = visit("/careless", answer.cookie().unwrap());
     assert_eq!(answer.status, 500);
-    let reason = "the value of language is not of the type asked for";
+    let reason = "the value of language is not of the requested type";
     assert_eq!(log, [format!("ERROR a session could not be used reason={reason}")]);
 }

@@ -77,13 +77,15 @@ pub struct CsrfLayer {
 }
 
 impl CsrfLayer {
-    /// Creates a layer beside the only session of a request, or without a session.
+    /// Creates a layer for use with the only session of a request, or without sessions.
     #[must_use]
     pub fn new(csrf: Csrf) -> Self {
         Self::marked::<()>(csrf)
     }
 
-    /// Creates a layer beside one of several sessions, that of [`SessionLayer::marked`].
+    /// Creates a layer for use with one of several sessions.
+    ///
+    /// `M` is the marker of [`SessionLayer::marked`].
     ///
     /// [`SessionLayer::marked`]: crate::SessionLayer::marked
     #[must_use]
@@ -94,9 +96,9 @@ impl CsrfLayer {
         Self { csrf, is_checked: true, session }
     }
 
-    /// Lets every request pass: the handlers check it, with [`CsrfHandle::check`].
+    /// Passes every request on: the handlers check it, with [`CsrfHandle::check`].
     ///
-    /// For multipart forms that have the token in a field.
+    /// Use it for multipart forms that have the token in a field.
     #[must_use]
     pub fn unchecked(mut self) -> Self {
         self.is_checked = false;
@@ -118,7 +120,7 @@ impl fmt::Debug for CsrfLayer {
     }
 }
 
-/// A service that takes forms from its own pages only.
+/// A service that accepts forms only from its own pages.
 ///
 /// Created by [`CsrfLayer`].
 #[derive(Clone)]
@@ -195,7 +197,7 @@ pin_project! {
     {
         #[pin]
         state: State<S, B, S::Future>,
-        // None if the secret is committed by a layer further out.
+        // None if an outer layer commits the secret.
         handle: Option<CsrfHandle>,
     }
 }
@@ -210,7 +212,7 @@ pin_project! {
             #[pin]
             body: B,
             form: Form<B::Data>,
-            // None once it has been made.
+            // None once the call was made.
             call: Option<Call<S>>,
         },
         Calling {
@@ -223,14 +225,14 @@ pin_project! {
     }
 }
 
-/// What is called once the form has been read.
+/// The call to make once the form has been read.
 struct Call<S> {
     parts: Parts,
     service: S,
     handle: CsrfHandle,
 }
 
-/// What has been read of a form.
+/// The part of a form that has been read.
 struct Form<D> {
     limit: usize,
     len: usize,
@@ -244,7 +246,7 @@ impl<D> Default for Form<D> {
 }
 
 impl<D: AsRef<[u8]>> Form<D> {
-    /// Adds what came, unless it is too much.
+    /// Adds a chunk, unless the form is then too long.
     fn add(&mut self, frame: Frame<D>) -> Result<(), StatusCode> {
         self.len = self.len.saturating_add(data_len(&frame));
         if self.len > self.limit {
@@ -277,7 +279,7 @@ where
     }
 }
 
-/// Shows nothing: the form and the response may be in it.
+/// Shows nothing: it may hold the form and the response.
 impl<S, B> fmt::Debug for CsrfFuture<S, B>
 where
     S: Service<Request<CsrfBody<B>>>,
@@ -304,7 +306,7 @@ where
                     match ready!(read(body.as_mut(), form, context)) {
                         Ok(()) => match call.take() {
                             Some(call) => call.make(mem::take(form)),
-                            // It is made once: this state is left with it.
+                            // The call is made once: the state changes with it.
                             None => State::Refused { status: StatusCode::INTERNAL_SERVER_ERROR },
                         },
                         Err(status) => State::Refused { status },
@@ -345,14 +347,14 @@ where
                     return Poll::Ready(Err(status));
                 }
             }
-            // It broke off: there is no token, as in Django.
+            // The body broke off: there is no token, as in Django.
             Some(Err(_)) => return Poll::Ready(Err(StatusCode::FORBIDDEN)),
         }
     }
 }
 
 impl<S> Call<S> {
-    /// Calls the service, if the token in the form is right.
+    /// Calls the service, if the token in the form is valid.
     fn make<B>(mut self, form: Form<B::Data>) -> State<S, B, S::Future>
     where
         S: Service<Request<CsrfBody<B>>>,
@@ -376,7 +378,7 @@ fn commit<R>(handle: &CsrfHandle, response: &mut Response<R>) {
 }
 
 pin_project! {
-    /// The body of a request behind a [`CsrfLayer`]: the one that came, or a form that was read.
+    /// The body of a request behind a [`CsrfLayer`]: the original, or a form that was read.
     pub struct CsrfBody<B>
     where
         B: Body,
@@ -427,7 +429,7 @@ where
     }
 }
 
-/// Shows nothing: a form is the visitor's.
+/// Shows nothing: a form belongs to the visitor.
 impl<B: Body> fmt::Debug for CsrfBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CsrfBody").finish_non_exhaustive()

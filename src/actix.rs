@@ -28,9 +28,10 @@ use crate::source::Source;
 /// Adds a session to the requests of an actix-web application or scope.
 ///
 /// Handlers take a [`SessionHandle`]. The response gets the cookie, `Vary` and `Cache-Control` that
-/// [`SessionManager::commit`](crate::SessionManager::commit) returns; its body is passed through unchanged. If the session cannot
-/// be written, the response is a bare 500, and the reason is logged with `tracing`. An error that
-/// another middleware returns instead of a response gets the same headers.
+/// [`SessionManager::commit`](crate::SessionManager::commit) returns; its body is passed through
+/// unchanged. If the session cannot be written, the response is a bare 500, and the reason is
+/// logged with `tracing`. An error that another middleware returns instead of a response gets the
+/// same headers.
 ///
 /// The cookie's name is not signed: a session of another layer with the same key ring and salt is
 /// valid here too. If a site has several sessions, create their codecs with

@@ -30,11 +30,11 @@
 //! SESSION_COOKIE_SECURE = True  # requires https
 //! ```
 //!
-//! Everybody has to log in once more after this change. From now on the session
 //! Everybody has to log in again after this change. From now on the visitor's browser holds the
 //! session: the visitor cannot change it but can read it, it has to fit 4,096 bytes, and a copy of
 //! it stays valid after the logout until it expires. If you do not want that, leave the engine as
 //! it is: [`sessions_in_the_database`] compares the two.
+//!
 //! ## Django writes its settings, Rust reads them
 //!
 //! The package contains a script for this, `src/django/write_settings.py`; it is also shown in the
@@ -44,10 +44,9 @@
 //! python manage.py shell -c "exec(open('write_settings.py').read())"
 //! ```
 //!
-//! It writes `django-settings.json`, or the file that the variable `SETTINGS_JSON` names. A run that
 //! It writes `django-settings.json`, or the file named by the variable `SETTINGS_JSON`. A run that
 //! fails leaves the file unchanged.
-//! - **In whose environment.** Settings read environment variables, `.env` files and
+//!
 //! - **In which environment.** Settings read environment variables, `.env` files and
 //!   `DJANGO_SETTINGS_MODULE`. Run the script where Django itself is started: in the same
 //!   container, with the same variables. With other variables it may write another secret, and Rust
@@ -55,6 +54,7 @@
 //! - **As which user.** The file holds the site's secret, so only the user who ran the script can
 //!   read it. That must be the user who runs the Rust service; otherwise `chown` the file.
 //! - **When.** Whenever these settings change, in the same deployment.
+//!
 //! ## Rust knows who is there
 //!
 //! ```sh
@@ -63,9 +63,10 @@
 //!
 //! This is a page for visitors who are logged in. Django's session names the user. Whether the
 //! password was changed since, and whether the user still exists and is active, only the database
-//! knows. Query it with any database library: `select password, is_active, username from auth_user
-//! where id = …`. The session also names the backend that logged the user in. It counts only if it
-//! is among the site's `AUTHENTICATION_BACKENDS`, as in Django.
+//! knows. Query it with any database library:
+//! `select password, is_active, username from auth_user where id = …`. The session also names the
+//! backend that logged the user in. It counts only if it is among the site's
+//! `AUTHENTICATION_BACKENDS`, as in Django.
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -139,7 +140,7 @@
 //! - The password was changed, and this session is older. Django ends it at the visitor's next
 //!   request there.
 //!
-//! Only if you know that the third is the cause, Rust may end the session too:
+//! Rust may end the session too only if you know that the third is the cause:
 //!
 //! ```
 //! # use signed_session::{Keyring, Session, django::AuthUser};
@@ -162,8 +163,9 @@
 //! location /      { proxy_pass http://127.0.0.1:8000; }
 //! ```
 //!
-//! If Rust has another host, such as `cart.example.com`, set `SESSION_COOKIE_DOMAIN =
-//! "example.com"`; every host below that name then gets the cookie, and can set one.
+//! If Rust has another host, such as `cart.example.com`, set
+//! `SESSION_COOKIE_DOMAIN = "example.com"`; every host below that name then gets the cookie, and can
+//! set one.
 //!
 //! Log in at Django's `/admin/` and open `/rust/hello`: it greets you. The example `beside_django`
 //! of the repository has all of this in operation, with the login, the cart and the messages below.
@@ -240,7 +242,6 @@
 //! in the database, is up to you. Packages that guard Django's login do not see yours either:
 //! `django-axes`, for example, neither counts wrong passwords that are entered in Rust nor locks
 //! anyone out there. Limit the attempts yourself. When a password is changed in Rust,
-//! [`AuthUser::login`]: crate::django::AuthUser::login
 //! [`AuthUser::rebind`] keeps the session in which that was done; every other session of the user
 //! ends, in Django as well.
 //!
@@ -316,8 +317,8 @@
 //! # The order of key rotation
 //!
 //! `SECRET_KEY` signs, and `SECRET_KEY_FALLBACKS` are accepted. A process that gets a token under a
-//! secret that it does not have treats the visitor as a new one, *and
-//! replaces the cookie* as soon as the session is read. So no process, in Python or in Rust, may sign with a secret before every
+//! secret that it does not have treats the visitor as a new one, *and replaces the cookie* as soon as
+//! the session is read. So no process, in Python or in Rust, may sign with a secret before every
 //! other process accepts it:
 //!
 //! | step | on every machine, Django's and Rust's | before the next |
@@ -462,8 +463,9 @@
 //!   newer one while two releases run side by side, into an error.
 //! - **`replace` writes exactly the struct**, and keeps the entries whose keys begin with `_`. While
 //!   two releases run side by side, the older one drops what the newer one added, so the first
-//!   release that has a new field should only read it. Alongside Django, the session also has Django's entries
-//!   and those of other programs, which `replace` would drop: there, change single entries with [`Session::update`].
+//!   release that has a new field should only read it. A Django that shares the
+//!   session has its own entries in it, which `replace` would drop: there, change single entries with
+//!   [`Session::update`].
 //! - **A type cannot change twice under one key** while sessions with the first type are still valid.
 //!   A new key, such as `cart2`, costs nothing.
 //!

@@ -1,4 +1,4 @@
-//! Lets Django refuse the cookies that Rust refuses.
+//! Provides a Django session engine that refuses the cookies that Rust refuses.
 //!
 //! Django's own engine accepts cookies that Rust refuses, such as one whose own expiry has passed.
 //! The visitor is then logged in on one page and not on the next. With the engine below Django
@@ -9,10 +9,10 @@
 //! | `set_expiry(60)`, and a copy sent after an hour | accepted: tickets 19201 and 27775 | refused |
 //! | `set_expiry` to 60 days | ends after `SESSION_COOKIE_AGE` | ends after 60 days |
 //! | an absolute age, however often the session is written | cannot be set | `SESSION_ABSOLUTE_AGE`, and [`SessionCodec::absolute_max_age`] |
-//! | what a cookie may inflate to | anything | 65,536 bytes |
+//! | the largest JSON in a cookie | unlimited | 65,536 bytes |
 //! | a cookie under a fallback key | stays until the session is changed | is written again by the next response to a request that reads it; in Rust with [`SessionManager::reissue_under_primary`] |
 //! | a cookie that is refused | is replaced by an empty session | stays until the session is changed: another process may be able to read it |
-//! | a genuine token in an odd spelling, with a timestamp in the future, or that is not a JSON object | accepted, or fails later | refused |
+//! | an authentic token in a non-canonical form, with a timestamp in the future, or that is not a JSON object | accepted, or fails later | refused |
 //!
 //! The cookies are the same, so that the engine can be deployed, and taken back, at any time. Copy it
 //! to where `settings.py` finds it, such as the folder of `manage.py`. In the repository it is
@@ -131,7 +131,7 @@
 //! ```
 //!
 //! With an absolute age, build the [`SessionCodec`] yourself, from [`DjangoSettings::keyring`], and call
-//! [`absolute_max_age`] on it. Both sides have to be told: the side that is not does not record when a
+//! [`absolute_max_age`] on it. Set it on both sides: a side without it does not record when a
 //! session began, although it keeps what the other has recorded.
 //!
 //! The two still differ where Python itself refuses what JSON allows: an integer of more than 4,300

@@ -11,7 +11,7 @@
 //! | now | nothing changes | every visitor has to log in once more |
 //! | Rust needs | the site's secret, and a connection to its database that may write | the secret alone |
 //! | reading a session | a query, in Rust as in Django | no query |
-//! | logout | the row is deleted, and every copy of the cookie is worthless | a copy of the cookie stays good until it expires or is ended |
+//! | logout | the row is deleted, and every copy of the cookie is worthless | a copy of the cookie stays valid until it expires or is ended |
 //! | ending the sessions of others | delete their rows | a change of the password; in Rust also [`Revocations`] |
 //! | the visitor sees | a key | every entry, which is signed but not encrypted |
 //! | size | 1 MiB of JSON here, no limit in Django | 4,096 bytes for name and value |
@@ -48,8 +48,8 @@
 //!   cache key or a log.
 //! - **The end** of a session is `expire_date`. The timestamp in `session_data` does not end it.
 //!   Each write sets the date again, to [`Session::expiry_date`].
-//! - **A row that is gone** or has expired is not written again under its key: anyone can have planted that
-//!   key in the browser. The next write inserts a row with a new one.
+//! - **A row that is gone** or has expired is not written again under its key: anyone can have
+//!   planted that key in the browser. The next write inserts a row with a new one.
 //! - **A new key at login**, and the former row is deleted. [`AuthUser::login`] decides which of
 //!   the entries stay.
 //! - **Logout** deletes the row, whatever the status of the response.

@@ -1,4 +1,4 @@
-//! Defines the options that commands share, and what their values mean.
+//! Defines the options that commands share, and the meaning of their values.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -132,11 +132,11 @@ pub(crate) struct CookieArg {
 }
 
 impl CookieArg {
-    /// Returns the cookie of that name.
+    /// Returns the options of the cookie with that name.
     ///
     /// # Errors
     ///
-    /// If no cookie can have the name.
+    /// If the name is not valid for a cookie.
     pub(crate) fn options(&self) -> Result<CookieOptions, Failure> {
         CookieOptions::new(&self.cookie_name).map_err(Failure::new)
     }

@@ -1,4 +1,4 @@
-//! Verifies many tokens, from arguments or line by line: what `decode` and `unsign` share.
+//! Verifies many tokens, from arguments or line by line, for `decode` and `unsign`.
 
 use std::io;
 use std::process::ExitCode;
@@ -64,9 +64,9 @@ fn check_input(verifier: Verifier, layout: Layout, run: &Run) -> Result<(), Fail
     run.input(Check { verifier, style: Style { layout, unit: Some("line") } }, io::stdin(), len)
 }
 
-/// Points to `explain`, where messages are for people and it can help.
+/// Returns a hint to `explain`, if messages are for people and it can help.
 fn give_hint(layout: Layout, tokens: &[String], tally: &Tally) {
-    // What else was refused than sessions that ended, which need no explanation.
+    // Sessions that ended need no explanation; everything else that was refused may.
     if layout == Layout::Records || !tally.has_unexplained() {
         return;
     }

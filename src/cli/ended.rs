@@ -1,4 +1,4 @@
-//! Reads what was ended, line by line, and knows the sessions that are over because of it.
+//! Reads revocations, line by line, and recognizes the sessions that they end.
 
 use std::fs;
 use std::path::PathBuf;
@@ -44,7 +44,7 @@ impl EndedArgs {
     }
 }
 
-/// What was ended, for sessions whose subject is in one entry or in another.
+/// The ended sessions, for sessions whose subject is in one entry or in another.
 pub(crate) struct Ended {
     by_subject: Vec<(String, SessionManager)>,
 }
@@ -65,7 +65,7 @@ impl Ended {
             return Err(unreadable(&format_args!("it has more than {MAX_FILE_LEN} bytes")));
         }
         let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
-        // How long a session lasts only its site knows: nothing is forgotten here.
+        // Only the site knows how long a session lasts, so nothing is forgotten here.
         let list = Revocations::new(Duration::MAX);
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let number = index.saturating_add(1);
@@ -88,7 +88,7 @@ impl Ended {
         Ok(Some(Self { by_subject: keys.into_iter().map(manager).collect() }))
     }
 
-    /// Returns why a session is refused that is valid otherwise.
+    /// Returns why a session that is valid otherwise is refused.
     pub(crate) fn refusal(
         &self,
         session: &Session,

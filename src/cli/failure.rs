@@ -1,4 +1,4 @@
-//! Says why a command could not do its work, and ends with the status for that.
+//! Reports why a command could not do its work, and returns the exit status for that.
 
 use std::fmt::Display;
 use std::io;
@@ -6,17 +6,17 @@ use std::process::ExitCode;
 
 use crate::cli::say;
 
-/// What ends a command before it has a verdict.
+/// The reason why a command ends before it has a verdict.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The usage, a file or a key is wrong.
     Wrong { message: String, hint: Option<String> },
-    /// Nobody reads the output any more.
+    /// The reader of the output has closed it.
     BrokenPipe,
 }
 
-/// As shells report a program that the signal of a broken pipe has ended: not 0, for not every
-/// token was answered.
+/// The status that shells report for a program that the signal of a broken pipe has ended: not 0,
+/// because not every token was answered.
 const BROKEN_PIPE: u8 = 141;
 
 impl Failure {
@@ -39,7 +39,7 @@ impl Failure {
         }
     }
 
-    /// Explains a fault of standard output.
+    /// Describes an error of standard output.
     pub(crate) fn of_output(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::BrokenPipe,
@@ -47,12 +47,12 @@ impl Failure {
         }
     }
 
-    /// Explains a fault of standard input.
+    /// Describes an error of standard input.
     pub(crate) fn of_input(error: &io::Error) -> Self {
         Self::new(format_args!("standard input cannot be read: {error}"))
     }
 
-    /// Tells the user, and returns the exit status.
+    /// Prints the message, and returns the exit status.
     pub(crate) fn report(self) -> ExitCode {
         match self {
             Self::Wrong { message, hint } => {

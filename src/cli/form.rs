@@ -1,4 +1,4 @@
-//! Turns a line as people have it into the tokens in it: bare, in a cookie header, quoted, encoded.
+//! Finds the tokens in a line as users paste it: bare, in a cookie header, quoted, encoded.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use signed_session::{Candidates, CookieOptions};
 
 use crate::cli::args::From;
 
-/// What a line was recognised as.
+/// The recognized form of a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     pub(crate) holder: Holder,
@@ -49,7 +49,7 @@ impl fmt::Display for Shape {
     }
 }
 
-/// What a line holds.
+/// The content of a line.
 pub(crate) enum Found<'t> {
     Token(Cow<'t, str>),
     /// Several cookies of the name.
@@ -57,16 +57,16 @@ pub(crate) enum Found<'t> {
     NoCookie,
 }
 
-/// Returns the longest line that is looked at: a token in whatever form.
+/// Returns the longest line that is read: a token in any form.
 pub(crate) fn max_line_len(max_token_len: usize) -> usize {
     max_token_len.saturating_mul(3).saturating_add(64 * 1024)
 }
 
 /// Finds the tokens of a line.
 ///
-/// Genuine tokens of objects and sessions hold no space, quote, `%` or `=`, so
-/// that nothing here can make a good token of another. Text can hold them all:
-/// it is to be read with [`From::Token`].
+/// Authentic tokens of objects and sessions contain no space, quote, `%` or `=`, so that this never
+/// turns an invalid token into a valid one. Text can contain all of them: read it with
+/// [`From::Token`].
 pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Found<'t>, Shape) {
     let mut shape = Shape::default();
     if from == From::Token || from == From::Auto && is_bare(line) {
@@ -107,7 +107,7 @@ fn collect<'t>(mut tokens: impl Iterator<Item = Cow<'t, str>>) -> Found<'t> {
 
 /// Finds a cookie's values in a row of a browser's tools or of a `cookies.txt`, split by tabs.
 ///
-/// Wherever the columns stand, the value follows the name.
+/// In any order of the columns, the value follows the name.
 fn in_row<'t>(row: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     let fields = row.split('\t').map(|field| field.trim_matches(' '));
     fields.clone().zip(fields.skip(1)).filter_map(move |(field, value)| {
@@ -116,9 +116,9 @@ fn in_row<'t>(row: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     })
 }
 
-/// Tells whether a line holds none of what stands around tokens.
+/// Returns `true` if a line contains none of the characters that stand around tokens.
 fn is_bare(line: &str) -> bool {
-    // Sums, and no early exit: the compiler makes vector instructions of them.
+    // Sums without an early exit: the compiler uses vector instructions for them.
     let odd = line.bytes().fold(0, |odd, byte| {
         odd | u8::from(byte <= b' ')
             | u8::from(byte == b'=')
@@ -128,9 +128,9 @@ fn is_bare(line: &str) -> bool {
     odd == 0
 }
 
-/// Splits off the header's name; of a `Set-Cookie` only the cookie itself is left.
+/// Removes the header's name; of a `Set-Cookie` only the cookie itself is left.
 ///
-/// curl puts `>` before what it sent and `<` before what it received.
+/// curl prints `>` before what it sent and `<` before what it received.
 fn split_header(line: &str) -> (Holder, &str) {
     let line = line.strip_prefix(['>', '<']).map_or(line, str::trim_start);
     let Some((name, cookies)) = line.split_once(':') else { return (Holder::None, line) };
@@ -143,7 +143,7 @@ fn split_header(line: &str) -> (Holder, &str) {
     }
 }
 
-/// Tells `name=value` from a token with the padding of base64.
+/// Distinguishes `name=value` from a token with the padding of base64.
 fn is_pair(line: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&'*+-.^_`|~".contains(&byte);
     line.split_once('=').is_some_and(|(name, value)| {
@@ -154,7 +154,7 @@ fn is_pair(line: &str) -> bool {
     })
 }
 
-/// Takes off quotes and percent-encoding.
+/// Removes quotes and percent-encoding.
 fn undo<'t>(value: &'t str, shape: &mut Shape) -> Cow<'t, str> {
     let mut token = Cow::Borrowed(value);
     if let Some(unquoted) = unquote(&token) {
@@ -172,7 +172,7 @@ fn undo<'t>(value: &'t str, shape: &mut Shape) -> Cow<'t, str> {
     token
 }
 
-/// Takes off double quotes and, as Python's `http.cookies`, what they escape.
+/// Removes double quotes and, as Python's `http.cookies`, their escapes.
 pub(crate) fn unquote(text: &str) -> Option<String> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     let mut out = String::with_capacity(inner.len());
@@ -195,7 +195,7 @@ pub(crate) fn unquote(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Undoes percent-encoding; nothing if there is none, or none that is whole.
+/// Decodes percent-encoding; `None` if there is none, or if it is malformed.
 pub(crate) fn percent_decode(text: &str) -> Option<String> {
     if !text.contains('%') {
         return None;

@@ -1,4 +1,4 @@
-//! Prints a token as it stands or as the header that sets its cookie, and warns of one too long.
+//! Prints a token, bare or as the header that sets its cookie, and warns if it is too long.
 
 use std::time::Duration;
 
@@ -8,33 +8,33 @@ use time::OffsetDateTime;
 use crate::cli::failure::Failure;
 use crate::cli::say;
 
-/// What browsers keep of a cookie at most: its name and its value, in bytes.
+/// The longest name and value of a cookie, together, that browsers keep, in bytes.
 const MAX_COOKIE_LEN: usize = 4096;
 
-/// How long a session's cookie lasts if the session does not say: as Django and the library.
+/// How long a session's cookie lasts by default, as in Django and the library.
 const COOKIE_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// In what a token is printed.
+/// The form in which a token is printed.
 pub(crate) struct Header {
     cookie: Option<CookieOptions>,
-    /// The name that counts for the length; nothing if the token is never in a cookie.
+    /// The name that counts for the length; `None` if the token is never in a cookie.
     name: Option<String>,
 }
 
 impl Header {
-    /// `asked` is the name of the cookie to print, `usual` the one that such tokens stand in.
+    /// `asked` is the name of the cookie to print, `usual` the usual one for such tokens.
     ///
     /// # Errors
     ///
-    /// If no cookie can have the name.
+    /// If the name is not valid for a cookie.
     pub(crate) fn new(asked: Option<&str>, usual: Option<&str>) -> Result<Self, Failure> {
         let cookie = asked.map(CookieOptions::new).transpose().map_err(Failure::new)?;
         Ok(Self { cookie, name: asked.or(usual).map(str::to_owned) })
     }
 
-    /// Returns what is to be printed for a token.
+    /// Returns the text to print for a token.
     ///
-    /// `reader` is the codec of sessions, which may say themselves how long they last.
+    /// `reader` is the codec of sessions, which can set how long they last.
     ///
     /// # Errors
     ///
@@ -52,13 +52,13 @@ impl Header {
             let age = session.expiry_age(COOKIE_AGE, now).ok();
             age.filter(|_| !ends_with_browser)
         });
-        // Set afterwards: what is too long for a browser is warned of, and printed all the same.
+        // Set afterwards: a cookie that is too long causes a warning, and is printed anyway.
         let mut cookie = options.cookie("", max_age, now).map_err(Failure::new)?;
         cookie.set_value(token);
         Ok(format!("Set-Cookie: {cookie}"))
     }
 
-    /// Returns a warning if browsers drop the cookie without a word.
+    /// Returns a warning if browsers silently drop the cookie.
     pub(crate) fn warning(&self, token: &str) -> Option<String> {
         let name = self.name.as_deref()?;
         let len = name.len().saturating_add(token.len());
@@ -70,7 +70,7 @@ impl Header {
         })
     }
 
-    /// Warns if browsers drop the cookie without a word.
+    /// Prints a warning if browsers silently drop the cookie.
     pub(crate) fn warn(&self, token: &str) {
         if let Some(warning) = self.warning(token) {
             say::warning(warning);

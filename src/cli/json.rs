@@ -1,4 +1,4 @@
-//! Writes reports as JSON in ASCII, and JSON text in other spacing; no value in the text is read.
+//! Writes reports as JSON in ASCII, and reformats JSON text without parsing its values.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -7,13 +7,13 @@ use std::io;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-/// How deep lines are indented at most: deeper ones would grow with the square of the input.
+/// The deepest indentation of lines: deeper ones would grow with the square of the input.
 const MAX_INDENT: usize = 64;
 
-/// JSON text that is a value of a report: it is not parsed, so that numbers keep every digit.
+/// JSON text as a value of a report: it is not parsed, so that numbers keep every digit.
 ///
-/// Serde's data model has no such value, so bytes, which no report contains otherwise, stand in for
-/// it. Only [`append`] and [`line`] write them as JSON.
+/// Serde's data model has no such value, so it is represented by bytes, which no report contains
+/// otherwise. Only [`append`] and [`line`] write them as JSON.
 pub(crate) struct Embedded<'t>(pub(crate) &'t str);
 
 impl Serialize for Embedded<'_> {
@@ -22,7 +22,7 @@ impl Serialize for Embedded<'_> {
     }
 }
 
-/// Writes a value at the end of others, in ASCII and without white space.
+/// Appends a value to others, in ASCII and without white space.
 pub(crate) fn append(out: &mut Vec<u8>, value: &impl Serialize) {
     let start = out.len();
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Embedding);
@@ -43,7 +43,7 @@ pub(crate) fn line(value: &impl Serialize) -> Vec<u8> {
     out
 }
 
-/// Writes what is [`Embedded`] as it stands, and all else as usual.
+/// Writes [`Embedded`] text unchanged, and everything else as usual.
 struct Embedding;
 
 impl Formatter for Embedding {
@@ -56,7 +56,7 @@ impl Formatter for Embedding {
     }
 }
 
-/// Returns JSON without white space and beyond-ASCII characters, on one line.
+/// Returns JSON on one line, without white space and in ASCII.
 ///
 /// The text must be JSON. Numbers keep every digit.
 pub(crate) fn compact(json: &str) -> Cow<'_, str> {
@@ -68,7 +68,7 @@ pub(crate) fn compact(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Returns `true` if JSON has nothing to leave out or to escape.
+/// Returns `true` if JSON has no white space and nothing to escape.
 fn is_compact(json: &[u8]) -> bool {
     // A fold, not `all`: without an early exit the compiler uses vector instructions.
     json.iter().fold(true, |plain, byte| plain & matches!(byte, b'!'..=b'~'))

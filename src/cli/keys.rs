@@ -1,4 +1,4 @@
-//! Turns key files, or the environment, into the secrets of a ring, and warns of weak ones.
+//! Reads the secrets of a ring from key files or the environment, and warns of weak ones.
 
 use std::fmt;
 use std::fs::File;
@@ -15,20 +15,20 @@ use crate::cli::say;
 use crate::cli::shell;
 use crate::cli::text::from_utf16;
 
-/// The most that a key file may hold, in bytes: a wrong path may be endless.
+/// The largest key file, in bytes: a wrong path may be endless.
 const MAX_LEN: usize = 64 * 1024;
 
-/// The secrets, and where they come from.
+/// The secrets, and their sources.
 pub(crate) struct Keys {
     /// All of them.
     pub(crate) ring: Keyring,
-    /// One a secret, in the ring's order.
+    /// One for each secret, in the ring's order.
     pub(crate) secrets: Vec<Secret>,
 }
 
 pub(crate) struct Secret {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
-    /// What was taken off the file, other than a line end.
+    /// What was removed from the file, other than a line end.
     pub(crate) taken_off: Option<&'static str>,
     source: Source,
 }
@@ -51,7 +51,7 @@ impl fmt::Display for Secret {
 }
 
 impl Keys {
-    /// Reads the files or, if none is named, the environment; warns of what is weak.
+    /// Reads the files or, if none is named, the environment; warns of weak secrets.
     pub(crate) fn read(files: &KeyFiles) -> Result<Self, Failure> {
         match files.paths.as_slice() {
             [] => Self::new(from_environment()?),
@@ -59,7 +59,7 @@ impl Keys {
         }
     }
 
-    /// Reads the files; warns of what is weak.
+    /// Reads the files; warns of weak secrets.
     pub(crate) fn from_files(paths: &[PathBuf]) -> Result<Self, Failure> {
         Self::new(paths.iter().map(|path| from_file(path)).collect::<Result<_, _>>()?)
     }
@@ -106,7 +106,7 @@ fn missing() -> Failure {
     ))
 }
 
-/// Says of a secret that it looks like more than the secret; it is used as it stands.
+/// Warns if a secret seems to contain more than the secret; it is used unchanged.
 fn oddity(secret: &[u8]) -> Option<&'static str> {
     let quoted = |quote| secret.len() > 1 && secret.starts_with(quote) && secret.ends_with(quote);
     if quoted(b"\"") || quoted(b"'") {
@@ -137,17 +137,17 @@ fn from_file(path: &Path) -> Result<Secret, Failure> {
     Ok(Secret { bytes, taken_off, source: Source::File(path.to_owned()) })
 }
 
-/// Reads the secret in a file, without a byte order mark and one line end, and says what else of
-/// the file is not the secret.
+/// Reads the secret in a file, without a byte order mark and one line end, and returns what else in
+/// the file may not be part of the secret.
 ///
-/// `what` says what it is, for messages: `key`.
+/// `what` names the secret in messages: `key`.
 pub(crate) fn read_file(
     what: &str,
     path: &Path,
 ) -> Result<(Zeroizing<Vec<u8>>, Option<&'static str>), Failure> {
     let file_name = path.display();
     let unreadable = |error: io::Error| {
-        // A secret that was given in the place of its path would be shown to everyone.
+        // If a secret was passed instead of its path, it would be shown to everyone.
         let could_be_secret = path.as_os_str().len() >= 32
             && path.extension().is_none()
             && path.components().count() == 1;
@@ -159,7 +159,7 @@ pub(crate) fn read_file(
     };
     let file = File::open(path).map_err(unreadable)?;
     warn_if_open_to_others(what, path, &file);
-    // Capacity for all of it: a vector that grew would leave a copy of the secret behind.
+    // Allocated at once: a vector that grew would leave a copy of the secret behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LEN + 64));
     let limit = u64::try_from(MAX_LEN).unwrap_or(u64::MAX).saturating_add(1);
     file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
@@ -183,7 +183,7 @@ pub(crate) fn read_file(
     Ok((Zeroizing::new(secret.to_vec()), taken_off))
 }
 
-/// Warns of a file that others than its owner may read or change.
+/// Warns of a file that users other than its owner may read or change.
 #[cfg(unix)]
 fn warn_if_open_to_others(what: &str, path: &Path, file: &File) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! Computes the signatures that the library does not: of old Django, of Flask, of JSON Web Tokens.
+//! Computes signatures that the library does not: of old Django, Flask and JSON Web Tokens.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -7,9 +7,9 @@ use hmac::{Hmac, Mac as _};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
-/// Returns the HMAC-SHA1 of a text under the SHA-1 of what the parts of a key run together to.
+/// Returns the HMAC-SHA1 of a text under the SHA-1 of the concatenated parts of a key.
 ///
-/// As `django.utils.crypto.salted_hmac` with its default algorithm.
+/// Corresponds to `django.utils.crypto.salted_hmac` with its default algorithm.
 pub(crate) fn salted_sha1(key: &[&[u8]], text: &[u8]) -> Vec<u8> {
     let mut hash = Sha1::new();
     for part in key {
@@ -20,7 +20,7 @@ pub(crate) fn salted_sha1(key: &[&[u8]], text: &[u8]) -> Vec<u8> {
 
 /// Returns the HMAC-SHA1 of a text.
 pub(crate) fn sha1(key: &[u8], text: &[u8]) -> Vec<u8> {
-    // An HMAC takes a key of any length.
+    // An HMAC accepts a key of any length.
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(key) else { return Vec::new() };
     mac.update(text);
     mac.finalize().into_bytes().to_vec()

@@ -1,6 +1,6 @@
-//! Turns a command into what it prints and its exit status, on the library's public API alone.
+//! Turns a command into its output and exit status, on the library's public API alone.
 
-// From the lowest layer to the highest: a module imports those of lower layers only.
+// From the lowest layer to the highest: a module imports only from lower layers.
 mod json;
 mod mac;
 mod moment;
@@ -60,7 +60,7 @@ enum Command {
     Man(commands::man::Args),
 }
 
-/// Runs the program with these words, the first of which is its name.
+/// Runs the program with these arguments, the first of which is its name.
 pub(crate) fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.into_iter().collect();
     let ran = match Cli::try_parse_from(&words) {

@@ -1,4 +1,4 @@
-//! Turns the times of the command line into moments and durations, and moments into text.
+//! Converts the times of the command line into moments and durations, and moments to text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// The clock that decides: the system's, or one that `--at` has stopped.
+/// The clock: the system's, or one that `--at` has stopped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(pub(crate) Option<OffsetDateTime>);
 
@@ -50,13 +50,13 @@ fn of_seconds(seconds: i64) -> Option<OffsetDateTime> {
 
 /// Returns the moment in UTC, if it is in the calendar of tokens.
 ///
-/// That of `time` is larger where another crate turns on its feature `large-dates`.
+/// The calendar of `time` is larger if another crate enables its feature `large-dates`.
 fn in_utc(moment: OffsetDateTime) -> Option<OffsetDateTime> {
     let moment = moment.checked_to_offset(UtcOffset::UTC)?;
     (-9999..=9999).contains(&moment.year()).then_some(moment)
 }
 
-/// How old a token may be.
+/// The maximum age of a token.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MaxAge {
     /// Any age.
@@ -65,7 +65,7 @@ pub(crate) enum MaxAge {
 }
 
 impl MaxAge {
-    /// Returns the limit as the library takes it for sessions, which always have one.
+    /// Returns the limit in the library's form for sessions, which always have one.
     pub(crate) fn duration(self) -> Duration {
         self.limit().unwrap_or(Duration::MAX)
     }
@@ -119,13 +119,13 @@ pub(crate) fn both(moment: OffsetDateTime) -> String {
 
 /// Returns a moment as RFC 3339 in UTC, many times faster than the general formats of `time`.
 ///
-/// Whole seconds count, as in a stamp.
+/// In whole seconds, as a timestamp.
 pub(crate) fn rfc3339(moment: OffsetDateTime) -> String {
     let utc = moment.checked_to_offset(UtcOffset::UTC).unwrap_or(moment);
     let (year, month, day) = utc.to_calendar_date();
     let (hour, minute, second) = utc.to_hms();
     let year = year.unsigned_abs();
-    // Stamps lie between 1970 and 9999.
+    // Timestamps are between 1970 and 9999.
     let century = u8::try_from(year / 100).unwrap_or(99);
     let year = u8::try_from(year % 100).unwrap_or(0);
     let digits = |number: u8| [number / 10, number % 10].map(|digit| b'0'.saturating_add(digit));
@@ -139,19 +139,19 @@ pub(crate) fn rfc3339(moment: OffsetDateTime) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Returns the whole seconds from one moment to another, negative if that one came first.
+/// Returns the whole seconds from one moment to another, negative if the second came first.
 pub(crate) fn seconds(from: OffsetDateTime, to: OffsetDateTime) -> i64 {
     to.unix_timestamp().saturating_sub(from.unix_timestamp())
 }
 
-/// Says how long ago a moment was, or when it will be.
+/// Returns how long ago a moment was, or how far in the future it is.
 pub(crate) fn ago(moment: OffsetDateTime, now: OffsetDateTime) -> String {
     let age = seconds(moment, now);
     let side = if age < 0 { "from now" } else { "ago" };
     format!("{} {side}", Span(age.unsigned_abs()))
 }
 
-/// A number of seconds as people say it: `90 seconds`, `3 days (259200 seconds)`.
+/// A number of seconds in words: `90 seconds`, `3 days (259200 seconds)`.
 pub(crate) struct Span(pub(crate) u64);
 
 impl fmt::Display for Span {

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use crate::cli::mac;
 
-/// What `SessionBase.encode` of these releases wrote: `base64(sha1hex:payload)`.
+/// The output of `SessionBase.encode` in these releases: `base64(sha1hex:payload)`.
 pub(crate) struct OldSession {
     /// Forty hexadecimal digits.
     pub(crate) signature: String,
@@ -16,16 +16,16 @@ pub(crate) struct OldSession {
     pub(crate) payload: Vec<u8>,
 }
 
-/// Standard base64, of which padding may have been lost on the way.
+/// Standard base64, whose padding may have been lost.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
 impl OldSession {
-    /// Takes a text apart, if it has this form.
+    /// Splits a text, if it has this form.
     pub(crate) fn new(text: &str) -> Option<Self> {
-        // Older releases broke the base64 into lines.
+        // Older releases split the base64 into lines.
         let joined: String = text.split_whitespace().collect();
         let bytes = BASE64.decode(joined).ok()?;
         let (signature, rest) = bytes.split_at_checked(40)?;

@@ -7,7 +7,7 @@ use signed_session::{Keyring, TimestampSigner, django};
 
 use crate::cli::failure::Failure;
 
-/// What a token is for.
+/// The purpose of a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Salt {
     /// Sessions in a cookie.
@@ -18,7 +18,7 @@ pub(crate) enum Salt {
     Dumps,
     /// The messages cookie.
     Messages,
-    /// A purpose of the user's own.
+    /// The user's own purpose.
     Text(String),
 }
 
@@ -55,7 +55,7 @@ impl Salt {
         }
     }
 
-    /// Returns the salt of Django's `TimestampSigner`, which signs text and no session.
+    /// Returns the salt of Django's `TimestampSigner`, which signs text but not sessions.
     pub(crate) fn of_text() -> Self {
         Self::Text(django::TIMESTAMP_SIGNER_SALT.to_owned())
     }
@@ -69,11 +69,11 @@ impl Salt {
         }
     }
 
-    /// Returns `true` if its tokens hold any JSON, and not sessions.
+    /// Returns `true` if its tokens contain any JSON, and not sessions.
     ///
     /// # Errors
     ///
-    /// If `object`, by which the user asks for that, contradicts what the salt is for.
+    /// If `object`, by which the user requests that, contradicts the salt's purpose.
     pub(crate) fn is_of_objects(&self, object: bool) -> Result<bool, Failure> {
         match self {
             Self::Text(_) => Ok(object),

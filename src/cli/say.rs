@@ -1,4 +1,4 @@
-//! Turns messages into lines on standard error that no hostile byte gets through.
+//! Prints messages to standard error, one line each, with all unsafe bytes escaped.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -19,18 +19,18 @@ pub(crate) fn note(message: impl Display) {
     print(&line("note", message));
 }
 
-/// Makes a line of a message.
+/// Formats a message as one line.
 pub(crate) fn line(kind: &str, message: impl Display) -> String {
     format!("{kind}: {}\n", escape(&message.to_string()))
 }
 
 /// Prints whole lines at once.
 pub(crate) fn print(lines: &str) {
-    // Where standard error is closed there is nobody to tell.
+    // If standard error is closed, the message cannot be shown.
     let _ = io::stderr().write_all(lines.as_bytes());
 }
 
-/// Writes all but printable ASCII as escapes, so that a terminal only shows it.
+/// Escapes everything except printable ASCII, so that a terminal only displays it.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

@@ -1,6 +1,6 @@
-//! Says what a signature can be, by its length.
+//! Identifies the possible kinds of a signature by its length.
 
-/// Returns the hash whose signatures have this length: a name for programs, and words for people.
+/// Returns the hash whose signatures have this length: its name for programs, and in words.
 pub(crate) fn kind(signature: &str) -> Option<(&'static str, &'static str)> {
     match signature.len() {
         27 => Some(("sha1", "as long as SHA-1's, of Django 3.0 and older")),

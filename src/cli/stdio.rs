@@ -1,4 +1,4 @@
-//! Reads the one text that a command is given, and prints the one that it returns.
+//! Reads the text that a command is given, and prints the text that it returns.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::shell;
 
-/// Returns the longest text that is signed or encoded, in bytes.
+/// Returns the longest text that can be signed or encoded, in bytes.
 pub(crate) const MAX_TEXT_LEN: usize = 64 * 1024 * 1024;
 
-/// Reads a text to sign: the argument or, for `-` or none, standard input.
+/// Reads a text to sign: the argument or, if it is `-` or missing, standard input.
 pub(crate) fn read_text(argument: Option<String>) -> Result<String, Failure> {
     let bytes = read_bytes(argument, MAX_TEXT_LEN)?;
     if bytes.len() > MAX_TEXT_LEN {
@@ -19,14 +19,14 @@ pub(crate) fn read_text(argument: Option<String>) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| Failure::new("the input is not UTF-8"))
 }
 
-/// Says that there was nothing on standard input.
+/// Returns the error that standard input was empty.
 pub(crate) fn empty_input() -> Failure {
     Failure::new("standard input is empty")
 }
 
-/// Returns a hint if what was given as a token or as JSON is the name of a file.
+/// Returns a hint if the argument passed as a token or as JSON is the name of a file.
 pub(crate) fn file_hint(argument: &str) -> Option<String> {
-    // No token that could be good is looked for in the file system.
+    // A token that could be valid is never looked up in the file system.
     let path = Path::new(argument);
     let is_name = argument.len() < 4096 && !argument.contains([':', '{']);
     (is_name && path.is_file()).then(|| {
@@ -35,13 +35,13 @@ pub(crate) fn file_hint(argument: &str) -> Option<String> {
     })
 }
 
-/// Reads the argument or, for `-` or none, standard input without its last newline.
+/// Reads the argument or, if it is `-` or missing, standard input without its last newline.
 ///
-/// Of standard input not much more than `max_len` bytes are read: enough to show that it is longer.
+/// Little more than `max_len` bytes of standard input are read: enough to show that it is longer.
 ///
 /// # Errors
 ///
-/// If it cannot be read, or nothing comes: then a command before this one has failed.
+/// If it cannot be read, or is empty: then a command before this one has failed.
 pub(crate) fn read_bytes(argument: Option<String>, max_len: usize) -> Result<Vec<u8>, Failure> {
     if let Some(text) = argument.filter(|text| text != "-") {
         return Ok(text.into_bytes());
@@ -64,7 +64,7 @@ pub(crate) fn read_bytes(argument: Option<String>, max_len: usize) -> Result<Vec
 
 /// Prints a line.
 pub(crate) fn print_line(line: impl AsRef<[u8]>) -> Result<ExitCode, Failure> {
-    // No copy, which could be of a secret.
+    // Not copied, because the line could contain a secret.
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(line.as_ref()).and_then(|()| stdout.write_all(b"\n"));
     end(written.and_then(|()| stdout.flush()))

@@ -3,7 +3,7 @@
 use crate::cli::form::{Holder, Shape};
 use crate::cli::verdict::{Status, Verdict};
 
-/// How many tokens there were, by status and by form.
+/// The number of tokens, by status and by form.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tally {
     statuses: [u64; Status::ALL.len()],
@@ -53,7 +53,7 @@ impl Tally {
         self.statuses.iter().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// Returns `true` if any token was judged to be that.
+    /// Returns `true` if any token had this status.
     pub(crate) fn has_any(&self, status: Status) -> bool {
         self.count(status) > 0
     }
@@ -63,7 +63,8 @@ impl Tally {
         counted.map_or(0, |(count, _)| *count)
     }
 
-    /// Returns the exit status: 0 all good, 3 nothing worse than expired, 1 refused.
+    /// Returns the exit status: 0 if all are valid, 3 if nothing is worse than expired, 1 if
+    /// refused.
     pub(crate) fn exit_status(&self) -> u8 {
         let expired = self.count(Status::Expired);
         let refused = self.total().saturating_sub(self.count(Status::Ok));
@@ -74,7 +75,7 @@ impl Tally {
         }
     }
 
-    /// Returns `true` if any token was refused whose verdict does not say the cause.
+    /// Returns `true` if any token was refused with a verdict that does not name the cause.
     pub(crate) fn has_unexplained(&self) -> bool {
         let explained = [Status::Ok, Status::Expired, Status::Revoked].map(|it| self.count(it));
         self.total() > explained.into_iter().fold(0, u64::saturating_add)
@@ -88,7 +89,7 @@ impl Tally {
         named.collect::<Vec<_>>().join(", ")
     }
 
-    /// `2 in cookies, 1 in quotes`; nothing if all came bare.
+    /// `2 in cookies, 1 in quotes`; `None` if all came bare.
     pub(crate) fn by_form(&self) -> Option<String> {
         let counts = [
             (self.in_cookies, "in cookies"),

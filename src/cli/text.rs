@@ -1,15 +1,15 @@
-//! Reads text as other systems write it: in UTF-16.
+//! Reads text in UTF-16, as other systems write it.
 
 use zeroize::Zeroizing;
 
-/// Returns text in UTF-16 as UTF-8, if a byte order mark says that it is UTF-16.
+/// Returns text in UTF-16 as UTF-8, if it begins with a byte order mark of UTF-16.
 pub(crate) fn from_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (rest, unit): (_, fn([u8; 2]) -> u16) = match bytes {
         [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => (rest, u16::from_be_bytes),
         _ => return None,
     };
-    // Of a last line end in big-endian order the second byte may have been taken off.
+    // In big-endian order, the second byte of the last line end may have been removed.
     let (pairs, [] | [0]) = rest.as_chunks() else { return None };
     let mut text = Zeroizing::new(Vec::with_capacity(bytes.len().saturating_mul(2)));
     for character in char::decode_utf16(pairs.iter().map(|pair| unit(*pair))) {

@@ -8,7 +8,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::cli::failure::Failure;
 use crate::cli::stdio::print_lines;
 
-/// What stands below the short help of the program.
+/// The text below the short help of the program.
 pub(crate) const SHORT_PAGE: &str = "\
 Examples:
   signed-session keygen --out site.key
@@ -19,7 +19,7 @@ Examples:
 Exit status: 0 good, 1 refused, 3 genuine but expired, 2 usage, files or keys.
 signed-session help COMMAND tells of a command, signed-session --help the rest.";
 
-/// What stands below the program's own help.
+/// The text below the program's own help.
 pub(crate) const PAGE: &str = "\
 Keys:
   Never in an argument, which every user of the machine can see. --key-file
@@ -61,7 +61,7 @@ Notes:
   Write -- before a token that comes from others: it may look like an option.
   Messages are lines on standard error: error, hint, warning, note.";
 
-/// Commands by names that other programs give them.
+/// The names of commands in other programs.
 const COMMANDS: [(&str, &str); 34] = [
     ("verify", "decode"),
     ("check", "decode"),
@@ -99,7 +99,7 @@ const COMMANDS: [(&str, &str); 34] = [
     ("completion", "completions"),
 ];
 
-/// Options by names that other programs give them.
+/// The names of options in other programs.
 const OPTIONS: [(&str, &str); 21] = [
     ("--key", "--key-file"),
     ("--keyfile", "--key-file"),
@@ -124,9 +124,9 @@ const OPTIONS: [(&str, &str); 21] = [
     ("--password-file", "--password-hash-file"),
 ];
 
-/// Prints the help or the version that was asked for, or says what is wrong with the usage.
+/// Prints the requested help or version, or says what is wrong with the usage.
 ///
-/// `program` knows the commands, and `words` are those of the command line.
+/// `program` knows the commands, and `words` are the command line.
 pub(crate) fn answer(
     error: &clap::Error,
     program: &clap::Command,
@@ -141,7 +141,7 @@ pub(crate) fn answer(
         }
         _ => {}
     }
-    // The message proper comes first, then perhaps tips, and the usage.
+    // The message itself comes first, then possibly tips, and the usage.
     let text = error.render().to_string();
     let message = text.split("\n\n").next().unwrap_or_default();
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -158,7 +158,7 @@ pub(crate) fn answer(
     Err(Failure::new(message).hint(hint))
 }
 
-/// Returns what may have been meant.
+/// Returns the likely intended name.
 fn suggestion(
     error: &clap::Error,
     command: Option<&clap::Command>,
@@ -191,7 +191,7 @@ fn suggestion(
             };
             let meant = named(&OPTIONS, word).filter(takes);
             let meant = meant.or(text(ContextKind::SuggestedArg)).map(str::to_owned);
-            // What begins with a dash may be meant as the token.
+            // An argument that begins with a dash may be meant as the token.
             meant.or_else(|| {
                 let is_token = |other: &&str| {
                     other.len() > 40 && other.contains(':') && other.starts_with(word)

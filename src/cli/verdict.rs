@@ -1,4 +1,4 @@
-//! Defines what a token can be judged to be, and the words for it; the verifier does the judging.
+//! Defines the verdicts on a token, and the words for them; the verifier decides.
 
 use std::fmt;
 
@@ -9,21 +9,21 @@ use time::OffsetDateTime;
 use crate::cli::json;
 use crate::cli::moment::{self, Span};
 
-/// What a token was judged to be.
+/// The verdict on a token.
 pub(crate) struct Verdict {
     pub(crate) signed_at: Option<OffsetDateTime>,
     pub(crate) key_index: Option<usize>,
     pub(crate) result: Result<Payload, Refusal>,
 }
 
-/// What was signed.
+/// The signed content.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Payload {
     Json(String),
     Text(String),
 }
 
-/// As JSON: itself, or a string.
+/// JSON: itself, or a string.
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -33,7 +33,7 @@ impl Serialize for Payload {
     }
 }
 
-/// Why a line is refused.
+/// The reason why a line is refused.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Refusal {
     Token(DecodeError),

@@ -1,4 +1,4 @@
-//! Turns a line into a verdict: what was signed, when and by which key, or why it is refused.
+//! Turns a line into a verdict: the content, the time and the key, or why it is refused.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::cli::moment::{Clock, MaxAge};
 use crate::cli::salt::Salt;
 use crate::cli::verdict::{Payload, Refusal, Verdict};
 
-/// By what rules lines are read.
+/// The rules by which lines are read.
 pub(crate) struct Verifier {
     content: Content,
     max_age: MaxAge,
@@ -29,17 +29,17 @@ pub(crate) struct Verifier {
     pub(crate) max_token_len: usize,
 }
 
-/// What the tokens hold.
+/// The content of the tokens.
 enum Content {
-    /// A session, which may have an expiry of its own, and the signer that dates what it refuses.
+    /// A session, which may set its own expiry, and the signer that dates refused ones.
     Session(Box<SessionCodec>, TimestampSigner, Option<Ended>),
     Object(TimestampSigner),
     Text(TimestampSigner),
-    /// Text without a stamp: a signer for each key, to learn which it was.
+    /// Text without a timestamp: a signer for each key, to determine which one it was.
     Undated(Vec<Signer>),
 }
 
-/// The default of `--max-age` where sessions end by their stamp.
+/// The default of `--max-age` if sessions end by their timestamp.
 const TWO_WEEKS: MaxAge = MaxAge::Limit(Duration::from_secs(14 * 24 * 60 * 60));
 
 impl Verifier {
@@ -81,7 +81,7 @@ impl Verifier {
         })
     }
 
-    /// Has the verifier refuse the sessions that a file says were ended.
+    /// Refuses the sessions that a file says were ended.
     pub(crate) fn refuse_ended(mut self, args: &EndedArgs) -> Result<Self, Failure> {
         match &mut self.content {
             Content::Session(codec, _, ended) => {
@@ -124,12 +124,12 @@ impl Verifier {
         })
     }
 
-    /// Returns the longest line that is looked at: a token in whatever form.
+    /// Returns the longest line that is read: a token in any form.
     pub(crate) fn max_line_len(&self) -> usize {
         form::max_line_len(self.max_token_len)
     }
 
-    /// Judges a line, which has no newline any more.
+    /// Returns the verdict on a line, whose newline was removed.
     pub(crate) fn check_line(&self, line: &[u8], now: OffsetDateTime) -> (Verdict, Shape) {
         if line.len() > self.max_line_len() {
             return (Verdict::refused(Refusal::LongLine), Shape::default());
@@ -149,7 +149,8 @@ impl Verifier {
         (verdict, shape)
     }
 
-    /// Judges the tokens of one cookie name, by the library's rule: one is valid, or none.
+    /// Returns the verdict on the tokens of one cookie name, by the library's rule: one is valid,
+    /// or none.
     fn choose(&self, tokens: &Candidates<String>, now: OffsetDateTime) -> Verdict {
         let mut refused = Vec::new();
         let chosen = tokens.choose(|token| {
@@ -173,7 +174,7 @@ impl Verifier {
         }
     }
 
-    /// Judges a bare token.
+    /// Returns the verdict on a bare token.
     pub(crate) fn check(&self, token: &str, now: OffsetDateTime) -> Verdict {
         if token.len() > self.max_token_len {
             let error = DecodeError::TooLong { len: token.len(), limit: self.max_token_len };
@@ -226,7 +227,7 @@ impl Verifier {
         }
     }
 
-    /// Returns the value of a stamped token that is neither too old nor signed too early.
+    /// Returns the value of a token with a timestamp that is neither too old nor signed too early.
     fn check_age<'t>(
         &self,
         signer: &TimestampSigner,
@@ -243,7 +244,7 @@ impl Verifier {
         }
     }
 
-    /// Returns when a genuine session ends by its own word, if that counts.
+    /// Returns when an authentic session ends by its own expiry, if that counts.
     pub(crate) fn own_end(&self, line: &[u8], now: OffsetDateTime) -> Option<OffsetDateTime> {
         let Content::Session(codec, ..) = &self.content else { return None };
         if self.expiry_rule == ExpiryRule::Django {
@@ -258,7 +259,7 @@ impl Verifier {
                 Found::NoCookie => None,
             }
         };
-        // A date without an offset, whose time zone nobody knows, is not enforced.
+        // A date without an offset, in an unknown time zone, is not enforced.
         if decode(ExpiryRule::Enforce).is_some() {
             return None;
         }
@@ -282,7 +283,7 @@ impl Verifier {
     }
 }
 
-/// Adds to a result when the token was signed and by which key, if a key did sign it.
+/// Adds to a result when the token was signed and by which key, if a key signed it.
 fn dated(
     signer: &TimestampSigner,
     token: &str,

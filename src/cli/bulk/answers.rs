@@ -1,4 +1,4 @@
-//! Turns verdicts into what is printed.
+//! Turns verdicts into output.
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -24,7 +24,7 @@ pub(crate) enum Layout {
     Json,
     /// The payload as several lines of JSON.
     Pretty,
-    /// An object for each token, good or not.
+    /// An object for each token, valid or not.
     Records,
     /// The text as it was signed.
     Text,
@@ -92,7 +92,7 @@ impl Answers {
     }
 }
 
-/// What is printed for a token with [`Layout::Records`].
+/// The output for a token with [`Layout::Records`].
 #[derive(Serialize)]
 struct Record<'v> {
     line: u64,

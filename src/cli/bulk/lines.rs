@@ -1,21 +1,21 @@
-//! Turns a stream into blocks of whole lines, in bounded memory however long a line is.
+//! Splits a stream into blocks of whole lines, in bounded memory however long a line is.
 
 use std::io::{self, BufRead as _, ErrorKind, Read};
 
-/// How much is read at once.
+/// The size of one read.
 const CHUNK: usize = 128 * 1024;
 
-/// Whole lines, one behind the other.
+/// Whole lines, one after the other.
 pub(crate) struct Block {
     bytes: Vec<u8>,
     /// The number of its first line, counted from one.
     first_line: u64,
-    /// How far in the stream it reaches, in bytes.
+    /// The end of the block in the stream, in bytes.
     pub(crate) end: u64,
 }
 
 impl Block {
-    /// Lists the lines that are not empty, with their numbers, without their ends.
+    /// Returns the lines that are not empty, with their numbers, without their ends.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut rest = self.bytes.as_slice();
         let mut number = self.first_line;
@@ -44,8 +44,8 @@ pub(crate) struct Blocks<R> {
     input: R,
     /// The beginning of a line whose end has not been read.
     begun: Vec<u8>,
-    /// How much of a line is kept: more than a line may have, also without a CR, to show that it
-    /// is too long.
+    /// How much of a line is kept: more than a line may have, even without a CR, to show that it is
+    /// too long.
     keep: usize,
     /// Whether the rest of the line is dropped.
     dropping: bool,
@@ -59,7 +59,7 @@ impl<R: Read> Blocks<R> {
         Self { input, begun: Vec::new(), keep, dropping: false, next_line: 1, read: 0 }
     }
 
-    /// Reads what there is, once, and returns all lines that end in it.
+    /// Reads the available input, once, and returns all lines that end in it.
     fn read_block(&mut self) -> io::Result<Option<Block>> {
         let mut bytes = std::mem::take(&mut self.begun);
         loop {
@@ -92,7 +92,7 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Cuts a line that is longer than it may be: the rest will be dropped.
+    /// Truncates a line that is too long: the rest will be dropped.
     fn cut(&mut self, begun: &mut Vec<u8>) {
         if begun.len() > self.keep {
             begun.truncate(self.keep);

@@ -21,14 +21,14 @@ use crate::cli::tally::Tally;
 
 pub(crate) use crate::cli::bulk::workers::Task;
 
-/// A task at work, with what it has answered so far.
+/// A task in progress, with its answers so far.
 pub(crate) struct Run {
     output: Arc<Output>,
     threads: Option<std::num::NonZeroUsize>,
 }
 
 impl Run {
-    /// `forms_told` says whether the task tells in what form each input came.
+    /// `forms_told` is whether the task reports the form of each input.
     pub(crate) fn new(bulk: &Bulk, forms_told: bool) -> Self {
         Self { output: Arc::new(Output::new(bulk.summary, forms_told)), threads: bulk.threads }
     }
@@ -64,7 +64,7 @@ impl Run {
         workers::run(input, task, &self.output, self.threads)
     }
 
-    /// Says what there was to say, and returns the counts.
+    /// Prints the final messages, and returns the counts.
     ///
     /// # Errors
     ///
@@ -83,14 +83,14 @@ pub(crate) fn status(tally: &Tally) -> ExitCode {
     ExitCode::from(tally.exit_status())
 }
 
-/// Says that input is typed, if it is.
+/// Prints a note if input is typed.
 pub(crate) fn announce(what: &str) {
     if io::stdin().is_terminal() {
         say::note(format_args!("reading {what} from the terminal, one per line"));
     }
 }
 
-/// Returns what is left of standard input, if it is a file.
+/// Returns the rest of standard input, if it is a file.
 #[cfg(unix)]
 pub(crate) fn input_len() -> Option<u64> {
     use std::fs::{File, Metadata};

@@ -1,4 +1,4 @@
-//! Prints answers in whole lines, counts them, shows how far the work is, and sums up.
+//! Prints answers in whole lines, counts them, shows progress, and sums up.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,13 @@ use crate::cli::failure::Failure;
 use crate::cli::say;
 use crate::cli::tally::Tally;
 
-/// Where answers go. Whoever holds its lock is between two lines.
+/// The destination of answers. A thread that holds its lock is between two lines.
 pub(crate) struct Output {
     state: Mutex<State>,
     started: Instant,
     /// Whether the tokens are counted at the end.
     summary: bool,
-    /// Whether each token's form was told of when it was answered.
+    /// Whether each token's form was reported when it was answered.
     forms_told: bool,
 }
 
@@ -32,7 +32,7 @@ impl Output {
         Self { state, started: Instant::now(), summary, forms_told }
     }
 
-    /// Shows how far the work is from now on, if a person can see it and it disturbs no output.
+    /// Shows progress from now on, if a user can see it and it disturbs no output.
     pub(crate) fn show_progress(&self, input_len: u64) {
         if !io::stderr().is_terminal() || io::stdout().is_terminal() {
             return;
@@ -45,7 +45,7 @@ impl Output {
         self.lock().progress = Some(bar);
     }
 
-    /// Prints, in one piece.
+    /// Prints text in one piece.
     pub(crate) fn print(&self, answers: &Answers) -> Result<(), Failure> {
         let mut state = self.lock();
         state.tally.merge(&answers.tally);
@@ -63,7 +63,7 @@ impl Output {
         Ok(())
     }
 
-    /// Notes how much of the input was answered.
+    /// Records how much of the input was answered.
     pub(crate) fn advance(&self, end: u64) {
         let state = self.lock();
         if let Some(bar) = &state.progress {
@@ -72,18 +72,18 @@ impl Output {
         }
     }
 
-    /// Says what there was to say, and returns the tally.
+    /// Prints the final messages, and returns the tally.
     pub(crate) fn finish(&self) -> Tally {
         let mut state = self.lock();
         self.sum_up(&mut state);
         state.tally
     }
 
-    /// Does the same and ends the program between two lines, with a status for Ctrl-C.
+    /// Prints the final messages and ends the program between two lines, with a status for Ctrl-C.
     pub(crate) fn interrupt(&self) -> ! {
         let mut state = self.lock();
         self.sum_up(&mut state);
-        // As shells report a program that Ctrl-C has ended.
+        // The status that shells report for a program that Ctrl-C has ended.
         std::process::exit(130)
     }
 

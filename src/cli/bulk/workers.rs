@@ -14,29 +14,29 @@ use crate::cli::bulk::output::Output;
 use crate::cli::failure::Failure;
 use crate::cli::moment::Clock;
 
-/// How much of a block's answers is held back: compressed tokens can have large ones.
+/// How much of a block's answers is buffered: those of compressed tokens can be large.
 const MAX_HELD: usize = 1024 * 1024;
 
 /// A command's work on each line of its input.
 pub(crate) trait Task: Send + Sync + 'static {
-    /// Returns the longest line that is looked at; of a longer one only the beginning is given.
+    /// Returns the longest line that is read; of a longer one only the beginning is passed.
     fn max_line_len(&self) -> usize;
 
-    /// Returns the clock that decides.
+    /// Returns the clock.
     fn clock(&self) -> Clock;
 
     /// Answers a line.
     fn answer(&self, number: u64, line: &[u8], now: OffsetDateTime, answers: &mut Answers);
 }
 
-/// Some of a block's answers.
+/// A part of a block's answers.
 struct Piece {
     answers: Answers,
-    /// How far in the stream the block reaches, if these are its last.
+    /// The end of the block in the stream, if these are its last answers.
     end: Option<u64>,
 }
 
-/// Answers a block, piece by piece, until nobody takes them any more.
+/// Answers a block, piece by piece, until the receiver is gone.
 fn answer<E>(
     task: &impl Task,
     block: &Block,
@@ -55,9 +55,9 @@ fn answer<E>(
 
 /// Answers every line of the input.
 ///
-/// The first block is answered here, at once: most inputs have no other, and
-/// need no threads. Then each thread is given every n-th block, and its answers
-/// are taken in the same turn, so that the order stays. All channels are bounded.
+/// The first block is answered here, at once: most inputs have only one, and need no threads. Then
+/// each thread gets every n-th block, and its answers are taken in the same order. All channels are
+/// bounded.
 pub(crate) fn run(
     input: impl Read + Send + 'static,
     task: impl Task,
@@ -88,13 +88,13 @@ pub(crate) fn run(
             turn = 0;
             continue;
         };
-        // A worker that has no more ends the work: blocks are dealt in turn.
+        // The first worker without further blocks ends the work: blocks are dealt in turn.
         let Ok(piece) = worker.answers.recv() else { break turn };
         let piece = piece.map_err(|error| Failure::of_input(&error))?;
         turn = turn.saturating_add(usize::from(piece.end.is_some()));
         print(piece)?;
     };
-    // What ended otherwise than with the input has left tokens unanswered.
+    // If it ended before the input did, tokens are left unanswered.
     let ended_well = |thread: JoinHandle<()>| {
         thread.join().map_err(|_| Failure::new("not all tokens were answered: a thread has failed"))
     };
@@ -108,9 +108,9 @@ struct Worker {
     thread: JoinHandle<()>,
 }
 
-/// Starts the threads: those that answer, and the one that reads.
+/// Starts the threads that answer, and the one that reads.
 ///
-/// Nothing waits for them before the end: they end with the input, or with the program.
+/// Nothing joins them: they end with the input, or with the program.
 fn start<R: Read + Send + 'static>(
     blocks: Blocks<R>,
     task: &Arc<impl Task>,

@@ -1,4 +1,4 @@
-//! The command `decode`: verifies sessions and objects, and prints what is in them.
+//! The command `decode`: verifies sessions and objects, and prints their content.
 
 use std::process::ExitCode;
 

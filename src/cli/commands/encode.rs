@@ -70,7 +70,7 @@ pub(crate) struct Args {
     bulk: Bulk,
 }
 
-/// How JSON becomes tokens.
+/// How JSON is turned into tokens.
 struct Encoder {
     content: Content,
     compress: Compress,
@@ -79,7 +79,7 @@ struct Encoder {
     limits: Limits,
 }
 
-/// What the tokens hold.
+/// The content of the tokens.
 enum Content {
     Session(Box<SessionCodec>),
     Object(Box<TimestampSigner>),
@@ -104,13 +104,13 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let run = Run::new(&args.bulk, true);
     run.input(encoder, Cursor::new(begun).chain(io::stdin()), len)?;
     let tally = run.finish()?;
-    // Without any token the work is not done in part.
+    // Without any token, nothing was done, not even in part.
     Ok(if tally.has_any(Status::Ok) { bulk::status(&tally) } else { ExitCode::from(2) })
 }
 
-/// Reads as much of standard input as says whether it is one text, or a value on each line.
+/// Reads as much of standard input as decides whether it is one text, or a value on each line.
 ///
-/// A first line that is a whole value says that they are.
+/// It is a value on each line if the first line is a whole value.
 fn begin() -> Result<(Vec<u8>, bool), Failure> {
     let limit = u64::try_from(MAX_TEXT_LEN).unwrap_or(u64::MAX);
     let mut input = io::stdin().lock().take(limit);
@@ -128,8 +128,8 @@ fn begin() -> Result<(Vec<u8>, bool), Failure> {
     }
     input.read_to_end(&mut begun).map_err(|error| Failure::of_input(&error))?;
     let lines = || begun.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    // A text in error is told of as one, unless most of its lines are objects: a line within an
-    // object that is broken is never signed as a session of its own.
+    // A malformed text is reported as one, unless most of its lines are objects: a line within a
+    // broken object is never signed as a session.
     let objects = lines().filter(|line| line.starts_with(b"{") && is_json(line)).count();
     let has_lines = objects.saturating_mul(2) >= lines().count();
     let is_one_text = begun.len() < MAX_TEXT_LEN && (is_json(&begun) || !has_lines);
@@ -166,7 +166,7 @@ impl Encoder {
         Ok(Self { content, compress, header, clock: args.clock.clock(), limits })
     }
 
-    /// Encodes a text that is one value, and prints what comes of it.
+    /// Encodes a text that is one value, and prints the result.
     fn encode_text(&self, text: &str) -> Result<ExitCode, Failure> {
         let now = self.clock.now();
         let token = self.encode(text, false, now)?;
@@ -182,7 +182,7 @@ impl Encoder {
         self.header.line(token, reader, now)
     }
 
-    /// Returns the token of a JSON text, which is all of the input or a line of it.
+    /// Returns the token of a JSON text, which is all of the input or one line.
     fn encode(&self, text: &str, is_line: bool, now: OffsetDateTime) -> Result<String, Failure> {
         serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
@@ -220,7 +220,7 @@ impl Task for Encoder {
     }
 
     fn answer(&self, number: u64, line: &[u8], now: OffsetDateTime, answers: &mut Answers) {
-        // First of all, as the rest of a longer line is not here.
+        // Checked first, because the rest of a longer line was not read.
         let encoded = if line.len() > self.max_line_len() {
             Err(Failure::new("the line is longer than any JSON within the limit"))
         } else if line.trim_ascii().is_empty() {

@@ -1,4 +1,4 @@
-//! The command `explain`: says why a token is refused, and what was tried to find out.
+//! The command `explain`: finds out why a token is refused.
 
 use std::process::ExitCode;
 

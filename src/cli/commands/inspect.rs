@@ -1,4 +1,4 @@
-//! The command `inspect`: shows what a token says without a key, which proves nothing.
+//! The command `inspect`: shows the content of a token without a key, which proves nothing.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -150,7 +150,7 @@ fn old_for_people(old: &OldSession, len: usize) -> String {
     out
 }
 
-/// What `inspect` prints as JSON.
+/// The JSON output of `inspect`.
 #[derive(Serialize)]
 struct Report<'t> {
     verified: bool,

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes a secret to a file that did not exist, and that nobody else could ever open.
+/// Writes a secret to a new file that only its owner could ever open.
 fn write_new(path: &Path, secret: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
@@ -55,7 +55,7 @@ fn write_new(path: &Path, secret: &str) -> io::Result<()> {
     let written = file.write_all(secret.as_bytes()).and_then(|()| file.write_all(b"\n"));
     let written = written.and_then(|()| file.sync_all());
     if written.is_err() {
-        // Half a secret would be taken for one.
+        // Half a secret would be mistaken for a whole one.
         let _ = fs::remove_file(path);
     }
     written

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if hash.is_empty() {
         return Err(Failure::new("the password hash is empty"));
     }
-    // As `django.contrib.auth.hashers.identify_hasher`: the algorithm stands before a `$`.
+    // As `django.contrib.auth.hashers.identify_hasher`: the algorithm comes before a `$`.
     if !hash.contains('$') && !hash.starts_with('!') {
         say::warning("the password hash is in no form that Django stores: is it the password?");
     }

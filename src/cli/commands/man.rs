@@ -36,7 +36,7 @@ pub(crate) fn run(args: &Args, mut program: clap::Command) -> Result<ExitCode, F
     print_lines(&text)
 }
 
-/// Writes a manual page, where what stands below the help has sections and keeps its lines.
+/// Writes a manual page, in which the text below the help has sections and keeps its lines.
 fn page(command: &clap::Command, out: &mut Vec<u8>) -> io::Result<()> {
     let man = Man::new(command.clone());
     man.render_title(out)?;
@@ -58,7 +58,7 @@ fn page(command: &clap::Command, out: &mut Vec<u8>) -> io::Result<()> {
     for line in below.lines() {
         match line.strip_suffix(':').filter(|heading| !heading.starts_with(' ')) {
             Some(heading) => writeln!(out, ".fi\n.SH {}\n.nf", heading.to_uppercase())?,
-            // Roff takes a dot or a quote at the beginning for a request.
+            // Roff reads a dot or a quote at the beginning as a request.
             None => writeln!(out, "\\&{}", line.replace('\\', "\\e").replace('-', "\\-"))?,
         }
     }

@@ -1,4 +1,4 @@
-//! The command `rotate`: says in which order a new secret is deployed, and tries each step.
+//! The command `rotate`: prints the order in which to deploy a new secret, and tries each step.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ struct Key<'k> {
     secret: &'k Secret,
 }
 
-/// What all servers are given in a step: the first key signs.
+/// The setting of all servers after a step: the first key signs.
 struct Setting<'k>(Vec<Key<'k>>);
 
 pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
@@ -79,7 +79,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     for (number, before, after) in [(1, begin, accept), (2, accept, sign), (3, sign, end)] {
         try_step(number, before, after, now)?;
     }
-    // The retired keys' tokens as well.
+    // Includes the tokens of the retired keys.
     for key in &begin.0 {
         let alone = Setting(vec![*key]);
         for (number, setting) in [(1, accept), (2, sign)] {
@@ -96,7 +96,7 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     print_lines(plan(&settings, args.max_age).as_bytes())
 }
 
-/// Tries a step while some servers have taken it: each reads what the others sign.
+/// Tries a step while only some servers have taken it: each reads what the others sign.
 fn try_step(
     number: u8,
     before: &Setting<'_>,
@@ -125,7 +125,7 @@ impl Setting<'_> {
         Ok(SessionCodec::new(&ring))
     }
 
-    /// Returns which key reads a token that is signed under the other setting.
+    /// Returns the key that reads a token signed under the other setting.
     fn reads(&self, signer: &Self, now: OffsetDateTime) -> Result<Option<usize>, Failure> {
         let mut session = Session::new();
         session.insert("rotation", "a token that only tries the keys").map_err(Failure::new)?;

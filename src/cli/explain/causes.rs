@@ -1,4 +1,4 @@
-//! Says what a cause of a refusal is, and finds that of a genuine token.
+//! Describes the causes of refusals, and finds that of an authentic token.
 
 use std::fmt::Display;
 
@@ -9,16 +9,16 @@ use time::OffsetDateTime;
 use crate::cli::moment::{self, Span};
 use crate::cli::verify::Verifier;
 
-/// Something that explains the refusal.
+/// A cause that explains the refusal.
 #[derive(Clone, Serialize)]
 pub(crate) struct Cause {
     /// A word for programs.
     #[serde(rename = "cause")]
     pub(crate) name: String,
-    /// Whether it only looks like that: nothing that was tried proves it.
+    /// Whether it is only a guess: nothing that was tried proves it.
     pub(crate) guess: bool,
     pub(crate) says: String,
-    /// What was tried to find it.
+    /// The attempts that found it.
     pub(crate) tried: String,
     pub(crate) hint: Option<String>,
 }
@@ -39,16 +39,16 @@ impl Cause {
     }
 }
 
-/// What was found out.
+/// The result of the search.
 #[derive(Default)]
 pub(crate) struct Findings {
     /// The most likely first.
     pub(crate) causes: Vec<Cause>,
-    /// What was tried and explains nothing.
+    /// The attempts that explain nothing.
     pub(crate) ruled_out: Vec<String>,
 }
 
-/// Explains the refusal of a genuine token.
+/// Explains the refusal of an authentic token.
 pub(crate) fn inside(
     verifier: &Verifier,
     line: &[u8],

@@ -1,4 +1,4 @@
-//! Recognises what other systems keep in cookies, by taking it apart or by its looks.
+//! Recognizes what other systems keep in cookies, by its structure or by its looks.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::cli::form;
 use crate::cli::mac;
 use crate::cli::old_session::OldSession;
 
-/// How much of a text is taken apart, in bytes.
+/// The longest text that is examined, in bytes.
 const MAX_LEN: usize = 64 * 1024;
 
 const CONFIG: GeneralPurposeConfig =
@@ -22,7 +22,7 @@ const CONFIG: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, CONFIG);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, CONFIG);
 
-/// Says what a text is that a key signed in a way that the library does not read.
+/// Identifies a text that a key signed in a way that the library does not read.
 pub(crate) fn signed(text: &str, keys: &[(usize, Spelling)], tried: &str) -> Vec<Cause> {
     if text.len() > MAX_LEN {
         return Vec::new();
@@ -69,7 +69,7 @@ const OLD_HINT: &str = "signed-session inspect shows it; Django 3.1 to 3.2 read 
      not: the visitor logs in again";
 const FOREIGN_HINT: &str = "only what made it reads it";
 
-/// Says what a text is or looks like that no key of these signed.
+/// Identifies a text that none of these keys signed.
 pub(crate) fn looks(text: &str) -> Option<Cause> {
     let text = text.trim();
     if text.len() > MAX_LEN {
@@ -79,7 +79,7 @@ pub(crate) fn looks(text: &str) -> Option<Cause> {
     known(text).or_else(|| apparent(&decoded))
 }
 
-/// What taking a text apart shows.
+/// The result of splitting a text.
 fn known(text: &str) -> Option<Cause> {
     if let Some(old) = OldSession::new(text) {
         let content = if old.json().is_some() { "JSON" } else { "something other than JSON" };
@@ -90,7 +90,7 @@ fn known(text: &str) -> Option<Cause> {
         return Some(Cause::new("old_session_data", says, "to decode it").hint(OLD_HINT));
     }
     if let Some(algorithm) = algorithm(text) {
-        // A name that is not known may be any text.
+        // An unknown name may be any text.
         let algorithm = ALGORITHMS.into_iter().find(|known| *known == algorithm);
         let algorithm = algorithm.unwrap_or("that signed it");
         let says = format!(
@@ -125,7 +125,7 @@ const ALGORITHMS: [&str; 20] = [
     "ECDH-ES",
 ];
 
-/// Returns what the header of a JSON Web Token names as its algorithm.
+/// Returns the algorithm in the header of a JSON Web Token.
 fn algorithm(text: &str) -> Option<String> {
     let parts: Vec<&str> = text.split('.').collect();
     if !matches!(parts.len(), 3 | 5) {
@@ -135,7 +135,7 @@ fn algorithm(text: &str) -> Option<String> {
     Some(header.get("alg")?.as_str()?.to_owned())
 }
 
-/// What a text looks like: a guess.
+/// The likely kind of a text: a guess.
 fn apparent(text: &str) -> Option<Cause> {
     let is_of = |part: &str, others: &[u8]| {
         !part.is_empty()
@@ -147,7 +147,7 @@ fn apparent(text: &str) -> Option<Cause> {
         Some(Cause::guess(name, says, "its form").hint(FOREIGN_HINT))
     };
     let dots: Vec<&str> = text.split('.').collect();
-    // Flask: a dot first says that it is compressed.
+    // In Flask, a leading dot marks compression.
     if let [.., payload, stamp, signature] = dots.as_slice()
         && matches!(dots.as_slice(), [_, _, _] | ["", _, _, _])
         && signature.len() == 27

@@ -1,4 +1,4 @@
-//! Guesses from its looks what became of a token that no key matches, in whatever way it is read.
+//! Guesses from its looks what happened to a token that no key matches in any way.
 
 use signed_session::Unverified;
 
@@ -7,12 +7,12 @@ use crate::cli::explain::foreign;
 use crate::cli::signature;
 use crate::cli::verdict::Refusal;
 
-/// How long a word is at least that may be what another system keeps in a cookie.
+/// The shortest word that may be what another system keeps in a cookie.
 const MIN_WORD: usize = 26;
 
-/// Says what a token that nothing verifies looks like; last of all, that it is forged.
+/// Returns the likely kind of a token that nothing verifies; the last guess is that it is forged.
 ///
-/// `values` are what may be the token in the line, the line itself included.
+/// `values` are the candidates for the token in the line, including the line itself.
 pub(crate) fn guess<'v>(
     line: &str,
     values: impl IntoIterator<Item = &'v str>,
@@ -31,7 +31,7 @@ pub(crate) fn guess<'v>(
         findings.causes.push(cause);
     }
     let values: Vec<&str> = values.into_iter().collect();
-    // A header of another kind, or a piece of a program, may stand around it.
+    // A header of another kind, or a piece of a program, may surround it.
     let words = line.split(|c: char| c.is_whitespace() || "\"'=;,".contains(c));
     let words = words.filter(|word| word.len() >= MIN_WORD);
     if let Some(cause) = values.iter().copied().chain(words).find_map(foreign::looks) {
@@ -41,7 +41,7 @@ pub(crate) fn guess<'v>(
     if *refusal == Refusal::NoCookie {
         return;
     }
-    // The token is the last of them: what stands around it has been taken off.
+    // The token is the last of them: the text around it was removed.
     let text = values.last().map_or(line, |value| value.trim());
     findings.causes.push(shape(text).unwrap_or_else(|| {
         let says = "it is forged, or signed with another key";
@@ -50,7 +50,7 @@ pub(crate) fn guess<'v>(
     }));
 }
 
-/// Says what is wrong with the shape of a token.
+/// Describes what is wrong with the structure of a token.
 fn shape(text: &str) -> Option<Cause> {
     if !text.is_ascii() {
         let says = "it holds characters beyond ASCII, which no session or object does";

@@ -1,4 +1,4 @@
-//! Finds out why a token is refused: what the command `explain` alone needs.
+//! Finds out why a token is refused: the modules that only the command `explain` needs.
 
 pub(crate) mod causes;
 mod repairs;

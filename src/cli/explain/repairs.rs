@@ -1,4 +1,4 @@
-//! Undoes the accidents that happen to a token on its way: quotes, encodings, line breaks.
+//! Reverses common damage to a token on its way: quotes, encodings, line breaks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use crate::cli::form;
 /// A repair: its name, what it finds, and the repair itself.
 pub(crate) type Repair = (&'static str, &'static str, fn(&str) -> String);
 
-/// In the order in which accidents are undone, the outermost first.
+/// In the order in which damage is reversed, the outermost first.
 pub(crate) const REPAIRS: [Repair; 16] = [
     ("white_space", "white space around it", |text| text.trim().to_owned()),
     ("quotes", "quotes around it", unquote),
@@ -50,7 +50,7 @@ fn is_invisible(c: char) -> bool {
         || c.is_control()
 }
 
-/// Takes off quotes of any sort, also one that has lost its other half.
+/// Removes quotes of any kind, even one without its other half.
 fn unquote(text: &str) -> String {
     if let Some(inner) = form::unquote(text) {
         return inner;
@@ -60,7 +60,7 @@ fn unquote(text: &str) -> String {
     text.trim_end_matches(|c| QUOTES.contains(&c) || matches!(c, '>' | ')' | ']')).to_owned()
 }
 
-/// Decodes what is a token in base64; the payload of a token has no colon in it.
+/// Decodes a token in base64; the payload of a token has no colon.
 fn from_base64(text: &str) -> String {
     let joined: String = text.split_whitespace().collect();
     let bytes = STANDARD.decode(joined).unwrap_or_default();
@@ -103,7 +103,7 @@ pub(crate) fn without_entities(text: &str) -> String {
     text
 }
 
-/// Undoes `\u003a` and `\x3a`, and the backslash before a quote.
+/// Decodes `\u003a` and `\x3a`, and removes the backslash before a quote.
 pub(crate) fn without_escapes(text: &str) -> String {
     let mut parts = text.split('\\');
     let mut out = parts.next().unwrap_or_default().to_owned();

@@ -1,4 +1,4 @@
-//! Defines what `explain` reports, and writes it for people.
+//! Defines the report of `explain`, and formats it for people.
 
 use std::fmt::Write as _;
 
@@ -12,13 +12,13 @@ use crate::cli::moment;
 use crate::cli::say;
 use crate::cli::verdict::{Status, Verdict};
 
-/// What `explain` prints as JSON.
+/// The JSON output of `explain`.
 #[derive(Serialize)]
 pub(crate) struct Report<'f> {
     status: Status,
     /// The verdict in words.
     says: String,
-    /// In what form the token came, unless it was bare.
+    /// The form in which the token came, unless it was bare.
     found: Option<String>,
     /// How the key that signed it is read, if its file holds more than the key.
     key: Option<String>,
@@ -52,7 +52,7 @@ impl<'f> Report<'f> {
 
     /// Returns the report as lines for people.
     ///
-    /// `verbose` also lists what was tried and explains nothing.
+    /// `verbose` also lists the attempts that explain nothing.
     pub(crate) fn text(&self, verbose: bool) -> String {
         let mut out = String::new();
         let mut line = |name: &str, text: &str| {
@@ -87,7 +87,7 @@ impl<'f> Report<'f> {
     }
 }
 
-/// Says of a genuine token when it was signed, and by which key.
+/// Formats when an authentic token was signed, and by which key.
 fn good(verdict: &Verdict, now: OffsetDateTime) -> String {
     let signed = verdict.signed_at.map_or(String::new(), |moment| {
         format!(", signed at {}, {}", moment::both(moment), moment::ago(moment, now))

@@ -1,4 +1,4 @@
-//! Searches for what happened to a token that no key signed as it stands.
+//! Searches for what happened to a token that no key signed in its present form.
 
 use signed_session::CookieOptions;
 use time::OffsetDateTime;
@@ -15,7 +15,7 @@ use crate::cli::shell;
 use crate::cli::verdict::{Refusal, Status};
 use crate::cli::verify::Verifier;
 
-/// How many cookies of other names are tried.
+/// The most cookies of other names that are tried.
 const MAX_OTHER_COOKIES: usize = 16;
 
 /// How many pieces of a longer text are tried with the keys as they stand, and with every spelling.
@@ -29,7 +29,7 @@ pub(crate) struct Search<'a> {
     now: OffsetDateTime,
 }
 
-/// What in a line may be a token, and what is odd about its place.
+/// A candidate for the token in a line, and what is unusual about its place.
 struct Place {
     cause: Option<Cause>,
     text: String,
@@ -53,9 +53,9 @@ impl<'a> Search<'a> {
         Self { suspects, verifier, now }
     }
 
-    /// Returns what happened to a line that was refused, if it is found, and else a guess.
+    /// Returns what happened to a line that was refused, or else a guess.
     ///
-    /// `outside` is what is odd about all of the line.
+    /// `outside` is what is unusual about the whole line.
     pub(crate) fn run(&self, line: &str, refusal: &Refusal, outside: Option<&Cause>) -> Findings {
         let mut findings = Findings::default();
         if refusal.status() == Status::TooLong {
@@ -94,13 +94,13 @@ impl<'a> Search<'a> {
         findings
     }
 
-    /// Lists what in a line may be a token: the line itself first.
+    /// Returns the candidates for the token in a line: the line itself first.
     fn places(&self, line: &str) -> Vec<Place> {
         let Ok(cookie) = CookieOptions::new(self.verifier.cookie_name()) else { return Vec::new() };
         let mut places = vec![Place { cause: None, text: line.to_owned() }];
         let (found, shape) = form::find(line, From::Auto, &cookie);
         let place = |text: String| {
-            // Otherwise that was found before, and is told of.
+            // Otherwise this was found before, and is reported.
             let is_overlooked = self.verifier.from() != From::Auto;
             let cause = is_overlooked.then(|| {
                 Cause::new("form", format_args!("it stands {shape}"), "each form of token")
@@ -168,7 +168,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Looks for a genuine token anywhere in a text, such as a command line or a piece of JSON.
+    /// Searches for an authentic token anywhere in a text, such as a command line or a piece of
+    /// JSON.
     fn examine_pieces(&self, text: &str, findings: &mut Findings) {
         let escaped = without_escapes(text);
         let plain = without_entities(&escaped);
@@ -190,7 +191,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Notes what is proved by a key that matches the repaired text.
+    /// Records what a key that matches the repaired text proves.
     fn conclude(
         &self,
         text: &str,
@@ -207,7 +208,7 @@ impl<'a> Search<'a> {
             findings.causes.push(Cause::new(name, says, tried));
         }
         findings.causes.extend(suspect.causes(&self.suspects.tried));
-        // A repaired token may have come too late as well.
+        // A repaired token may have expired as well.
         if let Err(Refusal::Token(error)) = &self.verifier.check(text, self.now).result
             && error.is_authentic()
         {
@@ -216,7 +217,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The cause that lies in what had to be taken off, if anything had.
+/// The cause in what had to be removed, if anything had to be.
 fn repairs(repaired: &[Repair]) -> Option<Cause> {
     if repaired.is_empty() {
         return None;
@@ -228,7 +229,7 @@ fn repairs(repaired: &[Repair]) -> Option<Cause> {
     Some(Cause::new(&names.join(","), says, "to take these off, one by one"))
 }
 
-/// Lists the cookies of a header, or of a row whose fields are split by tabs.
+/// Returns the cookies of a header, or of a row whose fields are separated by tabs.
 fn pairs(line: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_name = |name: &str| {
         let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$&+-.^_|~".contains(&b);
@@ -244,13 +245,13 @@ fn pairs(line: &str) -> impl Iterator<Item = (&str, &str)> {
     in_header.chain(in_row).filter(move |(name, _)| is_name(name)).take(MAX_OTHER_COOKIES)
 }
 
-/// Lists the parts of a text that could be a token: with the characters of one, and a separator.
+/// Returns the parts of a text that could be a token: with its characters, and a separator.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
     let runs = text.split(move |c| !is_part(c)).filter(|run| run.len() > 27 && run.contains(':'));
     runs.flat_map(|run| {
         let run = run.trim_end_matches(['.', ':', '-']).trim_start_matches([':', '-']);
-        // The last three parts, where a name and a colon stand before them, and the last two.
+        // The last three parts, if a name and a colon precede them, and the last two.
         let last = |count: usize| {
             let at = run.rmatch_indices(':').nth(count).map(|(at, _)| at.saturating_add(1))?;
             run.get(at..)

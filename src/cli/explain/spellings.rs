@@ -1,4 +1,4 @@
-//! Lists how a secret may be stored at the site that used it, other than as the key given.
+//! Lists how the site may store a secret, other than as the key that was given.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -10,26 +10,26 @@ use zeroize::Zeroizing;
 
 use crate::cli::form;
 
-/// A way to spell a secret, and the secret spelled so.
+/// A way to spell a secret, and the secret in that spelling.
 pub(crate) struct Spelling {
-    /// Such as `without the quotes around it`; nothing for the secret as it stands.
+    /// Such as `without the quotes around it`; empty for the unchanged secret.
     pub(crate) says: Option<Rc<str>>,
     pub(crate) bytes: Zeroizing<Vec<u8>>,
-    /// How many changes lead there.
+    /// The number of changes that lead there.
     depth: usize,
 }
 
-/// How many changes are tried one upon the other, and how many spellings come of them at most.
+/// The most changes that are combined, and the most spellings that result.
 const MAX_DEPTH: usize = 4;
 const MAX_SPELLINGS: usize = 160;
 
-/// How many parts of a file are each taken for the secret.
+/// The most parts of a file that are tried as the secret.
 const MAX_PARTS: usize = 12;
 
-/// A change that is undone: what it is, and what is left, of which there can be several.
+/// A change that is reversed: its name, and the possible results.
 type Undo = (&'static str, fn(&[u8]) -> Vec<Vec<u8>>);
 
-/// The changes that a secret suffers on its way into a file. The site does not have them.
+/// Changes that happen to a secret on its way into a file, and not at the site.
 const UNDO: [Undo; 14] = [
     ("without the white space around it", |key| vec![key.trim_ascii().to_vec()]),
     ("without the quotes around it", unquoted),
@@ -69,7 +69,7 @@ const UNDO: [Undo; 14] = [
     ("decoded from base64", |key| from_base64(key).into_iter().collect()),
 ];
 
-/// A change that the site's copy has suffered, and the key given has not.
+/// A change to the site's copy that the given key does not have.
 type Redo = (&'static str, fn(&[u8]) -> Vec<u8>);
 
 const REDO: [Redo; 15] = [
@@ -103,7 +103,7 @@ const REDO: [Redo; 15] = [
     }),
 ];
 
-/// Lists a secret as it stands, and then every other spelling, the fewest changes first.
+/// Returns the unchanged secret, and then every other spelling, the fewest changes first.
 pub(crate) fn list(secret: &[u8]) -> Vec<Spelling> {
     let own = Spelling { says: None, bytes: Zeroizing::new(secret.to_vec()), depth: 0 };
     let mut spellings = vec![own];
@@ -126,7 +126,7 @@ pub(crate) fn list(secret: &[u8]) -> Vec<Spelling> {
             }
         }
     }
-    // The bodies of files may have been read with the newline that the key given has lost.
+    // Whole files may have been read with the newline that the given key has lost.
     let undone: Vec<(Rc<str>, Vec<u8>)> = spellings
         .iter()
         .filter(|spelling| spelling.depth == 1)
@@ -151,7 +151,7 @@ fn add(spellings: &mut Vec<Spelling>, bytes: Vec<u8>, says: String, depth: usize
     }
 }
 
-/// Applies a change to what is text.
+/// Applies a change to text.
 fn replace(key: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(key) else { return key.to_vec() };
     let replaced = pairs.iter().fold(Cow::Borrowed(text), |text, (from, to)| {
@@ -160,7 +160,7 @@ fn replace(key: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
     replaced.into_owned().into_bytes()
 }
 
-/// Takes off quotes of any sort, also with a letter before them, as Python's bytes have.
+/// Removes quotes of any kind, also with a letter before them, as in Python's bytes.
 fn unquoted(key: &[u8]) -> Vec<Vec<u8>> {
     let Ok(text) = str::from_utf8(key) else { return Vec::new() };
     let text = text.trim();
@@ -181,7 +181,7 @@ fn unquoted(key: &[u8]) -> Vec<Vec<u8>> {
     pairs.into_iter().filter_map(inner).map(|inner| inner.as_bytes().to_vec()).collect()
 }
 
-/// Returns what follows a name and `=` or `:` in the lines of a file, such as a `.env`.
+/// Returns the values after a name and `=` or `:` in the lines of a file, such as a `.env`.
 fn settings(key: &[u8]) -> Vec<Vec<u8>> {
     let Ok(text) = str::from_utf8(key) else { return Vec::new() };
     let value = |line: &'_ str| {
@@ -196,13 +196,13 @@ fn settings(key: &[u8]) -> Vec<Vec<u8>> {
         let value = value.get(1..)?.trim();
         Some([value, value.trim_end_matches([',', ';', '}', ' '])].map(|v| v.as_bytes().to_vec()))
     };
-    // A line of that name before all others, of which there may be many.
+    // A line of that name comes before all others, of which there may be many.
     let is_named = |line: &&str| line.to_ascii_uppercase().contains("KEY");
     let lines = text.lines().filter(is_named).chain(text.lines().filter(|line| !is_named(line)));
     lines.filter_map(value).flatten().take(MAX_PARTS).collect()
 }
 
-/// Returns what stands in quotes in a longer text, such as a line of Python.
+/// Returns the quoted parts of a longer text, such as a line of Python.
 fn in_quotes(key: &[u8]) -> Vec<Vec<u8>> {
     let Ok(text) = str::from_utf8(key) else { return Vec::new() };
     let mut quoted = Vec::new();
@@ -225,7 +225,7 @@ fn in_quotes(key: &[u8]) -> Vec<Vec<u8>> {
     long.take(MAX_PARTS).map(|inner| inner.as_bytes().to_vec()).collect()
 }
 
-/// Undoes the backslashes of JSON, Python and shells.
+/// Decodes the backslash escapes of JSON, Python and shells.
 fn unescaped(key: &[u8]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(key) else { return key.to_vec() };
     let mut out = String::with_capacity(text.len());
@@ -266,7 +266,7 @@ fn parts(key: &[u8], separator: u8) -> Vec<Vec<u8>> {
     parts.filter(|part| part.len() >= 8).take(MAX_PARTS).map(<[u8]>::to_vec).collect()
 }
 
-/// Reads UTF-16 without a byte order mark, which text in ASCII shows by its zeros.
+/// Reads UTF-16 without a byte order mark, which ASCII text reveals by its zeros.
 fn utf16(key: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = key.as_chunks() else { return None };
     let is_little = pairs.iter().all(|[_, high]| *high == 0);
@@ -287,7 +287,7 @@ fn from_base64(key: &[u8]) -> Option<Vec<u8>> {
     (decoded.len() >= 8).then(|| decoded.strip_suffix(b"\n").unwrap_or(&decoded).to_vec())
 }
 
-/// Removes `$NAME` and `${NAME}` where no such variable is set.
+/// Removes `$NAME` and `${NAME}`, as if no such variable is set.
 fn without_variables(key: &[u8]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(key) else { return key.to_vec() };
     let mut parts = text.split('$');

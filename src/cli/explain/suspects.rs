@@ -1,4 +1,4 @@
-//! Lists the ways in which a token may have been signed, other than asked for, and tries one on it.
+//! Lists the ways in which a token may have been signed, and tries one on it.
 
 use std::rc::Rc;
 
@@ -15,42 +15,42 @@ use crate::cli::salt::Salt;
 pub(crate) struct Suspect {
     signer: Mac,
     key_index: usize,
-    /// What is odd about each part; nothing for what was asked for.
+    /// What is unusual about each part; empty for the requested way.
     key: Option<Rc<str>>,
     salt: Option<Rc<Purpose>>,
     algorithm: Option<&'static str>,
 }
 
 enum Mac {
-    /// The signer, and how long its signatures are.
+    /// The signer, and the length of its signatures.
     Library(Box<TimestampSigner>, usize),
     /// The key of an HMAC-SHA1.
     Sha1(Zeroizing<Vec<u8>>),
 }
 
-/// Something that tokens are signed for.
+/// A purpose of tokens.
 struct Purpose {
     /// `as …`
     says: String,
     hint: String,
 }
 
-/// As few characters of a signature as are no coincidence.
+/// The fewest characters of a signature that cannot match by coincidence.
 const MIN_PREFIX: usize = 4;
 
 /// The ways in which a token may have been signed.
 pub(crate) struct Suspects {
     pub(crate) list: Vec<Suspect>,
-    /// The keys, as they stand and in other spellings, with their places in the ring.
+    /// The keys, unchanged and in other spellings, with their indices in the ring.
     pub(crate) keys: Vec<(usize, Spelling)>,
-    /// What these are.
+    /// A description of these.
     pub(crate) tried: String,
 }
 
-/// Returns every way in which a token may have been signed, and says what these are.
+/// Returns every way in which a token may have been signed, with a description.
 ///
-/// That which was asked for comes first, for each key. `cookies` are the names of the cookies that
-/// the token may stand in, that which was asked for first.
+/// The requested way comes first, for each key. `cookies` are the names of the cookies that the
+/// token may be in, the requested one first.
 pub(crate) fn list(keys: &Keys, asked: &Salt, cookies: &[String]) -> Suspects {
     let salts = salts(asked, cookies);
     let mut spelled = Vec::new();
@@ -58,7 +58,7 @@ pub(crate) fn list(keys: &Keys, asked: &Salt, cookies: &[String]) -> Suspects {
         let all = spellings::list(&secret.bytes);
         spelled.extend(all.into_iter().map(|spelling| (key_index, spelling)));
     }
-    // Every key as it stands, before any other spelling.
+    // Every unchanged key comes before any other spelling.
     spelled.sort_by_key(|(_, spelling)| spelling.says.is_some());
     let mut suspects = Vec::new();
     for (key_index, spelling) in &spelled {
@@ -101,15 +101,15 @@ pub(crate) fn list(keys: &Keys, asked: &Salt, cookies: &[String]) -> Suspects {
 struct Known {
     purpose: Option<Rc<Purpose>>,
     make: Box<dyn Fn(&Keyring) -> TimestampSigner>,
-    /// What stands before the secret, and the salt, where releases signed with SHA-1.
+    /// The prefix of the secret, and the salt, for releases that signed with SHA-1.
     old: Option<(&'static str, String)>,
-    /// Whether it is tried with the keys as they stand alone.
+    /// Whether it is tried only with the unchanged keys.
     is_rare: bool,
 }
 
 const COOKIE_PREFIX: &str = "django.http.cookies";
 
-/// Lists the salts: the one asked for, and the well-known ones with how to read their tokens.
+/// Returns the salts: the requested one, and the well-known ones with how to read their tokens.
 fn salts(asked: &Salt, cookies: &[String]) -> Vec<Known> {
     let known = |salt: Salt, named: Option<(&str, &str)>| {
         let old = (salt != Salt::Messages).then(|| ("", salt.as_str().to_owned()));
@@ -149,7 +149,7 @@ fn salts(asked: &Salt, cookies: &[String]) -> Vec<Known> {
     salts
 }
 
-/// Lists both salts of a cookie that `set_signed_cookie` sets.
+/// Returns both salts of a cookie that `set_signed_cookie` sets.
 fn signed_cookie(cookie: &str, salt: &str, is_rare: bool) -> [Known; 2] {
     let hint = "django::SignedCookie of the library reads it";
     let with = if salt.is_empty() { String::new() } else { format!(" with the salt {salt}") };
@@ -173,11 +173,11 @@ fn signed_cookie(cookie: &str, salt: &str, is_rare: bool) -> [Known; 2] {
 }
 
 impl Suspect {
-    /// Returns `true` if this is how the token was signed.
+    /// Returns `true` if the token was signed in this way.
     pub(crate) fn signed(&self, token: &str) -> bool {
         let Some((value, signature)) = token.rsplit_once(':') else { return false };
         match &self.signer {
-            // Most are told apart by their length, and cost nothing.
+            // Most are distinguished by their length, which costs nothing.
             Mac::Library(_, len) if signature.len() != *len => false,
             Mac::Library(signer, _) => match signer.unsign(token, None) {
                 Ok(_) => true,
@@ -190,7 +190,7 @@ impl Suspect {
         }
     }
 
-    /// Returns what was cut off or added to a token that was signed in this way.
+    /// Returns what was removed from or added to a token that was signed in this way.
     pub(crate) fn signed_part_of(&self, token: &str) -> Option<(&'static str, String)> {
         let Mac::Library(signer, _) = &self.signer else { return None };
         let parts = Unverified::new(token).ok()?;
@@ -212,17 +212,17 @@ impl Suspect {
         None
     }
 
-    /// Returns `true` if the key is the one given, and no other spelling of it.
+    /// Returns `true` if the key is the given one, and not another spelling of it.
     pub(crate) fn is_of_key_as_given(&self) -> bool {
         self.key.is_none()
     }
 
-    /// Returns `true` if the library reads what is signed in this way.
+    /// Returns `true` if the library reads tokens that are signed in this way.
     pub(crate) fn is_readable(&self) -> bool {
         matches!(self.signer, Mac::Library(..))
     }
 
-    /// Returns what is odd about this way of signing; nothing for what was asked for.
+    /// Returns what is unusual about this way of signing; `None` for the requested one.
     pub(crate) fn causes(&self, tried: &str) -> Vec<Cause> {
         let mut causes = Vec::new();
         let index = self.key_index;

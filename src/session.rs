@@ -108,11 +108,11 @@ pub(crate) enum Retired {
     /// None that is known.
     #[default]
     Nothing,
-    /// One of a former name, alongside the session's own.
+    /// A cookie of a former name, alongside the session's own.
     Name,
     /// The session itself: it has to move to the current cookie.
     Session,
-    /// One with former attributes, which makes the session ambiguous.
+    /// A cookie with former attributes, which makes the session ambiguous.
     Rival,
 }
 

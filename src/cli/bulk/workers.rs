@@ -110,7 +110,7 @@ struct Worker {
 
 /// Starts the threads that answer, and the one that reads.
 ///
-/// Nothing joins them: they end with the input, or with the program.
+/// They run until the input or the program ends; nothing waits for them earlier.
 fn start<R: Read + Send + 'static>(
     blocks: Blocks<R>,
     task: &Arc<impl Task>,

@@ -104,7 +104,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let run = Run::new(&args.bulk, true);
     run.input(encoder, Cursor::new(begun).chain(io::stdin()), len)?;
     let tally = run.finish()?;
-    // Without any token, nothing was done, not even in part.
+    // Without any token the work was not done, not even in part.
     Ok(if tally.has_any(Status::Ok) { bulk::status(&tally) } else { ExitCode::from(2) })
 }
 

@@ -287,7 +287,7 @@ fn from_base64(key: &[u8]) -> Option<Vec<u8>> {
     (decoded.len() >= 8).then(|| decoded.strip_suffix(b"\n").unwrap_or(&decoded).to_vec())
 }
 
-/// Removes `$NAME` and `${NAME}`, as if no such variable is set.
+/// Removes `$NAME` and `${NAME}`, as shells do if no such variable is set.
 fn without_variables(key: &[u8]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(key) else { return key.to_vec() };
     let mut parts = text.split('$');

@@ -15,7 +15,7 @@ use crate::cli::salt::Salt;
 pub(crate) struct Suspect {
     signer: Mac,
     key_index: usize,
-    /// What is unusual about each part; empty for the requested way.
+    /// What is unusual about each part; `None` for what was requested.
     key: Option<Rc<str>>,
     salt: Option<Rc<Purpose>>,
     algorithm: Option<&'static str>,
@@ -222,7 +222,7 @@ impl Suspect {
         matches!(self.signer, Mac::Library(..))
     }
 
-    /// Returns what is unusual about this way of signing; `None` for the requested one.
+    /// Returns what is unusual about this way of signing; empty for the requested one.
     pub(crate) fn causes(&self, tried: &str) -> Vec<Cause> {
         let mut causes = Vec::new();
         let index = self.key_index;

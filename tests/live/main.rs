@@ -17,6 +17,7 @@ mod clock;
 mod csrf;
 mod data;
 mod difference;
+#[cfg(feature = "random")]
 mod ended;
 mod engine;
 mod expiry;

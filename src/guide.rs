@@ -247,8 +247,8 @@
 //!
 //! # End sessions on both sides
 //!
-//! A logout removes the cookie from one browser. A copy of it stays good until it expires, in Django
-//! and here, unless the sessions that were ended are on a list. [`Revocations`] is that list:
+//! A logout removes the cookie from one browser. A copy of it stays valid until it expires, in Django
+//! and here, unless a list of ended sessions is kept. [`Revocations`] is that list:
 //!
 //! ```
 //! use std::time::Duration;
@@ -270,9 +270,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The list is in memory. Between processes, and after a restart, a table carries it. In the repository,
-//! `examples/revocation/src/sqlite.rs` keeps a list and a table in step; copy it, and create the table
-//! in a migration of Django's:
+//! The list is in memory. A table shares it between processes and preserves it after a restart. In the
+//! repository, `examples/revocation/src/sqlite.rs` synchronizes a list with a table; copy it, and
+//! create the table in a Django migration:
 //!
 //! ```sql
 //! CREATE TABLE ended(
@@ -282,8 +282,8 @@
 //! )
 //! ```
 //!
-//! Django asks the same table. This is the file `src/django/ended.py` of the package; copy it to the
-//! folder of `manage.py`, and set `LIFETIME` to what `Revocations::new` is given:
+//! Django queries the same table. This is the file `src/django/ended.py` of the package; copy it to
+//! the folder of `manage.py`, and set `LIFETIME` to the argument of `Revocations::new`:
 //!
 //! ```python
 #![doc = include_str!("django/ended.py")]
@@ -299,20 +299,21 @@
 //! ]
 //! ```
 //!
-//! From then on a session that was ended on either side is refused on both in the next request, or
-//! within the quarter of a second in which Rust reads the table. A login is ordered after every end
-//! that its side knows; let a login in Rust call `catch_up` first. The example `beside_django` has both
-//! halves at work.
+//! From then on a session that was ended on either side is refused on both sides in the next request,
+//! or within the quarter of a second in which Rust reads the table. A login is ordered after every
+//! end that its side knows, so let a login in Rust call `catch_up` first. The example `beside_django`
+//! uses both parts.
 //!
 //! Without the receiver and the middleware Django does not know the list:
 //!
-//! - It accepts what was ended in Rust, until that expires.
-//! - A logout in Django ends nothing in Rust: copies of the cookie stay good.
-//! - A login in Django over a session that was ended in Rust keeps the ended session's identity. Rust
+//! - It accepts sessions that were ended in Rust, until they expire.
+//! - A logout in Django ends nothing in Rust: copies of the cookie stay valid.
+//! - A login in Django in a session that was ended in Rust keeps the ended session's identity. Rust
 //!   refuses it until a logout in Django.
-//! - Rust judges a session that began in Django by its timestamp, which is in whole seconds and which
-//!   Django renews with every write. A login in the same second as [`Revocations::end_all`] is refused
-//!   in Rust; a copy that Django re-signed after that, before its first visit to Rust, is not.
+//! - Rust dates a session that began in Django by its timestamp, which is in whole seconds and which
+//!   Django renews with every write. A login in the same second as [`Revocations::end_all`] is
+//!   refused in Rust; a copy that Django re-signed after that, before its first visit to Rust, is
+//!   not.
 //!
 //! # The order of key rotation
 //!
@@ -404,21 +405,21 @@
 //! - **CSRF.** Django's middleware protects Django's views only. A form that Rust accepts needs the
 //!   protection of [`forms`], with which either side accepts the other's; `SameSite=Lax` alone does
 //!   not stop pages of sibling hosts.
-//! - **The password's hash.** Without [`AuthUser::resume`] a session outlives a
-//!   change of password. It costs a row from the database for each request that
-//!   asks who is there, as in Django; and it has to be the [current row](#when-the-hash-does-not-match).
-//! - **The last cookie wins.** The whole session is in it: of two requests at once,
-//!   one in each language, the one answered last has its changes kept.
-//! - **Logout** removes the cookie. A copy stays good until it expires, unless you
+//! - **The password's hash.** Without [`AuthUser::resume`] a session outlives a change of password.
+//!   It needs a row from the database for each request that checks the user, as in Django; and that
+//!   has to be the [current row](#when-the-hash-does-not-match).
+//! - **The last cookie wins.** The whole session is in it: of two concurrent requests, one on each
+//!   side, only the changes of the response that arrives last are kept.
+//! - **Logout** removes the cookie. A copy stays valid until it expires, unless you
 //!   [end sessions on both sides](#end-sessions-on-both-sides).
-//! - **The order of deployment.** First the Rust service that only reads, then what
-//!   writes. Entries that one side does not know are carried by it.
-//! - **Caches.** What depends on the session says `Vary: Cookie`. A cache that
-//!   does not heed it must not see these paths.
-//! - **Messages** are committed before the session is, within the layer: with two
-//!   of Django's storages they may be in it. Where the messages cookie is nearly full, one message
-//!   fewer may fit than in Django, because zlib in Rust packs a little differently; the feature `zlib`
-//!   packs as Django does.
+//! - **The order of deployment.** First deploy a Rust service that only reads, then one that
+//!   writes. Each side preserves entries that it does not know.
+//! - **Caches.** Responses that depend on the session have `Vary: Cookie`. Keep caches that ignore
+//!   it away from these paths.
+//! - **Messages** are committed before the session, inside the layer, because two of Django's
+//!   storages may put them into it. If the messages cookie is nearly full, one message fewer may
+//!   fit than in Django, because zlib in Rust compresses a little differently; the feature `zlib`
+//!   compresses as Django does.
 //!
 //! # Changing what is in a session
 //!

@@ -30,8 +30,8 @@ use crate::session::Session;
 ///
 /// The session is written with the head of the response. Changes made later, while a body streams,
 /// cannot be saved: methods that return a `Result` then return [`ValueError::TooLate`], and the
-/// others log a warning. A session that is read only then also logs a warning, because `Vary:
-/// Cookie` is missing and caches may share the response.
+/// others log a warning. A session that is read only then also logs a warning, because
+/// `Vary: Cookie` is missing and caches may share the response.
 ///
 /// A request can have several sessions. The marker `M` distinguishes them: it is the type with
 /// which their layer was created, and `()` if there is only one.

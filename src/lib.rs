@@ -20,7 +20,7 @@
 //!
 //! The [`guide`] explains how to run a Rust service alongside a Django site.
 //!
-//! The contents of a token can only be obtained by verifying it. Tokens are signed, not encrypted:
+//! Verification returns the content of a token, never just `true`. Tokens are signed, not encrypted:
 //! anyone who has one can read it.
 //!
 //! # Examples
@@ -48,26 +48,26 @@
 //!
 //! # The modules
 //!
-//! Each step is a module, a file in `src/`. Decoding undoes encoding step by step.
+//! Each step is a module, a file in `src/`. Decoding reverses the steps of encoding.
 //!
-//! | | module | what it turns into what |
+//! | | module | representation |
 //! |---|---|---|
-//! | 1 | `entries.rs`, `session.rs` | entries as JSON text; the session, which knows if they were read or changed |
+//! | 1 | `entries.rs`, `session.rs` | entries as JSON text; the session, which tracks whether they were read or changed |
 //! | 2 | `json.rs` | → the ASCII that Python's `json.dumps` writes: `{"user_id":42}` |
 //! | 3 | `payload.rs` | → zlib if shorter, then base64url: `eyJ1c2VyX2lkIjo0Mn0` |
 //! | 4 | `timestamp.rs` | → with the Unix time in base 62: `eyJ1c2VyX2lkIjo0Mn0:1r31eq` |
 //! | 5 | `signer.rs` | → with 43 characters of HMAC-SHA256: `eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv…` |
 //! | 6 | `cookie.rs` | → with name and attributes: `sessionid=eyJ1c2Vy…; HttpOnly; SameSite=Lax; …` |
 //!
-//! `codec.rs` has these steps, `expiry.rs` says when a session ends, `key.rs` holds the secrets, and
-//! `unverified.rs` takes a token apart without its key. `candidates.rs` chooses among several cookies;
-//! `manager.rs` says which cookie a response must carry, and `reply.rs` spells it as headers. `live.rs`
-//! replaces a manager while requests are served. `handle.rs` shares a session between middleware and
-//! handlers, and `tower.rs`, `actix.rs` and `axum.rs` adapt it to their frameworks. `django/` has everything
-//! else that a Django site shares. `main.rs` and `cli/` are the command line, on the public API and the
-//! parser of keys in `environment.rs`.
+//! `codec.rs` combines these steps, `expiry.rs` computes when a session ends, `key.rs` holds the
+//! secrets, and `unverified.rs` splits a token without its key. `candidates.rs` chooses among several
+//! cookies; `manager.rs` decides which cookie a response sets, and `reply.rs` formats it as headers.
+//! `live.rs` replaces a manager while requests are served. `handle.rs` shares a session between
+//! middleware and handlers, and `tower.rs`, `actix.rs` and `axum.rs` adapt it to their frameworks.
+//! `django/` has everything else that a Django site shares. `main.rs` and `cli/` are the command
+//! line, which uses the public API and the parser of keys in `environment.rs`.
 //!
-//! A module imports from lower layers only; `tests/project/architecture.rs` has the table.
+//! A module imports only from lower layers; `tests/project/architecture.rs` has the table.
 //!
 //! # Features
 //!

@@ -779,7 +779,7 @@ impl Session {
     /// Returns the session, connected to the list of ended sessions.
     pub(crate) fn into_watched(mut self, watch: &Arc<Watch>) -> Self {
         if self.ending.is_none() {
-            // One that a codec alone has decoded keeps the identity that is in its entries.
+            // A session that only a codec has decoded keeps the identity in its entries.
             let is_of_token = matches!(self.source, Source::Token(_));
             let entry = |key: &str| self.text(key).filter(|_| is_of_token);
             let ending = Ending::of_entries(watch, entry(&watch.subject_key), entry(ID_KEY));

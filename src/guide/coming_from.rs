@@ -1,18 +1,18 @@
-//! Move an application here from axum-login and tower-sessions.
+//! Explains how to move an application here from axum-login and tower-sessions.
 //!
-//! Both keep the session in a store and an id in the cookie. Here the session is the cookie. What is
-//! gained is one thing less to run, and requests that ask no database for their session. What is lost:
+//! Both keep the session in a store and an id in the cookie. Here the session is the cookie. There
+//! is no store to operate, and requests need no database for their session. The disadvantages are:
 //!
 //! - The visitor can read the session, and it has to fit into 4,096 bytes.
-//! - Sessions that live are not listed anywhere. A page "your devices" needs a table of the
+//! - Active sessions are not listed anywhere. A page "your devices" needs a table of the
 //!   [ids](crate::SessionHandle::id) that your login notes.
-//! - Of two requests at once, the cookie that arrives last wins.
-//! - Everybody has to log in once more: the ids of the old cookies lead to the old store.
+//! - Of two concurrent requests, the cookie that arrives last wins.
+//! - Everybody has to log in again: the ids in the old cookies refer to the old store.
 //!
 //! # Step by step
 //!
 //! 1. Replace `SessionManagerLayer::new(store)` by the layer of this crate. The store, its migration and
-//!    its job that deletes expired rows go.
+//!    its job that deletes expired rows are no longer needed.
 //!
 //!    | tower-sessions | here |
 //!    |---|---|
@@ -48,9 +48,9 @@
 //!
 //! # After a logout, Back shows the page
 //!
-//! Browsers keep pages in memory and show them again on *Back*, whoever is logged in by then. That is
-//! not the session: the next request to the server is refused. If it must not happen, send
-//! `Cache-Control: no-store` with the pages behind the login.
+//! Browsers keep pages in memory and show them again on *Back*, even after a logout. The session is
+//! not involved: the next request to the server is refused. To prevent this, send `Cache-Control:
+//! no-store` with the pages that require a login.
 //!
 //! [`CookieOptions`]: crate::CookieOptions
 //! [`FlashMessages`]: crate::FlashMessages

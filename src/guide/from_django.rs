@@ -1,6 +1,7 @@
-//! From Django's documentation to Rust, row by row.
+//! Translates Django's documentation of sessions to Rust, row by row.
 //!
-//! For axum and actix-web. Each row has the Django code on the left and the same in Rust on the right.
+//! The examples are for axum and actix-web. Each row has the Django code on the left and the same
+//! in Rust on the right.
 //!
 //! <table>
 //! <tr><th>Django</th><th>here</th></tr>
@@ -221,12 +222,12 @@
 //!
 //! # Settings and calls
 //!
-//! Further settings, under Django's names where there are some:
+//! Further settings, with their names in Django if there are any:
 //!
 //! | Django | here |
 //! |---|---|
 //! | `SESSION_COOKIE_NAME`, `_PATH`, `_DOMAIN`, `_SAMESITE`, … | `CookieOptions::new(name)?.path(..)?.domain(..)?.same_site(..)` |
-//! | `SESSION_SAVE_EVERY_REQUEST` | `manager.save_every_request(true)`; or `.refresh_after(..)`, which writes only what has grown old |
+//! | `SESSION_SAVE_EVERY_REQUEST` | `manager.save_every_request(true)`; or `.refresh_after(..)`, which writes only sessions older than that |
 //! | `request.session.cycle_key()` | `session.cycle_key()` |
 //! | `signing.dumps(obj)`, `signing.loads(s)` | `TimestampSigner::new(&ring, django::DUMPS_SALT).sign_object(..)`, `.unsign_object(..)` |
 //! | `Signer(salt=s).sign(text)` | `Signer::new(&ring, s).sign(text)` |

@@ -1,8 +1,8 @@
-//! Test an application that has sessions.
+//! Shows how to test an application that has sessions.
 //!
-//! A test needs no browser and no login page. It creates the cookie of a visitor, sends a request with
-//! it, and reads the cookie that comes back. The manager of the application does both, so build the
-//! application from a manager that the test has too.
+//! A test needs neither a browser nor a login page. It creates the cookie of a visitor, sends a
+//! request with it, and reads the cookie in the response. The manager of the application does both,
+//! so build the application from a manager that the test can use too.
 //!
 //! # Create a cookie, read a cookie
 //!
@@ -94,8 +94,8 @@
 //!
 //! # Stop the clock
 //!
-//! The middlewares ask [`SessionManager::clock`](crate::SessionManager::clock) for the time. A test
-//! gives them a clock of its own, and a session ages without waiting:
+//! The middlewares get the time from [`SessionManager::clock`](crate::SessionManager::clock). With
+//! its own clock, a test can let a session age without waiting:
 //!
 //! ```
 //! use std::sync::atomic::{AtomicI64, Ordering};

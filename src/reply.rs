@@ -36,8 +36,8 @@ pub struct Reply {
 impl Reply {
     /// Returns the headers to append to a response, given its present headers.
     ///
-    /// - `Set-Cookie`; except for an [unasked](Self::is_unasked) cookie, or a removal of a former
-    ///   one, whose name the response sets already;
+    /// - `Set-Cookie`, except that an [unasked](Self::is_unasked) cookie and a removal of a former
+    ///   one are left out if the response already sets a cookie of that name;
     /// - `Vary: Cookie`, unless the response has it already;
     /// - with a cookie, `Cache-Control: private`, unless the response has a `Cache-Control`.
     ///

@@ -893,7 +893,7 @@ fn while_nothing_is_heard_sessions_are_kept_and_not_served() {
         assert_eq!(refusal(&process, &guest), None);
         let (first, told) = logged(|| answer(&process, &user, look));
         assert_eq!((first.status, first.cookie()), (403, None), "the cookie is kept");
-        assert!(told.concat().contains("nothing was heard"), "{told:?}");
+        assert!(told.concat().contains("ended is overdue"), "{told:?}");
         // What is written into the session that stands in destroys no genuine one.
         for page in [write as fn(SessionHandle) -> u16, |session| {
             session.cycle_key();
@@ -902,7 +902,7 @@ fn while_nothing_is_heard_sessions_are_kept_and_not_served() {
             let (answer, told) = logged(|| answer(&process, &user, page));
             assert_eq!((answer.status, answer.cookie()), (403, None));
             assert!(
-                !told.concat().contains("nothing was heard"),
+                !told.concat().contains("ended is overdue"),
                 "it is told once a silence: {told:?}"
             );
         }
@@ -944,7 +944,7 @@ fn who_accepts_while_nothing_is_heard_refuses_what_is_known() {
             std::thread::sleep(time * 2);
             assert!(list.is_silent());
             let ((), told) = logged(|| assert_lives(&process, &user));
-            assert!(told.concat().contains("nothing was heard"), "{told:?}");
+            assert!(told.concat().contains("ended is overdue"), "{told:?}");
             assert_ended(&process, &known);
         }
     }

@@ -26,7 +26,9 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Form, Router};
 use serde::Deserialize;
-use signed_session::{CookieOptions, Expiry, Keyring, Session, SessionCodec, SessionManager};
+use signed_session::{
+    CookieOptions, Expiry, Keyring, Revocations, Session, SessionCodec, SessionManager,
+};
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 use tokio::net::TcpListener;
@@ -38,6 +40,12 @@ mod page;
 /// Cookies are shared by all ports of a host: Django's own name, `sessionid`, may be in use there.
 const COOKIE_NAME: &str = "explorer_session";
 
+/// Names the copy that a visitor had stolen; the copy itself would be too large beside its original.
+const COPY_COOKIE_NAME: &str = "explorer_copy";
+
+/// The entry that says who is logged in: whose sessions can be ended everywhere.
+const USER_KEY: &str = "user";
+
 /// How long a session lasts unless it says otherwise.
 const COOKIE_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
@@ -46,6 +54,9 @@ const MAX_KEYS: usize = 4;
 
 /// How many notes wait for the page that shows them.
 const MAX_NOTES: usize = 64;
+
+/// How many stolen copies are kept, of all visitors together.
+const MAX_COPIES: usize = 64;
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -73,12 +84,16 @@ async fn asset(media_type: &'static str, text: &'static str) -> impl IntoRespons
     ([(CONTENT_TYPE, media_type)], text)
 }
 
-/// What the server remembers: its keys, and nothing of its visitors but notes on their way.
+/// What the server remembers: its keys, which sessions were ended, and nothing of its visitors but
+/// notes on their way and the copies that they had stolen.
 struct Explorer {
     keys: Vec<Key>,
     options: CookieOptions,
+    copy_options: CookieOptions,
+    revocations: Revocations,
     manager: SessionManager,
     notes: VecDeque<(String, Note)>,
+    copies: VecDeque<(String, String)>,
 }
 
 type Shared = State<Arc<Mutex<Explorer>>>;
@@ -106,30 +121,67 @@ impl Explorer {
     fn new() -> Result<Self, Failure> {
         // Not every browser keeps a `Secure` cookie that came over http, even from its own machine.
         let options = CookieOptions::new(COOKIE_NAME)?.secure(false);
+        let copy_options = CookieOptions::new(COPY_COOKIE_NAME)?.secure(false);
         let keys = vec![Key::random()?];
-        let manager = manager(&keys, &options)?;
-        Ok(Self { keys, options, manager, notes: VecDeque::new() })
+        let revocations = Revocations::new(COOKIE_AGE);
+        let manager = manager(&keys, &options, &revocations)?;
+        Ok(Self {
+            keys,
+            options,
+            copy_options,
+            revocations,
+            manager,
+            notes: VecDeque::new(),
+            copies: VecDeque::new(),
+        })
     }
 
     /// Puts a new key in front. The former ones still verify what they signed.
     fn rotate(&mut self) -> Result<(), Failure> {
         self.keys.insert(0, Key::random()?);
         self.keys.truncate(MAX_KEYS);
-        self.manager = manager(&self.keys, &self.options)?;
+        self.manager = manager(&self.keys, &self.options, &self.revocations)?;
         Ok(())
     }
 
     /// Forgets all keys but the first, and with them every session that they signed.
     fn drop_fallbacks(&mut self) -> Result<(), Failure> {
         self.keys.truncate(1);
-        self.manager = manager(&self.keys, &self.options)?;
+        self.manager = manager(&self.keys, &self.options, &self.revocations)?;
         Ok(())
     }
 
-    /// Finds the token in the request, to show it as it came.
+    /// Returns the token in the request, to show it as it came.
     fn token<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
-        let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
-        texts.flat_map(|header| self.options.find(header)).last()
+        find(&self.options, headers)
+    }
+
+    /// Returns the copy that this visitor had stolen.
+    fn copy(&self, headers: &HeaderMap) -> Option<&str> {
+        let name = find(&self.copy_options, headers)?;
+        self.copies.iter().find(|(kept, _)| kept == name).map(|(_, token)| token.as_str())
+    }
+
+    /// Keeps a copy of the visitor's token, as somebody would who has seen it.
+    fn steal(&mut self, token: Option<&str>) -> Result<Note, Failure> {
+        let Some(token) = token else {
+            return Ok(note("There is no cookie to copy: add an entry first.", vec![]));
+        };
+        let name = hex(&random::<16>()?);
+        let cookie = self.copy_options.cookie(&name, None, OffsetDateTime::now_utc())?;
+        self.copies.push_back((name, token.to_owned()));
+        if self.copies.len() > MAX_COPIES {
+            self.copies.pop_front();
+        }
+        let text = "Somebody has a copy of your cookie now. Yours was not touched.";
+        Ok(note(text, set_cookie(cookie.to_string())))
+    }
+
+    /// Forgets the copy.
+    fn discard(&mut self, headers: &HeaderMap) -> Note {
+        let name = find(&self.copy_options, headers).unwrap_or_default();
+        self.copies.retain(|(kept, _)| kept != name);
+        note("The copy is thrown away.", set_cookie(self.copy_options.removal().to_string()))
     }
 
     fn keep(&mut self, note: Note) -> Result<String, Failure> {
@@ -170,9 +222,20 @@ fn ring(keys: &[Key]) -> Result<Keyring, Failure> {
     Ok(rest.iter().try_fold(ring, |ring, key| ring.fallback(key.secret))?)
 }
 
-fn manager(keys: &[Key], options: &CookieOptions) -> Result<SessionManager, Failure> {
+/// Creates a manager for these keys. What was ended stays ended when the keys change.
+fn manager(
+    keys: &[Key],
+    options: &CookieOptions,
+    revocations: &Revocations,
+) -> Result<SessionManager, Failure> {
     let codec = SessionCodec::new(&ring(keys)?).max_age(COOKIE_AGE);
-    Ok(SessionManager::new(codec, options.clone()))
+    Ok(SessionManager::new(codec, options.clone()).revocations(revocations.clone(), USER_KEY))
+}
+
+/// Returns the last value of a cookie in the request.
+fn find<'h>(options: &CookieOptions, headers: &'h HeaderMap) -> Option<&'h str> {
+    let texts = headers.get_all(COOKIE).iter().filter_map(|header| header.to_str().ok());
+    texts.flat_map(|header| options.find(header)).last()
 }
 
 /// `GET /`: reads the session and shows it. The note's name, if any, is the query.
@@ -182,16 +245,23 @@ async fn show(State(explorer): Shared, uri: Uri, headers: HeaderMap) -> Result<R
 
     let session = explorer.manager.load(headers.get_all(COOKIE));
     let token = explorer.token(&headers);
+    // The thief sends the copy in a request of their own.
+    let copy = explorer.copy(&headers).map(|token| page::StolenCopy {
+        token,
+        session: explorer.manager.load([&format!("{COOKIE_NAME}={token}")]),
+    });
     let view = page::View {
         token,
         session: &session,
+        copy,
         keys: &explorer.keys,
         note,
         // The page shows entries and expiry, so it depends on them: touched before the commit.
         entries: session.iter().collect(),
         now: OffsetDateTime::now_utc(),
     };
-    // A page that only reads leaves the cookie as it is, even one that was refused.
+    // A page that only reads leaves the cookie as it is, even one that was refused, unless its
+    // session was ended: that cookie is removed.
     let answer = explorer.manager.commit(&session, 200).map(|reply| reply.headers([]));
     let body = Html(page::render(&view, &answer).into_string());
     let mut response = (StatusCode::OK, body).into_response();
@@ -227,6 +297,7 @@ enum Change {
     EndByDefault,
     LogIn { user: String },
     LogOut,
+    LogOutEverywhere,
     Cycle,
     Flush,
 }
@@ -236,6 +307,8 @@ enum Change {
 #[serde(tag = "do", rename_all = "snake_case")]
 enum Trick {
     Tamper,
+    Steal,
+    Discard,
     Rotate,
     DropFallbacks,
 }
@@ -253,13 +326,18 @@ async fn act(
     let note = match action {
         Action::Session(change) => {
             let session = explorer.manager.load(headers.get_all(COOKIE));
-            apply(change, session, &explorer.manager).unwrap_or_else(|error| Note {
+            apply(change, session, &explorer).unwrap_or_else(|error| Note {
                 text: format!("Nothing was saved, and you keep what you had: {error}."),
                 is_error: true,
                 headers: vec![],
             })
         }
         Action::Server(Trick::Tamper) => tamper(&explorer, explorer.token(&headers))?,
+        Action::Server(Trick::Steal) => {
+            let token = explorer.token(&headers);
+            explorer.steal(token)?
+        }
+        Action::Server(Trick::Discard) => explorer.discard(&headers),
         Action::Server(Trick::Rotate) => {
             explorer.rotate()?;
             note("A new key signs from now on. Your cookie was not touched.", vec![])
@@ -277,10 +355,10 @@ async fn act(
 }
 
 /// Changes the session, has it written if that is due, and says what became of the cookie.
-fn apply(change: Change, mut session: Session, manager: &SessionManager) -> Result<Note, Failure> {
+fn apply(change: Change, mut session: Session, explorer: &Explorer) -> Result<Note, Failure> {
     let outlives = matches!(change, Change::EndAfter { keep: Some(_), .. });
-    let text = perform(change, &mut session)?;
-    let mut reply = manager.commit(&session, StatusCode::SEE_OTHER.as_u16())?;
+    let text = perform(change, &mut session, &explorer.revocations)?;
+    let mut reply = explorer.manager.commit(&session, StatusCode::SEE_OTHER.as_u16())?;
     let fate = match &mut reply.set_cookie {
         None => "No cookie was sent: it would say what the browser already has.",
         Some(cookie) if cookie.value().is_empty() => "The browser was told to delete the cookie.",
@@ -296,7 +374,11 @@ fn apply(change: Change, mut session: Session, manager: &SessionManager) -> Resu
 }
 
 /// Changes the session, and says what was done.
-fn perform(change: Change, session: &mut Session) -> Result<String, Failure> {
+fn perform(
+    change: Change,
+    session: &mut Session,
+    revocations: &Revocations,
+) -> Result<String, Failure> {
     Ok(match change {
         Change::Set { key, value } => match session.insert_json(&key, &value) {
             Ok(()) => format!("“{key}” is set, as the JSON that you typed."),
@@ -332,14 +414,23 @@ fn perform(change: Change, session: &mut Session) -> Result<String, Failure> {
         }
         Change::LogIn { user } => {
             // What an anonymous visitor, or somebody for them, had put in stays behind.
-            session.flush();
-            session.insert("user", &user)?;
+            session.begin(|_| false);
+            session.insert(USER_KEY, &user)?;
             format!("{user} is logged in, with a session that holds nothing from before.")
         }
         Change::LogOut => {
             session.flush();
             "You are logged out.".to_owned()
         }
+        Change::LogOutEverywhere => match revocations.end_others(session) {
+            Some(_) => {
+                session.flush();
+                "You are logged out everywhere: every session of yours has ended, and every copy \
+                 of its cookie is refused from now on."
+                    .to_owned()
+            }
+            None => "Nobody is logged in, so there is nothing to end.".to_owned(),
+        },
         Change::Cycle => {
             session.cycle_key();
             "The session is to be written anew.".to_owned()
@@ -366,7 +457,12 @@ fn tamper(explorer: &Explorer, token: Option<&str>) -> Result<Note, Failure> {
     let forged: String = token.char_indices().map(swap).collect();
     let cookie = explorer.options.cookie(&forged, None, OffsetDateTime::now_utc())?;
     let text = format!("Character {} of your cookie's payload was changed.", middle + 1);
-    Ok(note(text, vec![("set-cookie", cookie.to_string()), (VARY.as_str(), "Cookie".to_owned())]))
+    Ok(note(text, set_cookie(cookie.to_string())))
+}
+
+/// Returns what an answer carries that sets a cookie of the example's own.
+fn set_cookie(cookie: String) -> Headers {
+    vec![("set-cookie", cookie), (VARY.as_str(), "Cookie".to_owned())]
 }
 
 fn note(text: impl Into<String>, headers: Headers) -> Note {

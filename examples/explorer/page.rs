@@ -1,10 +1,10 @@
 //! Turns a session, and what the server made of it, into a page. maud escapes all text.
 
 use maud::{DOCTYPE, Markup, html};
-use signed_session::{EncodeError, Session, Unverified};
+use signed_session::{DecodeError, EncodeError, Session, Unverified};
 use time::OffsetDateTime;
 
-use crate::{COOKIE_AGE, COOKIE_NAME, Headers, Key, Note};
+use crate::{COOKIE_AGE, COOKIE_NAME, Headers, Key, Note, USER_KEY};
 
 /// The most that browsers keep of a cookie: bytes of name and value together.
 const MAX_COOKIE_LEN: usize = 4096;
@@ -13,10 +13,17 @@ const MAX_COOKIE_LEN: usize = 4096;
 pub struct View<'a> {
     pub token: Option<&'a str>,
     pub session: &'a Session,
+    pub copy: Option<StolenCopy<'a>>,
     pub entries: Vec<(&'a str, &'a str)>,
     pub keys: &'a [Key],
     pub note: Option<Note>,
     pub now: OffsetDateTime,
+}
+
+/// A copy of the visitor's cookie, and the session that the server makes of it at this moment.
+pub struct StolenCopy<'a> {
+    pub token: &'a str,
+    pub session: Session,
 }
 
 pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup {
@@ -49,7 +56,12 @@ pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup 
                         }
                     }
                     div.columns {
-                        div { (cookie(view)) (entries(view)) (answers(view, answer)) }
+                        div {
+                            (cookie(view))
+                            @if let Some(copy) = &view.copy { (stolen(copy)) }
+                            (entries(view))
+                            (answers(view, answer))
+                        }
                         div #change tabindex="-1" { (forms(view)) (breakage()) (keys(view)) }
                     }
                 }
@@ -133,6 +145,58 @@ fn verdict(session: &Session) -> Markup {
                 strong { "Too short to be a session." } " It counts as none."
             }
         },
+    }
+}
+
+/// Shows the copy, and whether it opens the session to whoever has it.
+fn stolen(copy: &StolenCopy<'_>) -> Markup {
+    let (payload, stamp, signature) = parts(copy.token);
+    let refusal = copy.session.refusal();
+    html! {
+        section aria-labelledby="copy-title" {
+            h2 #copy-title { "The stolen copy" }
+            @match refusal {
+                Some(reason) => {
+                    p.verdict.bad #copy-verdict {
+                        strong { "Refused: " (reason) "." } " " (why_copy_is_refused(reason))
+                    }
+                }
+                None => {
+                    p.verdict.late #copy-verdict {
+                        strong { "Accepted." } " "
+                        @match copy.session.get::<String>(USER_KEY).ok().flatten() {
+                            Some(user) => {
+                                "Whoever sends it is " (user) " to the server. Sign out, here or "
+                                "everywhere, and look again."
+                            }
+                            None => {
+                                "Nobody is logged in with it. Such a session cannot be ended: a "
+                                "copy is good until its time is over."
+                            }
+                        }
+                    }
+                }
+            }
+            p.token #copy.refused[refusal.is_some()] {
+                span.name { (COOKIE_NAME) "=" }
+                span.payload { (payload) } ":" span.stamp { (stamp) } ":"
+                span.signature { (signature) }
+            }
+            form.after method="post" action="/" {
+                button name="do" value="discard" { "Throw the copy away" }
+            }
+        }
+    }
+}
+
+fn why_copy_is_refused(reason: &DecodeError) -> &'static str {
+    match reason {
+        DecodeError::Revoked => {
+            "Its signature is right and its time is not over. But the server remembers that this \
+             session was ended, and with it every copy of its cookie."
+        }
+        _ if reason.is_authentic() => "One of the keys did sign it.",
+        _ => "None of the server's keys signed it as it is.",
     }
 }
 
@@ -296,7 +360,7 @@ fn lines(headers: &Headers) -> Markup {
 }
 
 fn forms(view: &View<'_>) -> Markup {
-    let user = view.session.get::<String>("user").ok().flatten();
+    let user = view.session.get::<String>(USER_KEY).ok().flatten();
     html! {
         section aria-labelledby="change-title" {
             h2 #change-title { "Change it" }
@@ -318,6 +382,7 @@ fn forms(view: &View<'_>) -> Markup {
                 form.line method="post" action="/" {
                     p #user { strong { (user) } " is logged in." }
                     button name="do" value="log_out" { "Log out" }
+                    button name="do" value="log_out_everywhere" { "Sign out everywhere" }
                 }
             } @else {
                 form.line method="post" action="/" {
@@ -375,6 +440,10 @@ fn breakage() -> Markup {
             form method="post" action="/" {
                 p { "Changes one character of the payload in your browser's cookie." }
                 button.danger name="do" value="tamper" { "Tamper with the cookie" }
+            }
+            form method="post" action="/" {
+                p { "Keeps a copy, as somebody would who has seen your cookie." }
+                button.danger name="do" value="steal" { "Steal a copy of this cookie" }
             }
         }
     }

@@ -166,7 +166,7 @@ fn login_starts_a_fresh_session_and_logout_deletes_the_cookie() {
         visitor.click("Log in");
         check_says(visitor, "#notice", "ada is logged in, with a session that holds nothing");
         check_says(visitor, "#user", "ada is logged in.");
-        check_says(visitor, "#json", r#"{"user":"ada"}"#);
+        check_says(visitor, "#json", r#"{"user":"ada","_session_id":"#);
 
         visitor.click("Log out");
         check_says(visitor, "#notice", "You are logged out. The browser was told to delete");
@@ -194,6 +194,86 @@ fn a_session_is_cycled_with_another_stamp_and_flushed_away() {
         visitor.click("Flush");
         check_says(visitor, "#notice", "No cookie was sent");
         check_says(visitor, "#form-answer", "vary: Cookie");
+    });
+}
+
+#[test]
+fn a_stolen_copy_is_refused_after_signing_out_everywhere() {
+    visit(|visitor, site| {
+        visitor.click("Steal a copy of this cookie");
+        check_says(visitor, "#notice", "There is no cookie to copy");
+        assert!(!visitor.sees("#copy"));
+
+        visitor.fill("User name", "ada");
+        visitor.click("Log in");
+        let token = visitor.text("#token");
+        visitor.click("Steal a copy of this cookie");
+        check_says(visitor, "#notice", "Somebody has a copy of your cookie now.");
+        assert_eq!(visitor.text("#copy"), token);
+        check_says(visitor, "#copy-verdict", "Accepted. Whoever sends it is ada to the server.");
+
+        // What the visitor writes, and which key signs, does not end it.
+        set(visitor, "cart", "[1]");
+        visitor.click("Rotate the key");
+        check_says(visitor, "#copy-verdict", "Accepted.");
+        assert_eq!(visitor.text("#copy"), token);
+
+        visitor.click("Sign out everywhere");
+        check_says(visitor, "#notice", "You are logged out everywhere");
+        check_says(visitor, "#notice", "The browser was told to delete the cookie.");
+        check_says(visitor, "#verdict", "No cookie.");
+        check_says(visitor, "#copy-verdict", "Refused: the session was ended.");
+        check_says(visitor, "#copy-verdict", "Its signature is right and its time is not over.");
+
+        // Whoever has just logged in again is in, and the copy stays refused.
+        visitor.fill("User name", "ada");
+        visitor.click("Log in");
+        check_says(visitor, "#verdict", "Verified by key 0.");
+        check_says(visitor, "#copy-verdict", "Refused: the session was ended.");
+
+        // The page told the truth: another browser that sends the copy is refused.
+        let chromium = Chromium::start();
+        let thief = chromium.visitor();
+        thief.open(&site.url("/"));
+        thief.read(&format!("(document.cookie = '{token}')"));
+        thief.reload();
+        check_says(&thief, "#verdict", "Refused: the session was ended.");
+
+        visitor.click("Throw the copy away");
+        assert!(!visitor.sees("#copy"));
+    });
+}
+
+#[test]
+fn every_browser_of_a_user_is_signed_out_everywhere() {
+    let (site, chromium) = (explorer(), Chromium::start());
+    let (desk, phone, other) = (chromium.visitor(), chromium.visitor(), chromium.visitor());
+    for (visitor, user) in [(&desk, "ada"), (&phone, "ada"), (&other, "grace")] {
+        visitor.open(&site.url("/"));
+        visitor.fill("User name", user);
+        visitor.click("Log in");
+    }
+    desk.click("Sign out everywhere");
+    phone.reload();
+    check_says(&phone, "#verdict", "Refused: the session was ended.");
+    check_says(&phone, "#page-answer", "Max-Age=0");
+    phone.reload();
+    check_says(&phone, "#verdict", "No cookie.");
+    other.reload();
+    check_says(&other, "#user", "grace is logged in.");
+}
+
+#[test]
+fn a_copy_of_an_anonymous_session_cannot_be_ended() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        visitor.click("Steal a copy of this cookie");
+        check_says(visitor, "#copy-verdict", "Accepted. Nobody is logged in with it.");
+        visitor.click("Flush");
+        check_says(visitor, "#copy-verdict", "Accepted.");
+        visitor.click("Rotate the key");
+        visitor.click("Drop the fallbacks");
+        check_says(visitor, "#copy-verdict", "Refused: the signature matches no key.");
     });
 }
 
@@ -369,7 +449,8 @@ fn all_of_it_works_without_javascript() {
     visitor.click("Log in");
     visitor.fill("Seconds from its last writing", "300");
     visitor.click("End after seconds");
-    check_says(&visitor, "#json", r#"{"user":"ada","_session_expiry":300}"#);
+    check_says(&visitor, "#json", r#"{"user":"ada","_session_id":"#);
+    check_says(&visitor, "#json", r#""_session_expiry":300"#);
     visitor.click("Tamper with the cookie");
     check_says(&visitor, "#verdict", "Refused: the signature matches no key.");
     visitor.click("Drop the fallbacks");
@@ -408,12 +489,12 @@ fn all_of_it_can_be_done_from_the_keyboard() {
         visitor.press_space();
         visitor.tab_to("Seconds from its last writing");
         visitor.enter();
-        check_says(visitor, "#json", r#"{"user":"ada","_session_expiry":300}"#);
+        check_says(visitor, "#json", r#""_session_expiry":300"#);
         check_says(visitor, "#notice", "was not told when it ends");
 
         visitor.tab_to("Remove _session_expiry");
         visitor.enter();
-        check_says(visitor, "#json", r#"{"user":"ada"}"#);
+        assert!(!visitor.text("#json").contains("_session_expiry"));
         for button in ["End with the browser", "End by default", "Cycle", "Rotate the key"] {
             visitor.tab_to(button);
             visitor.enter();
@@ -457,18 +538,18 @@ fn two_visitors_see_each_their_own_session() {
     let (site, chromium) = (explorer(), Chromium::start());
     let (ada, grace) = (chromium.visitor(), chromium.visitor());
     ada.open(&site.url("/"));
-    set(&ada, "user", "ada");
+    set(&ada, "name", "ada");
     grace.open(&site.url("/"));
     check_says(&grace, "#verdict", "No cookie.");
-    set(&grace, "user", "grace");
+    set(&grace, "name", "grace");
     ada.reload();
-    check_says(&ada, "#json", r#"{"user":"ada"}"#);
-    check_says(&grace, "#json", r#"{"user":"grace"}"#);
+    check_says(&ada, "#json", r#"{"name":"ada"}"#);
+    check_says(&grace, "#json", r#"{"name":"grace"}"#);
     // Nor is the one told what was answered to the other.
     assert!(!ada.sees("#form-answer"));
     ada.click("Flush");
     grace.reload();
-    check_says(&grace, "#json", r#"{"user":"grace"}"#);
+    check_says(&grace, "#json", r#"{"name":"grace"}"#);
     check_quiet(&ada, &site);
     check_quiet(&grace, &site);
 }

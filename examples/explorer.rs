@@ -112,6 +112,8 @@ struct Note {
     text: String,
     is_error: bool,
     headers: Headers,
+    /// Which of the three steps for a first visit this was.
+    step: Option<Step>,
 }
 
 /// What an answer carries on behalf of the session.
@@ -182,6 +184,33 @@ impl Explorer {
         let name = find(&self.copy_options, headers).unwrap_or_default();
         self.copies.retain(|(kept, _)| kept != name);
         note("The copy is thrown away.", set_cookie(self.copy_options.removal().to_string()))
+    }
+
+    /// Does one of the steps for a first visit.
+    fn guide(&mut self, step: Step, headers: &HeaderMap) -> Result<Note, Failure> {
+        if step == Step::Tamper {
+            return tamper(self, self.token(headers));
+        }
+        let mut session = self.manager.load(headers.get_all(COOKIE));
+        // Nothing is left of the cart that was tampered with: what rotates is to have signed one.
+        let is_lost = session.signed_at().is_none();
+        if step == Step::Fill || is_lost {
+            session.insert("cart", ["apples", "bread"])?;
+        }
+        let reply = self.manager.commit(&session, StatusCode::SEE_OTHER.as_u16())?;
+        let text = match step {
+            Step::Rotate => {
+                self.rotate()?;
+                if is_lost {
+                    "The cart was filled and signed again. Then a new key was made, which signs \
+                     from now on."
+                } else {
+                    "A new key signs from now on. Your cookie was not touched."
+                }
+            }
+            _ => "The cart is filled: the server signed it, and your browser holds it.",
+        };
+        Ok(note(text, reply.headers([])))
     }
 
     fn keep(&mut self, note: Note) -> Result<String, Failure> {
@@ -283,6 +312,19 @@ async fn show(State(explorer): Shared, uri: Uri, headers: HeaderMap) -> Result<R
 enum Action {
     Session(Change),
     Server(Trick),
+    Tour(Step),
+}
+
+/// What a first visit has to try, in this order.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(tag = "do")]
+enum Step {
+    #[serde(rename = "try_fill")]
+    Fill,
+    #[serde(rename = "try_tamper")]
+    Tamper,
+    #[serde(rename = "try_rotate")]
+    Rotate,
 }
 
 /// What can be done to one's session.
@@ -330,8 +372,10 @@ async fn act(
                 text: format!("Nothing was saved, and you keep what you had: {error}."),
                 is_error: true,
                 headers: vec![],
+                step: None,
             })
         }
+        Action::Tour(step) => Note { step: Some(step), ..explorer.guide(step, &headers)? },
         Action::Server(Trick::Tamper) => tamper(&explorer, explorer.token(&headers))?,
         Action::Server(Trick::Steal) => {
             let token = explorer.token(&headers);
@@ -466,7 +510,7 @@ fn set_cookie(cookie: String) -> Headers {
 }
 
 fn note(text: impl Into<String>, headers: Headers) -> Note {
-    Note { text: text.into(), is_error: false, headers }
+    Note { text: text.into(), is_error: false, headers, step: None }
 }
 
 fn append(to: &mut HeaderMap, headers: Headers) -> Result<(), Failure> {

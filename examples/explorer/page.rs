@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, html};
 use signed_session::{DecodeError, EncodeError, Session, Unverified};
 use time::OffsetDateTime;
 
-use crate::{COOKIE_AGE, COOKIE_NAME, Headers, Key, Note, USER_KEY};
+use crate::{COOKIE_AGE, COOKIE_NAME, Headers, Key, Note, Step, USER_KEY};
 
 /// The most that browsers keep of a cookie: bytes of name and value together.
 const MAX_COOKIE_LEN: usize = 4096;
@@ -27,6 +27,10 @@ pub struct StolenCopy<'a> {
 }
 
 pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup {
+    let done = view.note.as_ref().and_then(|note| note.step);
+    // Without a cookie there is nothing to show yet, and nothing to end.
+    let is_first = view.token.is_none() && view.note.is_none();
+    let is_short = is_first || done.is_some_and(|done| done < Step::Rotate);
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -55,14 +59,21 @@ pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup 
                             p.error[note.is_error] tabindex="-1" autofocus { (note.text) }
                         }
                     }
+                    @if is_first || done.is_some() { (steps(done)) }
                     div.columns {
                         div {
                             (cookie(view))
                             @if let Some(copy) = &view.copy { (stolen(copy)) }
-                            (entries(view))
-                            (answers(view, answer))
+                            @if !is_first { (entries(view)) (answers(view, answer)) }
                         }
-                        div #change tabindex="-1" { (forms(view)) (breakage()) (keys(view)) }
+                        div #change tabindex="-1" {
+                            (set_form())
+                            @if is_short {
+                                details { summary { "Show all there is to try" } (others(view)) }
+                            } @else {
+                                (others(view))
+                            }
+                        }
                     }
                 }
                 footer {
@@ -74,6 +85,11 @@ pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup 
             }
         }
     }
+}
+
+/// Shows the forms that a first visit finds folded up.
+fn others(view: &View<'_>) -> Markup {
+    html! { (breakage()) (login(view)) (end()) (keys(view)) }
 }
 
 /// Splits a token into payload, stamp and signature; what is missing is empty.
@@ -359,8 +375,49 @@ fn lines(headers: &Headers) -> Markup {
     }
 }
 
-fn forms(view: &View<'_>) -> Markup {
-    let user = view.session.get::<String>(USER_KEY).ok().flatten();
+/// Offers a first visit three steps, and the next one after each.
+fn steps(done: Option<Step>) -> Markup {
+    let all = [
+        (Step::Fill, "try_fill", "Fill a cart", "The server signs it, and your browser keeps it."),
+        (
+            Step::Tamper,
+            "try_tamper",
+            "Tamper with the cart",
+            "Change one character of the cookie, and see it refused.",
+        ),
+        (
+            Step::Rotate,
+            "try_rotate",
+            "Rotate the key",
+            "The server makes a new key, and still accepts what the old one signed.",
+        ),
+    ];
+    let next = all.iter().map(|(step, ..)| *step).find(|step| done.is_none_or(|done| *step > done));
+    html! {
+        section aria-labelledby="steps-title" {
+            h2 #steps-title { "Three things to try" }
+            ol #steps {
+                @for (step, action, title, about) in all {
+                    li.done[done.is_some_and(|done| step <= done)] {
+                        div {
+                            strong { (title) }
+                            @if done.is_some_and(|done| step <= done) { " (done)" }
+                            br;
+                            (about)
+                        }
+                        @if next == Some(step) {
+                            form method="post" action="/" {
+                                button.main name="do" value=(action) { (title) }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn set_form() -> Markup {
     html! {
         section aria-labelledby="change-title" {
             h2 #change-title { "Change it" }
@@ -375,9 +432,17 @@ fn forms(view: &View<'_>) -> Markup {
                         input #value name="value" autocomplete="off" autocapitalize="none";
                     }
                 }
-                button.main name="do" value="set" { "Set entry" }
+                button name="do" value="set" { "Set entry" }
             }
-            h3 { "Who is it?" }
+        }
+    }
+}
+
+fn login(view: &View<'_>) -> Markup {
+    let user = view.session.get::<String>(USER_KEY).ok().flatten();
+    html! {
+        section aria-labelledby="user-title" {
+            h2 #user-title { "Who is it?" }
             @if let Some(user) = user {
                 form.line method="post" action="/" {
                     p #user { strong { (user) } " is logged in." }
@@ -393,7 +458,14 @@ fn forms(view: &View<'_>) -> Markup {
                     button name="do" value="log_in" { "Log in" }
                 }
             }
-            h3 { "When does it end?" }
+        }
+    }
+}
+
+fn end() -> Markup {
+    html! {
+        section #end aria-labelledby="end-title" {
+            h2 #end-title { "When does it end?" }
             form method="post" action="/" {
                 div.line {
                     div.field {

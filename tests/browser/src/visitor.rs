@@ -91,6 +91,11 @@ impl Visitor {
         self.click_at(&field(label));
     }
 
+    /// Unfolds what has this summary.
+    pub fn unfold(&self, summary: &str) {
+        self.click_at(&format!("//summary[normalize-space()='{summary}']"));
+    }
+
     /// Clicks into the field of this label and types.
     pub fn fill(&self, label: &str, text: &str) {
         self.click_at(&field(label));

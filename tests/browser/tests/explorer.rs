@@ -40,6 +40,18 @@ fn set(visitor: &Visitor, key: &str, value: &str) {
     visitor.click("Set entry");
 }
 
+/// Shows a first visit all the forms.
+fn unfold_all(visitor: &Visitor) {
+    visitor.unfold("Show all there is to try");
+}
+
+/// Returns how many buttons can be seen.
+fn buttons(visitor: &Visitor) -> String {
+    visitor.read(
+        "`${[...document.querySelectorAll('button')].filter(one => one.checkVisibility()).length}`",
+    )
+}
+
 /// Returns the stamp, which changes from one second to the next.
 fn stamp(visitor: &Visitor) -> String {
     visitor.text("#token .stamp")
@@ -74,15 +86,68 @@ fn a_page_that_complains_or_asks_elsewhere_is_noticed() {
     assert!(visitor.requests().contains(&"http://127.0.0.1:9/elsewhere".to_owned()));
 }
 
+// A first visit.
+
+#[test]
+fn a_first_visit_is_offered_three_steps() {
+    visit(|visitor, _| {
+        check_says(visitor, "h2", "Three things to try");
+        assert_eq!(visitor.read("`${document.querySelectorAll('#steps li').length}`"), "3");
+        // The first step, and what can be set instead: no empty cards, and all else is folded up.
+        assert_eq!(buttons(visitor), "2");
+        assert!(!visitor.sees("#entries") && !visitor.sees("#page-answer"));
+
+        visitor.click("Fill a cart");
+        check_says(visitor, "#notice", "The cart is filled");
+        check_says(visitor, "#json", r#"{"cart":["apples","bread"]}"#);
+        check_says(visitor, "#verdict", "Verified by key 0.");
+        check_says(visitor, "#steps", "Fill a cart (done)");
+
+        visitor.click("Tamper with the cart");
+        check_says(visitor, "#verdict", "Refused: the signature matches no key.");
+        check_says(visitor, "#steps", "Tamper with the cart (done)");
+
+        visitor.click("Rotate the key");
+        check_says(visitor, "#notice", "The cart was filled and signed again.");
+        check_says(visitor, "#verdict", "Verified by fallback key 1;");
+        check_says(visitor, "#json", r#"{"cart":["apples","bread"]}"#);
+        check_says(visitor, "#steps", "Rotate the key (done)");
+        // From now on all of it is there.
+        assert!(!visitor.sees("details"));
+        visitor.reload();
+        assert!(!visitor.sees("#steps"));
+        check_says(visitor, "#verdict", "Verified by fallback key 1;");
+    });
+}
+
+#[test]
+fn the_three_steps_take_a_keyboard_and_no_javascript() {
+    let (site, chromium) = (explorer(), Chromium::start());
+    let visitor = chromium.visitor();
+    visitor.forbid_javascript();
+    visitor.open(&site.url("/"));
+    for step in ["Fill a cart", "Tamper with the cart", "Rotate the key"] {
+        visitor.tab_to(step);
+        visitor.enter();
+    }
+    check_says(&visitor, "#verdict", "Verified by fallback key 1;");
+    visitor.click("Flush");
+    visitor.reload();
+    visitor.tab_to("Show all there is to try");
+    visitor.press_enter();
+    visitor.tab_to("User name");
+    visitor.type_text("ada");
+    visitor.enter();
+    check_says(&visitor, "#user", "ada is logged in.");
+    check_quiet(&visitor, &site);
+}
+
 // Entries.
 
 #[test]
 fn an_entry_is_set_changed_and_removed() {
     visit(|visitor, _| {
         check_says(visitor, "#verdict", "No cookie. Your browser sent none");
-        check_says(visitor, "#entries", "Nothing.");
-        check_says(visitor, "#page-answer", "vary: Cookie");
-
         set(visitor, "name", "Zoë & <b>co</b>");
         check_says(visitor, "#notice", "“name” is set, as text");
         check_says(visitor, "#verdict", "Verified by key 0.");
@@ -200,6 +265,7 @@ fn a_session_is_cycled_with_another_stamp_and_flushed_away() {
 #[test]
 fn a_stolen_copy_is_refused_after_signing_out_everywhere() {
     visit(|visitor, site| {
+        unfold_all(visitor);
         visitor.click("Steal a copy of this cookie");
         check_says(visitor, "#notice", "There is no cookie to copy");
         assert!(!visitor.sees("#copy"));
@@ -250,6 +316,7 @@ fn every_browser_of_a_user_is_signed_out_everywhere() {
     let (desk, phone, other) = (chromium.visitor(), chromium.visitor(), chromium.visitor());
     for (visitor, user) in [(&desk, "ada"), (&phone, "ada"), (&other, "grace")] {
         visitor.open(&site.url("/"));
+        unfold_all(visitor);
         visitor.fill("User name", user);
         visitor.click("Log in");
     }
@@ -366,8 +433,11 @@ fn a_genuine_cookie_kept_past_its_time_is_refused() {
 #[test]
 fn a_tampered_cookie_is_refused_and_the_page_says_why() {
     visit(|visitor, _| {
+        unfold_all(visitor);
         visitor.click("Tamper with the cookie");
         check_says(visitor, "#notice", "There is no cookie to change");
+        check_says(visitor, "#entries", "Nothing.");
+        check_says(visitor, "#page-answer", "vary: Cookie");
 
         set(visitor, "admin", "false");
         let payload = visitor.text("#token .payload");

@@ -52,6 +52,7 @@ pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup 
                         "holds and the server signs. Change it, break it, and see what happens."
                     }
                 }
+                @if !is_short { (places()) }
                 main {
                     // Focused, so that it is read out and the next Tab starts here.
                     div #notice role="status" aria-live="polite" {
@@ -64,7 +65,6 @@ pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup 
                         div {
                             (cookie(view))
                             @if let Some(copy) = &view.copy { (stolen(copy)) }
-                            @if !is_first { (entries(view)) (answers(view, answer)) }
                         }
                         div #change tabindex="-1" {
                             (set_form())
@@ -74,6 +74,7 @@ pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup 
                                 (others(view))
                             }
                         }
+                        @if !is_first { div { (entries(view)) (answers(view, answer)) } }
                     }
                 }
                 footer {
@@ -83,6 +84,19 @@ pub fn render(view: &View<'_>, answer: &Result<Headers, EncodeError>) -> Markup 
                     }
                 }
             }
+        }
+    }
+}
+
+/// Links to the parts of the page, which are far apart on a phone.
+fn places() -> Markup {
+    html! {
+        nav aria-label="Parts of the page" {
+            a href="#cookie" { "Cookie" }
+            a href="#change" { "Change" }
+            a href="#break" { "Break" }
+            a href="#end" { "End" }
+            a href="#server-keys" { "Keys" }
         }
     }
 }
@@ -102,7 +116,7 @@ pub fn parts(token: &str) -> (&str, &str, &str) {
 
 fn cookie(view: &View<'_>) -> Markup {
     html! {
-        section aria-labelledby="cookie-title" {
+        section #cookie aria-labelledby="cookie-title" {
             h2 #cookie-title { "Your cookie" }
             @if let Some(token) = view.token {
                 @let (payload, stamp, signature) = parts(token);
@@ -482,7 +496,7 @@ fn end() -> Markup {
                 }
             }
             form.line method="post" action="/" {
-                div.field {
+                div.field.moment {
                     label for="at" { "Date and time, UTC" }
                     input #at type="datetime-local" name="at" required;
                 }
@@ -507,7 +521,7 @@ fn end() -> Markup {
 
 fn breakage() -> Markup {
     html! {
-        section aria-labelledby="break-title" {
+        section #break aria-labelledby="break-title" {
             h2 #break-title { "Break it" }
             form method="post" action="/" {
                 p { "Changes one character of the payload in your browser's cookie." }
@@ -523,7 +537,7 @@ fn breakage() -> Markup {
 
 fn keys(view: &View<'_>) -> Markup {
     html! {
-        section aria-labelledby="keys-title" {
+        section #server-keys aria-labelledby="keys-title" {
             h2 #keys-title { "The server's keys" }
             ol #keys start="0" {
                 @for (index, key) in view.keys.iter().enumerate() {

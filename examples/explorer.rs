@@ -46,6 +46,9 @@ const COPY_COOKIE_NAME: &str = "explorer_copy";
 /// The entry that says who is logged in: whose sessions can be ended everywhere.
 const USER_KEY: &str = "user";
 
+/// The entry that a login can keep.
+const CART_KEY: &str = "cart";
+
 /// How long a session lasts unless it says otherwise.
 const COOKIE_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
@@ -114,6 +117,16 @@ struct Note {
     headers: Headers,
     /// Which of the three steps for a first visit this was.
     step: Option<Step>,
+    /// What was changed behind the visitor's back.
+    tampered: Option<Tampered>,
+}
+
+/// The character of a payload that was changed.
+struct Tampered {
+    /// Where it is, in characters.
+    at: usize,
+    was: char,
+    is: char,
 }
 
 /// What an answer carries on behalf of the session.
@@ -195,7 +208,7 @@ impl Explorer {
         // Nothing is left of the cart that was tampered with: what rotates is to have signed one.
         let is_lost = session.signed_at().is_none();
         if step == Step::Fill || is_lost {
-            session.insert("cart", ["apples", "bread"])?;
+            session.insert(CART_KEY, ["apples", "bread"])?;
         }
         let reply = self.manager.commit(&session, StatusCode::SEE_OTHER.as_u16())?;
         let text = match step {
@@ -337,7 +350,7 @@ enum Change {
     EndAt { at: String },
     EndWithBrowser,
     EndByDefault,
-    LogIn { user: String },
+    LogIn { user: String, keep_cart: Option<String> },
     LogOut,
     LogOutEverywhere,
     Cycle,
@@ -371,8 +384,7 @@ async fn act(
             apply(change, session, &explorer).unwrap_or_else(|error| Note {
                 text: format!("Nothing was saved, and you keep what you had: {error}."),
                 is_error: true,
-                headers: vec![],
-                step: None,
+                ..note("", vec![])
             })
         }
         Action::Tour(step) => Note { step: Some(step), ..explorer.guide(step, &headers)? },
@@ -456,11 +468,12 @@ fn perform(
             session.set_expiry(Expiry::Default);
             "The session ends when all do: two weeks after it was last written.".to_owned()
         }
-        Change::LogIn { user } => {
+        Change::LogIn { user, keep_cart } => {
             // What an anonymous visitor, or somebody for them, had put in stays behind.
-            session.begin(|_| false);
+            session.begin(|key| keep_cart.is_some() && key == CART_KEY);
             session.insert(USER_KEY, &user)?;
-            format!("{user} is logged in, with a session that holds nothing from before.")
+            let kept = if session.contains_key(CART_KEY) { " but the cart" } else { "" };
+            format!("{user} is logged in, with a session that holds nothing from before{kept}.")
         }
         Change::LogOut => {
             session.flush();
@@ -492,16 +505,19 @@ fn tamper(explorer: &Explorer, token: Option<&str>) -> Result<Note, Failure> {
         return Ok(note("There is no cookie to change: add an entry first.", vec![]));
     };
     let (payload, _, _) = page::parts(token);
-    let middle = payload.len() / 2;
-    let swap = |(at, character)| match character {
-        _ if at != middle => character,
-        'A' => 'B',
-        _ => 'A',
+    let middle = payload.chars().count() / 2;
+    let Some(was) = token.chars().nth(middle) else {
+        return Ok(note("The cookie is empty: there is no character to change.", vec![]));
     };
-    let forged: String = token.char_indices().map(swap).collect();
+    let is = if was == 'A' { 'B' } else { 'A' };
+    let swap = |(at, character)| if at == middle { is } else { character };
+    let forged: String = token.chars().enumerate().map(swap).collect();
     let cookie = explorer.options.cookie(&forged, None, OffsetDateTime::now_utc())?;
     let text = format!("Character {} of your cookie's payload was changed.", middle + 1);
-    Ok(note(text, set_cookie(cookie.to_string())))
+    Ok(Note {
+        tampered: Some(Tampered { at: middle, was, is }),
+        ..note(text, set_cookie(cookie.to_string()))
+    })
 }
 
 /// Returns what an answer carries that sets a cookie of the example's own.
@@ -510,7 +526,7 @@ fn set_cookie(cookie: String) -> Headers {
 }
 
 fn note(text: impl Into<String>, headers: Headers) -> Note {
-    Note { text: text.into(), is_error: false, headers, step: None }
+    Note { text: text.into(), is_error: false, headers, step: None, tampered: None }
 }
 
 fn append(to: &mut HeaderMap, headers: Headers) -> Result<(), Failure> {

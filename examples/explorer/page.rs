@@ -2,9 +2,9 @@
 
 use maud::{DOCTYPE, Markup, html};
 use signed_session::{DecodeError, EncodeError, Session, Unverified};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
-use crate::{COOKIE_AGE, COOKIE_NAME, Headers, Key, Note, Step, USER_KEY};
+use crate::{CART_KEY, COOKIE_AGE, COOKIE_NAME, Headers, Key, Note, Step, Tampered, USER_KEY};
 
 /// The most that browsers keep of a cookie: bytes of name and value together.
 const MAX_COOKIE_LEN: usize = 4096;
@@ -120,18 +120,32 @@ fn cookie(view: &View<'_>) -> Markup {
             h2 #cookie-title { "Your cookie" }
             @if let Some(token) = view.token {
                 @let (payload, stamp, signature) = parts(token);
-                (verdict(view.session))
+                @let tampered = view.note.as_ref().and_then(|note| note.tampered.as_ref())
+                    .filter(|tampered| payload.chars().nth(tampered.at) == Some(tampered.is));
+                // The script puts another verdict here when the time is over: it is read out, too.
+                div aria-live="polite" { (verdict(view.session)) }
                 p.token #token.refused[view.session.refusal().is_some()] {
                     span.name { (COOKIE_NAME) "=" }
-                    span.payload { (payload) } ":" span.stamp { (stamp) } ":"
-                    span.signature { (signature) }
+                    span.payload {
+                        @match tampered {
+                            Some(tampered) => (marked(payload, tampered.at, usize::MAX)),
+                            None => (payload),
+                        }
+                    }
+                    ":" span.stamp { (stamp) } ":" span.signature { (signature) }
+                }
+                @if let Some(tampered) = tampered { (difference(payload, tampered)) }
+                p.copier {
+                    // It takes the script, which shows it.
+                    button.small #copier type="button" hidden { "Copy the cookie" }
+                    " " span #copied role="status" {}
                 }
                 dl.parts {
                     div.payload { dt { "Payload" } dd { (about_payload(view.session, payload)) } }
                     div.stamp { dt { "Stamp" } dd { (about_stamp(view.session)) } }
                     div.signature { dt { "Signature" } dd { (about_signature(signature)) } }
                 }
-                (size(COOKIE_NAME.len() + token.len()))
+                (size(COOKIE_NAME.len() + token.len(), saved(view.session, payload)))
                 (time_left(view))
             } @else {
                 p.verdict #verdict {
@@ -175,6 +189,31 @@ fn verdict(session: &Session) -> Markup {
                 strong { "Too short to be a session." } " It counts as none."
             }
         },
+    }
+}
+
+/// Shows the character that was changed among its neighbours, before and after.
+fn difference(payload: &str, tampered: &Tampered) -> Markup {
+    let swap = |(at, character)| if at == tampered.at { tampered.was } else { character };
+    let before: String = payload.chars().enumerate().map(swap).collect();
+    html! {
+        dl.difference {
+            dt { "Before" } dd #before { (marked(&before, tampered.at, 8)) }
+            dt { "After" } dd #after { (marked(payload, tampered.at, 8)) }
+        }
+    }
+}
+
+/// Marks a character, and shows so many on either side of it.
+fn marked(text: &str, at: usize, around: usize) -> Markup {
+    let (first, end) = (at.saturating_sub(around), at.saturating_add(around).saturating_add(1));
+    let pick = |from: usize, to: usize| -> String {
+        text.chars().skip(from).take(to.saturating_sub(from)).collect()
+    };
+    html! {
+        @if first > 0 { "…" }
+        (pick(first, at)) mark { (pick(at, at + 1)) } (pick(at + 1, end))
+        @if text.chars().count() > end { "…" }
     }
 }
 
@@ -273,13 +312,23 @@ fn about_signature(signature: &str) -> Markup {
     }
 }
 
-fn size(len: usize) -> Markup {
+/// Returns how many characters the payload would have in addition without compression.
+fn saved(session: &Session, payload: &str) -> Option<usize> {
+    let json = json(session).filter(|_| payload.starts_with('.'))?;
+    (json.len() * 4).div_ceil(3).checked_sub(payload.len())
+}
+
+fn size(len: usize, saved: Option<usize>) -> Markup {
     html! {
         div.size {
             label for="meter" { "Size" }
             meter #meter min="0" max=(MAX_COOKIE_LEN) high="3500" optimum="0" value=(len) {}
             span #size {
                 (grouped(len)) " of " (grouped(MAX_COOKIE_LEN)) " bytes of name and value"
+                @if let Some(saved) = saved {
+                    "; it would be " (grouped(len + saved)) " without compression, which saved "
+                    (grouped(saved))
+                }
             }
         }
     }
@@ -291,10 +340,18 @@ fn time_left(view: &View<'_>) -> Markup {
     let at_close = view.session.expires_at_browser_close(false) == Ok(true);
     html! {
         @if let Ok(ends) = ends {
-            @let left = (ends - view.now).whole_seconds().max(0);
+            @let left = (ends - view.now).max(Duration::ZERO);
+            template #over {
+                p.verdict.bad #verdict {
+                    strong { "Refused from now on: its time is over." }
+                    " A browser that was told when it ends has dropped it by itself."
+                }
+            }
             p.left {
                 "Time left: "
-                strong #left role="timer" data-seconds=(left) { (countdown(left)) }
+                strong #left role="timer" data-milliseconds=(left.whole_milliseconds()) {
+                    (countdown(left.whole_seconds()))
+                }
                 @if at_close { ", or until the browser is closed" }
                 ". It ends at " span.nowrap { (moment(ends)) } "."
             }
@@ -464,12 +521,21 @@ fn login(view: &View<'_>) -> Markup {
                     button name="do" value="log_out_everywhere" { "Sign out everywhere" }
                 }
             } @else {
-                form.line method="post" action="/" {
-                    div.field {
-                        label for="name" { "User name" }
-                        input #name name="user" required autocomplete="off" autocapitalize="none";
+                form method="post" action="/" {
+                    div.line {
+                        div.field {
+                            label for="name" { "User name" }
+                            input #name name="user" required autocomplete="off"
+                                autocapitalize="none";
+                        }
+                        button name="do" value="log_in" { "Log in" }
                     }
-                    button name="do" value="log_in" { "Log in" }
+                    @if view.session.contains_key(CART_KEY) {
+                        label.check {
+                            input type="checkbox" name="keep_cart";
+                            span { "Keep the cart, and nothing else" }
+                        }
+                    }
                 }
             }
         }

@@ -1,7 +1,22 @@
+// Copies the cookie. Without JavaScript there is no button, and it can be selected.
+const copier = document.getElementById("copier");
+if (copier && navigator.clipboard) {
+  copier.hidden = false;
+  copier.addEventListener("click", async () => {
+    const copied = document.getElementById("copied");
+    try {
+      await navigator.clipboard.writeText(document.getElementById("token").textContent);
+      copied.textContent = "Copied.";
+    } catch {
+      copied.textContent = "The browser did not allow it.";
+    }
+  });
+}
+
 // Counts the time left down, which the server has written for those without JavaScript.
 const left = document.getElementById("left");
 if (left) {
-  const end = performance.now() + 1000 * left.dataset.seconds;
+  const end = performance.now() + Number(left.dataset.milliseconds);
   const two = (number) => String(number).padStart(2, "0");
   const tick = () => {
     const seconds = Math.max(0, Math.ceil((end - performance.now()) / 1000));
@@ -12,6 +27,10 @@ if (left) {
     if (seconds === 0) {
       left.textContent += " (reload the page)";
       clearInterval(timer);
+      document.getElementById("verdict").replaceWith(
+        document.getElementById("over").content.cloneNode(true),
+      );
+      document.getElementById("token").classList.add("refused");
     }
   };
   const timer = setInterval(tick, 1000);

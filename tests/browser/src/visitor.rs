@@ -108,6 +108,12 @@ impl Visitor {
         self.call("Input.insertText", json!({ "text": text }));
     }
 
+    /// Pastes what was copied where the focus is.
+    pub fn paste_what_was_copied(&self) {
+        let key = json!({ "key": "v", "code": "KeyV", "modifiers": 2, "commands": ["paste"] });
+        self.press_as(key);
+    }
+
     /// Types where the focus is.
     pub fn type_text(&self, text: &str) {
         for character in text.chars() {

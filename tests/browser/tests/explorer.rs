@@ -199,6 +199,13 @@ fn the_size_is_shown_and_so_is_what_compression_does() {
         check_says(visitor, ".parts .payload", "2,");
         check_says(visitor, ".parts .payload", "bytes of JSON, compressed");
         assert!(visitor.text("#token .payload").starts_with('.'));
+
+        // The browser's own base64 says what it would be without.
+        let json = "btoa(document.querySelector('#json').innerText).replaceAll('=', '')";
+        let without: usize = visitor.read(&format!("`${{{json}.length}}`")).parse().unwrap();
+        let saved = without - visitor.text("#token .payload").len();
+        let size = visitor.text("#size").replace(',', "");
+        assert!(saved > 1000 && size.ends_with(&format!("which saved {saved}")), "{size}, {saved}");
     });
 }
 
@@ -238,6 +245,41 @@ fn login_starts_a_fresh_session_and_logout_deletes_the_cookie() {
         check_says(visitor, "#form-answer", "set-cookie: explorer_session=; ");
         check_says(visitor, "#form-answer", "Max-Age=0");
         check_says(visitor, "#verdict", "No cookie.");
+    });
+}
+
+#[test]
+fn a_login_can_keep_the_cart() {
+    visit(|visitor, _| {
+        set(visitor, "discount", "100");
+        assert!(!visitor.sees("[name=keep_cart]"), "there is no cart to keep");
+        set(visitor, "cart", "[1]");
+        visitor.fill("User name", "ada");
+        visitor.tick("Keep the cart, and nothing else");
+        visitor.click("Log in");
+        check_says(visitor, "#notice", "holds nothing from before but the cart.");
+        check_says(visitor, "#json", r#"{"cart":[1],"user":"ada","#);
+        assert!(!visitor.text("#json").contains("discount"));
+
+        visitor.click("Log out");
+        set(visitor, "cart", "[2]");
+        visitor.fill("User name", "ada");
+        visitor.click("Log in");
+        assert!(!visitor.text("#json").contains("cart"));
+    });
+}
+
+#[test]
+fn the_cookie_is_copied_as_it_is() {
+    visit(|visitor, _| {
+        set(visitor, "cart", "[1]");
+        visitor.tab_to("Copy the cookie");
+        visitor.press_enter();
+        until("the copy", || (visitor.text("#copied") == "Copied.").then_some(()));
+        visitor.tab_to("Value, as JSON or text");
+        visitor.paste_what_was_copied();
+        let pasted = visitor.read("document.querySelector('#value').value");
+        assert_eq!(pasted, visitor.text("#token"));
     });
 }
 
@@ -390,7 +432,13 @@ fn the_time_left_is_counted_down_in_the_page() {
         visitor.fill("Seconds from its last writing", "2");
         visitor.tick("Let the browser keep the cookie past its end, as a thief would");
         visitor.click("End after seconds");
+        check_says(visitor, "#verdict", "Verified by key 0.");
         until("the end", || (visitor.text("#left") == "00:00:00 (reload the page)").then_some(()));
+        // The verdict is as true as the clock, and the server says the same.
+        check_says(visitor, "#verdict", "Refused from now on: its time is over.");
+        assert!(visitor.sees("[aria-live] > #verdict") && visitor.sees("#token.refused"));
+        visitor.reload();
+        check_says(visitor, "#verdict", "Refused: the token has expired");
     });
 }
 
@@ -448,8 +496,19 @@ fn a_tampered_cookie_is_refused_and_the_page_says_why() {
         check_says(visitor, "#entries", "Nothing.");
         assert!(!visitor.sees("#json"), "nothing of what is refused is shown as data");
         let forged = visitor.text("#token .payload");
-        let differs = payload.chars().zip(forged.chars()).filter(|(was, is)| was != is).count();
-        assert_eq!((differs, forged.len()), (1, payload.len()));
+        let differs: Vec<_> =
+            payload.chars().zip(forged.chars()).filter(|(was, is)| was != is).collect();
+        assert_eq!((differs.len(), forged.len()), (1, payload.len()));
+
+        // That character is marked, where it is and among its neighbours, before and after.
+        let (was, is) = differs[0];
+        assert_eq!(visitor.text("#token mark"), is.to_string());
+        assert_eq!(visitor.text("#before mark"), was.to_string());
+        assert_eq!(visitor.text("#after mark"), is.to_string());
+        assert!(payload.contains(visitor.text("#before").trim_matches('…')));
+        assert!(forged.contains(visitor.text("#after").trim_matches('…')));
+        visitor.reload();
+        assert!(!visitor.sees("mark"), "the mark goes with the note");
         check_is_replaced_when_written(visitor);
     });
 }
@@ -511,6 +570,8 @@ fn all_of_it_works_without_javascript() {
     set(&visitor, "cart", "[1]");
     check_says(&visitor, "#json", r#"{"cart":[1]}"#);
     check_says(&visitor, "#left", "13 days 23:59:5");
+    // What takes JavaScript is not offered.
+    assert_eq!(visitor.read("`${document.querySelector('#copier').checkVisibility()}`"), "false");
     visitor.click("Rotate the key");
     check_says(&visitor, "#verdict", "Verified by fallback key 1;");
     visitor.click("Remove cart");

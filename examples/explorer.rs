@@ -490,11 +490,11 @@ fn perform(
         },
         Change::Cycle => {
             session.cycle_key();
-            "The session is to be written anew.".to_owned()
+            "The session is signed again, with another timestamp.".to_owned()
         }
         Change::Flush => {
             session.flush();
-            "The session is flushed.".to_owned()
+            "The session is deleted.".to_owned()
         }
     })
 }

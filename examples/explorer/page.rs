@@ -503,7 +503,7 @@ fn set_form() -> Markup {
                         input #value name="value" autocomplete="off" autocapitalize="none";
                     }
                 }
-                button name="do" value="set" { "Set entry" }
+                button name="do" value="set" { "Save entry" }
             }
         }
     }
@@ -552,7 +552,7 @@ fn end() -> Markup {
                         label for="seconds" { "Seconds from its last writing" }
                         input #seconds type="number" name="seconds" min="1" required;
                     }
-                    button name="do" value="end_after" { "End after seconds" }
+                    button name="do" value="end_after" { "End after these seconds" }
                 }
                 label.check {
                     input type="checkbox" name="keep";
@@ -566,20 +566,20 @@ fn end() -> Markup {
                     label for="at" { "Date and time, UTC" }
                     input #at type="datetime-local" name="at" required;
                 }
-                button name="do" value="end_at" { "End at date" }
+                button name="do" value="end_at" { "End at this date" }
             }
             form.buttons method="post" action="/" {
-                button name="do" value="end_with_browser" { "End with the browser" }
-                button name="do" value="end_by_default" { "End by default" }
+                button name="do" value="end_with_browser" { "End when the browser is closed" }
+                button name="do" value="end_by_default" { "End after two weeks" }
             }
             h3 { "The whole of it" }
             form.buttons method="post" action="/" {
-                button name="do" value="cycle" aria-describedby="cycle-is" { "Cycle" }
-                button name="do" value="flush" aria-describedby="flush-is" { "Flush" }
+                button name="do" value="cycle" aria-describedby="cycle-is" { "Sign it again" }
+                button name="do" value="flush" aria-describedby="flush-is" { "Delete the session" }
             }
             p.hint {
-                span #cycle-is { "Cycle writes it anew, with another stamp." } " "
-                span #flush-is { "Flush empties it and has the cookie deleted." }
+                span #cycle-is { "Signed again, it holds the same, with another timestamp." } " "
+                span #flush-is { "Deleted, it is empty, and the browser is told to drop the cookie." }
             }
         }
     }
@@ -621,7 +621,7 @@ fn keys(view: &View<'_>) -> Markup {
             }
             form.buttons method="post" action="/" {
                 button name="do" value="rotate" { "Rotate the key" }
-                button.danger name="do" value="drop_fallbacks" { "Drop the fallbacks" }
+                button.danger name="do" value="drop_fallbacks" { "Forget the old keys" }
             }
             p.hint { "The keys are the same for all visitors." }
         }

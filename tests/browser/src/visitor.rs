@@ -43,8 +43,14 @@ impl Visitor {
 
     /// Asks for the colours of the night.
     pub fn prefer_dark(&self) {
-        let dark = json!({ "name": "prefers-color-scheme", "value": "dark" });
-        self.call("Emulation.setEmulatedMedia", json!({ "features": [dark] }));
+        self.prefer(true);
+    }
+
+    /// Asks for the colours of the night, or of the day.
+    pub fn prefer(&self, is_dark: bool) {
+        let value = if is_dark { "dark" } else { "light" };
+        let scheme = json!({ "name": "prefers-color-scheme", "value": value });
+        self.call("Emulation.setEmulatedMedia", json!({ "features": [scheme] }));
     }
 
     // What a person does.
@@ -172,6 +178,17 @@ impl Visitor {
             "(focused => focused.ariaLabel || focused.labels?.[0]?.innerText || focused.innerText)\
              (document.activeElement)",
         )
+    }
+
+    /// Returns role and name of all that a screen reader finds on the page, in its order.
+    pub fn heard(&self) -> Vec<(String, String)> {
+        let tree = self.call("Accessibility.getFullAXTree", json!({}));
+        let nodes = tree["nodes"].as_array().into_iter().flatten();
+        let text = |value: &Value| value["value"].as_str().unwrap_or_default().to_owned();
+        nodes
+            .filter(|node| node["ignored"] != true)
+            .map(|node| (text(&node["role"]), text(&node["name"])))
+            .collect()
     }
 
     /// Returns the visible text of what a CSS selector finds first.

@@ -37,7 +37,7 @@ fn check_quiet(visitor: &Visitor, site: &Site) {
 fn set(visitor: &Visitor, key: &str, value: &str) {
     visitor.fill("Key", key);
     visitor.fill("Value, as JSON or text", value);
-    visitor.click("Set entry");
+    visitor.click("Save entry");
 }
 
 /// Shows a first visit all the forms.
@@ -131,7 +131,7 @@ fn the_three_steps_take_a_keyboard_and_no_javascript() {
         visitor.enter();
     }
     check_says(&visitor, "#verdict", "Verified by fallback key 1;");
-    visitor.click("Flush");
+    visitor.click("Delete the session");
     visitor.reload();
     visitor.tab_to("Show all there is to try");
     visitor.press_enter();
@@ -195,7 +195,7 @@ fn the_size_is_shown_and_so_is_what_compression_does() {
 
         visitor.fill("Key", "long");
         visitor.paste("Value, as JSON or text", &"long ".repeat(400));
-        visitor.click("Set entry");
+        visitor.click("Save entry");
         check_says(visitor, ".parts .payload", "2,");
         check_says(visitor, ".parts .payload", "bytes of JSON, compressed");
         assert!(visitor.text("#token .payload").starts_with('.'));
@@ -218,7 +218,7 @@ fn an_entry_too_large_is_refused_in_words_and_the_session_stays() {
         let digits = (0_u64..1500).map(|n| (n * n * n * 2_654_435_761 % 99_991).to_string());
         visitor.fill("Key", "novel");
         visitor.paste("Value, as JSON or text", &digits.collect::<String>());
-        visitor.click("Set entry");
+        visitor.click("Save entry");
         check_says(visitor, "#notice", "Nothing was saved, and you keep what you had");
         check_says(visitor, "#notice", "more than the limit of 4096");
         check_says(visitor, "#notice", "novel takes");
@@ -289,16 +289,16 @@ fn a_session_is_cycled_with_another_stamp_and_flushed_away() {
         set(visitor, "cart", "[1]");
         let first = stamp(visitor);
         until("another stamp", || {
-            visitor.click("Cycle");
+            visitor.click("Sign it again");
             (stamp(visitor) != first).then_some(())
         });
         check_says(visitor, "#notice", "The browser got a new cookie.");
         check_says(visitor, "#json", r#"{"cart":[1]}"#);
 
-        visitor.click("Flush");
-        check_says(visitor, "#notice", "The session is flushed. The browser was told to delete");
+        visitor.click("Delete the session");
+        check_says(visitor, "#notice", "The session is deleted. The browser was told to delete");
         check_says(visitor, "#verdict", "No cookie.");
-        visitor.click("Flush");
+        visitor.click("Delete the session");
         check_says(visitor, "#notice", "No cookie was sent");
         check_says(visitor, "#form-answer", "vary: Cookie");
     });
@@ -378,10 +378,10 @@ fn a_copy_of_an_anonymous_session_cannot_be_ended() {
         set(visitor, "cart", "[1]");
         visitor.click("Steal a copy of this cookie");
         check_says(visitor, "#copy-verdict", "Accepted. Nobody is logged in with it.");
-        visitor.click("Flush");
+        visitor.click("Delete the session");
         check_says(visitor, "#copy-verdict", "Accepted.");
         visitor.click("Rotate the key");
-        visitor.click("Drop the fallbacks");
+        visitor.click("Forget the old keys");
         check_says(visitor, "#copy-verdict", "Refused: the signature matches no key.");
     });
 }
@@ -395,13 +395,13 @@ fn a_session_ends_when_it_is_told_to() {
         check_says(visitor, "#left", "13 days 23:");
 
         visitor.fill("Seconds from its last writing", "300");
-        visitor.click("End after seconds");
+        visitor.click("End after these seconds");
         check_says(visitor, "#notice", "ends 300 seconds after it was last written");
         check_says(visitor, "#json", r#""_session_expiry":300"#);
         check_says(visitor, "#form-answer", "Max-Age=300");
         check_says(visitor, "#left", "00:0");
 
-        visitor.click("End with the browser");
+        visitor.click("End when the browser is closed");
         check_says(visitor, "#json", r#""_session_expiry":0"#);
         check_says(visitor, ".left", "or until the browser is closed");
         assert!(!visitor.text("#form-answer").contains("Max-Age"));
@@ -409,12 +409,12 @@ fn a_session_ends_when_it_is_told_to() {
         visitor.fill("Date and time, UTC", "01022999");
         visitor.press_tab();
         visitor.type_text("0304AM");
-        visitor.click("End at date");
+        visitor.click("End at this date");
         check_says(visitor, "#notice", "ends at 2999-01-02 03:04:00 UTC");
         check_says(visitor, "#json", r#""_session_expiry":"2999-01-02T03:04:00+00:00""#);
         check_says(visitor, ".left", "It ends at 2999-01-02 03:04:00 UTC.");
 
-        visitor.click("End by default");
+        visitor.click("End after two weeks");
         check_says(visitor, "#json", r#"{"cart":[1]}"#);
         check_says(visitor, "#form-answer", "Max-Age=1209600");
     });
@@ -431,7 +431,7 @@ fn the_time_left_is_counted_down_in_the_page() {
         // Its own end, in the page that is open.
         visitor.fill("Seconds from its last writing", "2");
         visitor.tick("Let the browser keep the cookie past its end, as a thief would");
-        visitor.click("End after seconds");
+        visitor.click("End after these seconds");
         check_says(visitor, "#verdict", "Verified by key 0.");
         until("the end", || (visitor.text("#left") == "00:00:00 (reload the page)").then_some(()));
         // The verdict is as true as the clock, and the server says the same.
@@ -447,7 +447,7 @@ fn a_browser_drops_a_cookie_when_its_time_is_over() {
     visit(|visitor, _| {
         set(visitor, "cart", "[1]");
         visitor.fill("Seconds from its last writing", "2");
-        visitor.click("End after seconds");
+        visitor.click("End after these seconds");
         check_says(visitor, "#form-answer", "Max-Age=2");
         // Until then the page is left alone: the server may call it over a little earlier.
         until("the end", || (!visitor.holds_a_cookie()).then_some(()));
@@ -462,7 +462,7 @@ fn a_genuine_cookie_kept_past_its_time_is_refused() {
         set(visitor, "cart", "[1]");
         visitor.fill("Seconds from its last writing", "2");
         visitor.tick("Let the browser keep the cookie past its end, as a thief would");
-        visitor.click("End after seconds");
+        visitor.click("End after these seconds");
         assert!(!visitor.text("#form-answer").contains("Max-Age"));
         check_says(visitor, "#verdict", "Verified by key 0.");
         let verdict = until("the refusal", || {
@@ -533,12 +533,12 @@ fn a_retired_key_verifies_until_it_is_dropped() {
         check_says(visitor, "#json", r#"{"cart":[2]}"#);
 
         // What the first key signed is not harmed when the others go.
-        visitor.click("Drop the fallbacks");
+        visitor.click("Forget the old keys");
         check_says(visitor, "#verdict", "Verified by key 0.");
         assert!(!visitor.text("#keys").contains("fallback"));
 
         visitor.click("Rotate the key");
-        visitor.click("Drop the fallbacks");
+        visitor.click("Forget the old keys");
         check_says(visitor, "#notice", "All keys but the first are forgotten.");
         check_says(visitor, "#verdict", "Refused: the signature matches no key.");
         check_says(visitor, "#verdict", "It was not authentic");
@@ -579,13 +579,20 @@ fn all_of_it_works_without_javascript() {
     visitor.fill("User name", "ada");
     visitor.click("Log in");
     visitor.fill("Seconds from its last writing", "300");
-    visitor.click("End after seconds");
+    visitor.click("End after these seconds");
     check_says(&visitor, "#json", r#"{"user":"ada","_session_id":"#);
     check_says(&visitor, "#json", r#""_session_expiry":300"#);
     visitor.click("Tamper with the cookie");
     check_says(&visitor, "#verdict", "Refused: the signature matches no key.");
-    visitor.click("Drop the fallbacks");
-    visitor.click("Flush");
+    visitor.fill("User name", "ada");
+    visitor.click("Log in");
+    visitor.click("Steal a copy of this cookie");
+    check_says(&visitor, "#copy-verdict", "Accepted.");
+    visitor.click("Sign out everywhere");
+    check_says(&visitor, "#copy-verdict", "Refused: the session was ended.");
+    visitor.click("Throw the copy away");
+    visitor.click("Forget the old keys");
+    visitor.click("Delete the session");
     check_says(&visitor, "#verdict", "No cookie.");
     assert!(!visitor.requests().contains(&site.url("/tick.js")), "JavaScript is off");
     check_quiet(&visitor, &site);
@@ -614,6 +621,20 @@ fn all_of_it_can_be_done_from_the_keyboard() {
         visitor.enter();
         check_says(visitor, "#user", "ada is logged in.");
 
+        visitor.tab_to("Steal a copy of this cookie");
+        visitor.enter();
+        check_says(visitor, "#copy-verdict", "Accepted.");
+        visitor.tab_to("Sign out everywhere");
+        visitor.enter();
+        check_says(visitor, "#copy-verdict", "Refused: the session was ended.");
+        visitor.tab_to("Throw the copy away");
+        visitor.enter();
+        assert!(!visitor.sees("#copy"));
+        visitor.tab_to("User name");
+        visitor.type_text("ada");
+        visitor.enter();
+        check_says(visitor, "#user", "ada is logged in.");
+
         visitor.tab_to("Seconds from its last writing");
         visitor.type_text("300");
         visitor.tab_to("Let the browser keep the cookie past its end, as a thief would");
@@ -626,18 +647,23 @@ fn all_of_it_can_be_done_from_the_keyboard() {
         visitor.tab_to("Remove _session_expiry");
         visitor.enter();
         assert!(!visitor.text("#json").contains("_session_expiry"));
-        for button in ["End with the browser", "End by default", "Cycle", "Rotate the key"] {
+        for button in [
+            "End when the browser is closed",
+            "End after two weeks",
+            "Sign it again",
+            "Rotate the key",
+        ] {
             visitor.tab_to(button);
             visitor.enter();
         }
         check_says(visitor, "#verdict", "Verified by fallback key 1;");
-        visitor.tab_to("Drop the fallbacks");
+        visitor.tab_to("Forget the old keys");
         visitor.enter();
         check_says(visitor, "#verdict", "Refused");
         visitor.tab_to("Tamper with the cookie");
         visitor.enter();
         check_says(visitor, "#verdict", "Refused");
-        visitor.tab_to("Flush");
+        visitor.tab_to("Delete the session");
         visitor.enter();
         check_says(visitor, "#verdict", "No cookie.");
     });
@@ -658,9 +684,137 @@ fn what_has_the_focus_can_be_seen() {
             assert!(seen.len() < 60, "Tab leads to {seen:?}");
             visitor.press_tab();
         }
-        for passed in ["Keys", "Remove cart", "Key", "Log in", "Cycle", "Tamper with the cookie"] {
+        for passed in
+            ["Keys", "Remove cart", "Key", "Log in", "Sign it again", "Tamper with the cookie"]
+        {
             assert!(seen.iter().any(|name| name == passed), "{passed} is not in {seen:?}");
         }
+    });
+}
+
+/// Shows all that the page can show at once.
+fn fill_the_page(visitor: &Visitor) {
+    set(visitor, "cart", "[1]");
+    visitor.fill("User name", "ada");
+    visitor.click("Log in");
+    visitor.click("Steal a copy of this cookie");
+    visitor.click("Rotate the key");
+    visitor.click("Tamper with the cookie");
+}
+
+#[test]
+fn a_screen_reader_finds_a_name_for_everything() {
+    visit(|visitor, _| {
+        for is_full in [false, true] {
+            if is_full {
+                fill_the_page(visitor);
+            }
+            let heard = visitor.heard();
+            let has = |role: &str, name: &str| {
+                heard.iter().any(|(its, named)| its == role && named == name)
+            };
+            for (role, name) in [
+                ("main", ""),
+                ("heading", "Session explorer"),
+                ("heading", "Your cookie"),
+                ("region", "Your cookie"),
+                ("button", "Save entry"),
+                ("textbox", "Key"),
+            ] {
+                assert!(has(role, name), "there is no {role} {name:?} in {heard:?}");
+            }
+            assert_eq!(has("button", "Fill a cart"), !is_full);
+            if is_full {
+                assert!(has("meter", "Size") && has("region", "The stolen copy"));
+            }
+            let of = |role: &'static str| heard.iter().filter(move |(its, _)| its == role);
+            for role in ["button", "link", "textbox", "spinbutton", "checkbox", "region", "heading"]
+            {
+                assert!(of(role).all(|(_, name)| !name.trim().is_empty()), "{role}: {heard:?}");
+            }
+            let mut names: Vec<_> = of("button").map(|(_, name)| name).collect();
+            let count = names.len();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), count, "two buttons have one name: {names:?}");
+        }
+    });
+}
+
+#[test]
+fn no_button_has_a_name_of_the_api() {
+    visit(|visitor, _| {
+        unfold_all(visitor);
+        let first = visitor.heard();
+        fill_the_page(visitor);
+        let heard = first.into_iter().chain(visitor.heard());
+        let buttons: Vec<_> = heard.filter(|(role, _)| role == "button").collect();
+        assert!(buttons.len() > 20, "{buttons:?}");
+        let api = ["cycle", "flush", "begin", "fallback", "default", "expiry", "revo", "commit"];
+        for (_, name) in buttons {
+            let name = name.to_lowercase();
+            assert!(api.iter().all(|word| !name.contains(word)), "{name}");
+        }
+    });
+}
+
+#[test]
+fn all_text_stands_out_by_day_and_by_night() {
+    visit(|visitor, _| {
+        for is_full in [false, true] {
+            if is_full {
+                fill_the_page(visitor);
+            }
+            for is_dark in [false, true] {
+                visitor.prefer(is_dark);
+                assert_eq!(visitor.read(FAINTEST), "");
+            }
+        }
+    });
+}
+
+/// Lists the texts whose contrast is below the 4.5 of WCAG 2.2, which has the formula.
+const FAINTEST: &str = "(() => {
+    const pen = document.createElement('canvas').getContext('2d', { willReadFrequently: true });
+    const pixel = (colour) => {
+        pen.clearRect(0, 0, 1, 1);
+        pen.fillStyle = colour;
+        pen.fillRect(0, 0, 1, 1);
+        return [...pen.getImageData(0, 0, 1, 1).data];
+    };
+    const light = (colour) => {
+        const [r, g, b] = pixel(colour).map((part) => part / 255)
+            .map((part) => part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const ground = (element) => {
+        const colour = getComputedStyle(element).backgroundColor;
+        return pixel(colour)[3] === 255 ? colour : ground(element.parentElement);
+    };
+    const has_text = (element) => element.checkVisibility() && [...element.childNodes]
+        .some((node) => node.nodeType === 3 && node.textContent.trim());
+    const texts = [...document.body.querySelectorAll('*')].filter(has_text);
+    if (texts.length < 15) return `only ${texts.length} texts were found`;
+    return texts.map((element) => {
+        const pair = [light(getComputedStyle(element).color), light(ground(element))];
+        const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+        return contrast < 4.5 ? `${contrast.toFixed(2)}: ${element.outerHTML}` : '';
+    }).join('');
+})()";
+
+#[test]
+fn what_can_be_touched_is_large_enough() {
+    visit(|visitor, _| {
+        visitor.resize(320, 700);
+        fill_the_page(visitor);
+        // As WCAG 2.2 has it, in CSS pixels.
+        let small = visitor.read(
+            "[...document.querySelectorAll('main button, nav a, summary, label.check, .field input')]
+                .filter((one) => one.checkVisibility())
+                .filter((one) => one.offsetHeight < 24 || one.offsetWidth < 24)
+                .map((one) => one.outerHTML).join('')",
+        );
+        assert_eq!(small, "");
     });
 }
 
@@ -678,7 +832,7 @@ fn two_visitors_see_each_their_own_session() {
     check_says(&grace, "#json", r#"{"name":"grace"}"#);
     // Nor is the one told what was answered to the other.
     assert!(!ada.sees("#form-answer"));
-    ada.click("Flush");
+    ada.click("Delete the session");
     grace.reload();
     check_says(&grace, "#json", r#"{"name":"grace"}"#);
     check_quiet(&ada, &site);

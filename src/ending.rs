@@ -66,7 +66,7 @@ impl Ending {
         Self { watch, came: None, begun: OnceLock::new(), sent: OnceLock::new() }
     }
 
-    /// Returns what is known of a session by its entries: the identity, if there is one.
+    /// Creates the identity of a session from its entries, if they hold one.
     pub(crate) fn of_entries(watch: &Arc<Watch>, subject: Option<&str>, id: Option<&str>) -> Self {
         let subject = Subject::read(subject).ok().flatten();
         let id = id.and_then(|id| Identity::read(id).ok());

@@ -14,7 +14,7 @@
 //!
 //! Separate chapters:
 //!
-//! - [`from_django`], Django's calls and settings next to those of this library;
+//! - [`from_django`], which lists Django's calls and settings and those of this library;
 //! - [`log_in_and_out`], [`forms`] and [`testing`], for applications without Django too;
 //! - [`coming_from`], which moves an application here from axum-login and tower-sessions;
 //! - [`sessions_in_the_database`], for a site that keeps its sessions there;
@@ -318,9 +318,9 @@
 //! # The order of key rotation
 //!
 //! `SECRET_KEY` signs, and `SECRET_KEY_FALLBACKS` are accepted. A process that gets a token under a
-//! secret that it does not have treats the visitor as a new one, *and replaces the cookie* as soon as
-//! the session is read. So no process, in Python or in Rust, may sign with a secret before every
-//! other process accepts it:
+//! secret that it does not have treats the visitor as a new one, *and replaces the cookie*: Rust when
+//! the program writes to the session, Django as soon as the session is read. So no process, in Python
+//! or in Rust, may sign with a secret before every other process accepts it:
 //!
 //! | step | on every machine, Django's and Rust's | before the next |
 //! |---|---|---|
@@ -356,8 +356,8 @@
 //!
 //! # What differs
 //!
-//! Every difference from Django has a number and a test; docs/differences.md lists them.
-//! These show beside a Django site:
+//! Every difference from Django has a number and a test; docs/differences.md lists them. These are
+//! visible in a service alongside Django:
 //!
 //! - A session's own `set_expiry` ends it when it is read, even if Django would still accept it
 //!   (D6), unless Django has [the engine of the guide](one_rule_on_both_sides). With

@@ -257,7 +257,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Makes the ring: the first key signs, all verify.
+/// Creates the key ring: the first key signs, all verify.
 fn ring(keys: &[Key]) -> Result<Keyring, Failure> {
     let (first, rest) = keys.split_first().ok_or("there is always a key")?;
     let ring = Keyring::new(first.secret)?;
@@ -448,14 +448,14 @@ fn perform(
             format!("“{key}” {}.", if was_there { "is removed" } else { "was not there" })
         }
         Change::EndAfter { seconds, .. } => {
-            let seconds = seconds.trim().parse().map_err(|_| "that is no number of seconds")?;
+            let seconds = seconds.trim().parse().map_err(|_| "that is not a number of seconds")?;
             session.set_expiry(Expiry::After(Duration::from_secs(seconds)));
             format!("The session ends {seconds} seconds after it was last written.")
         }
         Change::EndAt { at } => {
             let format = format_description!("[year]-[month]-[day]T[hour]:[minute]");
             let at = PrimitiveDateTime::parse(&at, &format)
-                .map_err(|_| "that is no date and time")?
+                .map_err(|_| "that is not a date and time")?
                 .assume_utc();
             session.set_expiry(Expiry::At(at));
             format!("The session ends at {}.", page::moment(at))
@@ -536,7 +536,7 @@ fn append(to: &mut HeaderMap, headers: Headers) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Tells whether a form came from another site, which must not act for the visitor.
+/// Returns `true` if a form came from another site, which must not act for the visitor.
 ///
 /// The cookie is `SameSite=Lax`, but to a browser every port of this host is
 /// the same site; and keys can be changed without a cookie.

@@ -179,7 +179,7 @@ impl Response {
     }
 
     fn bad_request() -> Self {
-        Self::new(400, "the request is no good\n")
+        Self::new(400, "the request is not valid\n")
     }
 
     fn write(&self, mut stream: &TcpStream) -> io::Result<()> {

@@ -23,7 +23,7 @@ pub(crate) struct Rules {
     pub(crate) purpose: Purpose,
     /// How old a token may be: seconds, 30m, 12h, 1d, 2w, or none
     ///
-    /// Unless told otherwise 2w for session and salts of your own, none for the others.
+    /// Defaults to 2w for session and for salts of your own, and to none for the others.
     #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     pub(crate) max_age: Option<MaxAge>,
     /// Refuse what was signed before this time
@@ -90,7 +90,7 @@ pub(crate) struct Purpose {
 pub(crate) struct TextPurpose {
     /// What the tokens are for: any text, or a name as for decode
     ///
-    /// Unless told otherwise Django's own for text, with or without a timestamp.
+    /// Defaults to Django's own for text, with or without a timestamp.
     #[arg(long)]
     pub(crate) salt: Option<Salt>,
     /// Without the time, as Django's Signer: such a token never expires

@@ -33,10 +33,10 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 use failure::Failure;
 
-/// Make, verify and explain the signed tokens of Django and of signed-session
+/// Create, verify and explain the signed tokens of Django and of signed-session
 ///
 /// A token is a payload, the time and a signature: sessions in a cookie, rows of the session table,
-/// signing.dumps, messages, signed text. This program makes them, tells whether they are genuine,
+/// signing.dumps, messages, signed text. This program creates them and shows whether they are genuine,
 /// when and by which key they were signed and what is in them, and why they are refused.
 #[derive(Parser)]
 #[command(name = "signed-session", version, after_help = usage::SHORT_PAGE, after_long_help = usage::PAGE)]

@@ -25,7 +25,7 @@ server = make_server("127.0.0.1", 0, site, server_class=Server, handler_class=Qu
 Thread(target=server.serve_forever, daemon=True).start()
 print(server.server_port, flush=True)
 try:
-    # Nothing is ever written to it: it closes when the program at the other end is no more.
+    # Nothing is ever written to it: it closes when the program at the other end has exited.
     sys.stdin.read()
 except KeyboardInterrupt:
     pass

@@ -23,7 +23,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// Makes a new secret and an empty database.
+    /// Creates a new secret and an empty database.
     pub fn new(python: PathBuf, folder: &Path) -> Result<Self, Failure> {
         let project = Self { python, folder: folder.to_owned() };
         fs::write(project.secrets(), random()? + "\n")?;
@@ -40,7 +40,7 @@ impl Project {
         self.folder.join("db.sqlite3")
     }
 
-    /// Makes somebody who may do all that the admin can, and returns the password.
+    /// Creates a superuser and returns the password.
     pub fn create_user(&self, name: &str) -> Result<String, Failure> {
         let mut password = random()?;
         password.truncate(16);

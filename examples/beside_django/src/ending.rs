@@ -36,7 +36,7 @@ impl Ending {
         Ok(Self { revocations, follower })
     }
 
-    /// Has a manager refuse the sessions that were ended.
+    /// Returns a manager that refuses the sessions that were ended.
     pub fn watch(&self, manager: SessionManager) -> SessionManager {
         manager.revocations(self.revocations.clone(), "_auth_user_id")
     }

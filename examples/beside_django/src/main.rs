@@ -112,7 +112,7 @@ fn orders() -> Result<UnboundedReceiver<Order>, Failure> {
     Ok(orders)
 }
 
-/// Makes a secret of 32 random bytes, in hexadecimal.
+/// Returns a secret of 32 random bytes, in hexadecimal.
 fn random() -> Result<String, Failure> {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes)?;

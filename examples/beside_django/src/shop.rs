@@ -67,7 +67,7 @@ impl Site {
 type Shared = State<Arc<Shop>>;
 
 impl Shop {
-    /// Makes the shop from the settings of the Django project.
+    /// Creates the shop from the settings of the Django project.
     pub fn new(
         settings: &str,
         password: String,

@@ -65,7 +65,7 @@ impl Users {
     }
 }
 
-/// Tells whether a password is the one of a field `pbkdf2_sha256$iterations$salt$hash`.
+/// Returns `true` if a password matches a field `pbkdf2_sha256$iterations$salt$hash`.
 ///
 /// Any other field, such as that of a user without a password, is nobody's.
 fn is_password_of(field: &str, password: &str) -> bool {

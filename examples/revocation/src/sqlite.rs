@@ -248,7 +248,7 @@ impl Follower {
 
     fn apply(&self, line: String) -> Result<String, Failure> {
         match self.revocations.apply_at(&line.parse()?, (self.now)()) {
-            // Of a machine whose clock is wrong. All else is known, so that this is no silence.
+            // From a machine whose clock is wrong. Everything else is known, so this is not a silence.
             Err(error @ ApplyError::Ahead) => {
                 tracing::error!(%error, "a line of ended sessions is left out");
             }

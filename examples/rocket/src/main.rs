@@ -88,7 +88,7 @@ fn write_note(session: &RequestSession, note: Form<Note>) -> Result<Redirect, De
 struct RequestSession(Mutex<Session>);
 
 impl RequestSession {
-    /// Returns the request's session, which is loaded the first time; that is no access yet.
+    /// Returns the request's session, which is loaded on first use; that does not count as access.
     fn of<'r>(request: &'r Request<'_>) -> Option<&'r Self> {
         let manager = request.rocket().state::<SessionManager>()?;
         let load = || Self(Mutex::new(manager.load(request.headers().get("cookie"))));
@@ -100,7 +100,7 @@ impl RequestSession {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the fairing that gives every response what its session calls for.
+    /// Creates the fairing that gives every response what its session calls for.
     fn fairing(manager: SessionManager) -> AdHoc {
         AdHoc::on_ignite("sessions", |rocket| async {
             rocket.manage(manager).attach(AdHoc::on_response("commit", |request, response| {

@@ -21,7 +21,7 @@ use crate::cli::say;
 use crate::cli::stdio::{self, MAX_TEXT_LEN, empty_input, print_line};
 use crate::cli::verdict::Status;
 
-/// Make tokens of JSON
+/// Create tokens from JSON
 ///
 /// A session unless the salt says otherwise. The JSON is written as Python writes it, without white
 /// space and in ASCII; numbers keep every digit.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::cli::failure::Failure;
 use crate::cli::stdio::print_line;
 
-/// Make a secret from the system's random source
+/// Generate a secret from the system's random source
 ///
 /// Prints 67 characters, letters, digits, - and _, which hold 400 random bits, and a newline.
 #[derive(clap::Args)]

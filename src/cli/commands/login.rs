@@ -13,7 +13,7 @@ use crate::cli::keys::{Keys, read_file};
 use crate::cli::say;
 use crate::cli::stdio::print_line;
 
-/// Make the session of a user who is logged in to a Django site
+/// Create the session of a user who is logged in to a Django site
 ///
 /// For an end-to-end test that begins behind the login form, on a site that keeps its sessions in
 /// signed cookies. The session holds what django.contrib.auth.login puts there.

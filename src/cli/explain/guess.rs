@@ -84,7 +84,7 @@ fn shape(text: &str) -> Option<Cause> {
         return Some(Cause::guess("truncated", says, "the length of its signature"));
     }
     if signature::kind(parts.signature()).is_none() {
-        let says = format!("its signature has {len} characters, which is no known length");
+        let says = format!("its signature has {len} characters, which is not a known length");
         return Some(Cause::guess("trailing", says, "the length of its signature"));
     }
     None

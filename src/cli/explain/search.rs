@@ -204,7 +204,7 @@ impl<'a> Search<'a> {
         findings.causes.extend(place.cloned());
         findings.causes.extend(repairs(repaired));
         if let Some((name, says)) = damage {
-            let tried = "to make the signature anew and to compare";
+            let tried = "to compute the signature again and compare";
             findings.causes.push(Cause::new(name, says, tried));
         }
         findings.causes.extend(suspect.causes(&self.suspects.tried));

@@ -14,7 +14,7 @@ use support::visitor::connect;
 use server::Server;
 use site::{Kind, PASSWORD, Person, Site, beside_each_django};
 
-/// Makes two tests of each story: one on SQLite, one on PostgreSQL.
+/// Creates two tests from each story: one on SQLite, one on PostgreSQL.
 macro_rules! on_both_databases {
     ($($story:ident)*) => {
         mod sqlite {

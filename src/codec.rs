@@ -198,6 +198,23 @@ impl SessionCodec {
     /// beginning, if that was recorded before: enable [`track_start`](Self::track_start) before
     /// there is a need. Nothing is recorded for sessions of Django that were never read here:
     /// Django has to refuse them itself, or needs a new secret.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{DecodeError, Keyring, Session, SessionCodec};
+    /// use time::OffsetDateTime;
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let token = SessionCodec::new(&ring).encode(&Session::new())?;
+    ///
+    /// // After an incident, everyone has to log in again.
+    /// let codec = SessionCodec::new(&ring).refuse_signed_before(
+    ///     OffsetDateTime::now_utc() + std::time::Duration::from_secs(1),
+    /// );
+    /// assert!(matches!(codec.decode(&token), Err(DecodeError::SignedTooEarly { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn refuse_signed_before(mut self, moment: OffsetDateTime) -> Self {
         self.refuse_signed_before = Some(moment);

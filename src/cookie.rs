@@ -91,6 +91,17 @@ impl CookieOptions {
     /// [`ConfigError::CookiePath`] if it does not begin with `/`, has more than 1,024 bytes, or
     /// contains a `;` or anything other than printable ASCII; [`ConfigError::HostPrefix`] for
     /// `__Host-` and a path other than `/`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::CookieOptions;
+    ///
+    /// // Only requests below /app send this cookie.
+    /// let options = CookieOptions::new("session")?.path("/app")?;
+    /// assert!(CookieOptions::new("session")?.path("app").is_err());
+    /// # Ok::<(), signed_session::ConfigError>(())
+    /// ```
     pub fn path(mut self, path: &str) -> Result<Self, ConfigError> {
         let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b';';
         let fits = path.len() <= MAX_ATTRIBUTE_LEN && !path.ends_with(' ');

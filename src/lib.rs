@@ -25,24 +25,70 @@
 //!
 //! # Examples
 //!
+//! A handler of axum takes the session as an argument, and a layer around the router loads and
+//! saves it:
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # mod application {
+//! use axum::{Router, routing::{get, post}};
+//! use signed_session::{
+//!     ConfigError, CookieOptions, Keyring, SessionCodec, SessionHandle, SessionLayer, SessionManager,
+//!     ValueError,
+//! };
+//!
+//! async fn log_in(session: SessionHandle) -> Result<(), ValueError> {
+//!     session.begin(|key| key == "cart"); // another session, which keeps the cart alone
+//!     session.insert("user_id", 42)
+//! }
+//!
+//! async fn home(session: SessionHandle) -> Result<String, ValueError> {
+//!     let user_id: Option<u64> = session.get("user_id")?;
+//!     Ok(format!("user {user_id:?}"))
+//! }
+//!
+//! fn app(secret: &str) -> Result<Router, ConfigError> {
+//!     // The cookie is for https. For http://localhost add `.secure(false)`.
+//!     let cookie = CookieOptions::new("session")?;
+//!     let manager = SessionManager::new(SessionCodec::new(&Keyring::new(secret)?), cookie);
+//!     let routes = Router::new().route("/", get(home)).route("/login", post(log_in));
+//!     Ok(routes.layer(SessionLayer::new(manager)))
+//! }
+//! # }
+//! ```
+//!
+//! With actix-web the handlers are the same, and the middleware is a `SessionMiddleware`:
+//!
+//! ```
+//! # #[cfg(feature = "actix")]
+//! # mod application {
+//! # use actix_web::{App, web};
+//! # use signed_session::{SessionHandle, SessionManager, SessionMiddleware, ValueError};
+//! # async fn home(session: SessionHandle) -> Result<String, ValueError> { todo!() }
+//! # fn app(manager: SessionManager) {
+//! let app = App::new().wrap(SessionMiddleware::new(manager)).route("/", web::get().to(home));
+//! # }
+//! # }
+//! ```
+//!
+//! Without a framework, a program calls the [`SessionManager`]:
+//!
 //! ```
 //! use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
 //!
 //! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
-//! // The cookie is for https. On http://localhost add `.secure(false)`: Safari keeps no other there.
-//! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
+//! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("session")?);
 //!
-//! // A request comes in, with a cookie that somebody made up.
-//! let header = "theme=dark; sessionid=forged:1r31eq:signature";
-//! let mut session = manager.load([header]);
+//! // A request arrives, with a forged cookie.
+//! let mut session = manager.load(["theme=dark; session=forged:1r31eq:signature"]);
 //! assert!(session.is_empty() && session.refusal().is_some());
 //!
 //! // The visitor logs in, and the response sets the cookie.
-//! session.flush();
+//! session.begin(|_| false);
 //! session.insert("user_id", 42)?;
 //! let reply = manager.commit(&session, 200)?;
 //! let cookie = reply.set_cookie.unwrap().to_string();
-//! assert!(cookie.starts_with("sessionid=eyJ1c2VyX2lkIjo0Mn0:"));
+//! assert!(cookie.starts_with("session=eyJ1c2VyX2lkIjo0Mn0:"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

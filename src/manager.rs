@@ -176,9 +176,26 @@ impl SessionManager {
     /// a cookie in every response. Choose a fraction of it, such as one day for two weeks.
     /// [`absolute_max_age`](SessionCodec::absolute_max_age) still applies.
     ///
-    /// A slow response that refreshes a session can arrive after another response has ended the
-    /// session, and then restores it. The same holds for every other response that sends the
-    /// session although the program did not change it: see the table above.
+    /// Without [`Revocations`], a slow response that refreshes a session can arrive after another
+    /// response has ended the session, and then restores it. The same holds for every other response
+    /// that sends the session although the program did not change it: see the table above.
+    ///
+    /// # Examples
+    ///
+    /// Visitors are logged out after two weeks without a visit, and get a new cookie once a day:
+    ///
+    /// ```
+    /// use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
+    /// use std::time::Duration;
+    ///
+    /// const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    ///
+    /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
+    /// let codec = SessionCodec::new(&ring).max_age(14 * DAY);
+    /// let manager =
+    ///     SessionManager::new(codec, CookieOptions::new("session")?).refresh_after(DAY);
+    /// # Ok::<(), signed_session::ConfigError>(())
+    /// ```
     #[must_use]
     pub fn refresh_after(mut self, age: Duration) -> Self {
         self.refresh_after = Some(age);

@@ -515,6 +515,18 @@ impl Session {
     /// With [`Revocations`] the session has ended as soon as this returns, whatever happens to the
     /// response: copies of its cookie are refused. Without them, a copy stays valid until it
     /// expires.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::Session;
+    ///
+    /// let mut session = Session::new();
+    /// session.insert("user_id", 42)?;
+    /// session.flush();
+    /// assert!(session.is_empty());
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
     pub fn flush(&mut self) {
         self.clear();
         self.source = Source::Nothing { has_cookie: self.has_cookie() };
@@ -587,6 +599,20 @@ impl Session {
     ///
     /// [`Expiry::Default`] removes an expiry that was set before. At login call this last:
     /// [`flush`](Self::flush) and [`clear`](Self::clear) remove the expiry with all other entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use signed_session::{Expiry, Session};
+    /// use std::time::Duration;
+    ///
+    /// let mut session = Session::new();
+    /// session.set_expiry(Expiry::After(Duration::from_secs(300)));
+    /// assert_eq!(session.get_json("_session_expiry"), Some("300"));
+    /// session.set_expiry(Expiry::AtBrowserClose);
+    /// assert!(session.expires_at_browser_close(false)?);
+    /// # Ok::<(), signed_session::ValueError>(())
+    /// ```
     pub fn set_expiry(&mut self, expiry: Expiry) {
         match expiry.to_json() {
             Some(text) => self.set(EXPIRY_KEY, text),

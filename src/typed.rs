@@ -123,7 +123,11 @@ macro_rules! open {
             $($argument: $type,)*
             visitor: V,
         ) -> Result<V::Value, serde_json::Error> {
-            self.open()?.$method($($argument,)* visitor)
+            let mut json = self.open()?;
+            let value = json.$method($($argument,)* visitor)?;
+            // Of `0.5` an integer of 128 bits reads the digits before the point.
+            json.end()?;
+            Ok(value)
         }
     )*};
 }

@@ -463,7 +463,7 @@ fn origins_and_referers_are_judged_as_by_django() {
     let seen = seen.into_inner();
     if seen.values().sum::<usize>() > 4000 {
         println!("{seen:?}");
-        let least = |verdict: &str| seen.get(verdict).copied().unwrap_or_default() > 20;
+        let least = |verdict: &str| seen.get(verdict).copied().unwrap_or_default() > 5;
         let verdicts = [
             "Ok(())",
             "Err(Origin)",

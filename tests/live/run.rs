@@ -52,7 +52,7 @@ pub const BESIDE: Suite = Suite { program: "beside.py", parts: 10 };
 
 /// Forms and forged requests.
 #[cfg(feature = "random")]
-pub const CSRF: Suite = Suite { program: "csrf.py", parts: 3 };
+pub const CSRF: Suite = Suite { program: "csrf.py", parts: 8 };
 
 /// What the session engine of the guide makes of tokens.
 pub const ENGINE: Suite = Suite { program: "engine.py", parts: 1 };

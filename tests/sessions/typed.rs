@@ -151,6 +151,16 @@ proptest! {
 }
 
 #[test]
+fn an_integer_of_128_bits_is_not_the_beginning_of_a_float() {
+    for number in ["0.0", "1.5", "1e3", "-0.0"] {
+        let entries: Value = serde_json::from_str(&format!(r#"{{"large":{number}}}"#)).unwrap();
+        assert!(session(&entries).read::<Shapes>().is_err(), "{number}");
+        assert_as_serde::<Shapes>(&entries);
+        assert_as_serde::<BTreeMap<String, Option<i128>>>(&entries);
+    }
+}
+
+#[test]
 fn each_shape_that_serde_knows_comes_back_as_it_was() {
     let shapes = Shapes {
         flag: true,

@@ -608,9 +608,9 @@ fn odd_secrets_and_tokens_are_judged_as_by_django_and_never_written() {
         println!("{seen:?}");
         let errors = ["NoSecret", "MalformedSecret", "NoToken", "MalformedToken", "WrongToken"];
         for verdict in errors.map(|error| format!("Err({error}) ")) {
-            assert!(seen.get(&verdict).is_some_and(|count| *count > 100), "{verdict} in {seen:?}");
+            assert!(seen.get(&verdict).is_some_and(|count| *count > 30), "{verdict} in {seen:?}");
         }
-        assert!(seen["Err(MalformedSecret) fails there"] > 100 && seen["Ok(()) "] > 1000);
+        assert!(seen["Err(MalformedSecret) fails there"] > 30 && seen["Ok(()) "] > 300);
     }
     // The name of the entry that all of this is about.
     let mut session = signed_session::Session::new();

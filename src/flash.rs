@@ -9,8 +9,8 @@ use crate::handle::SessionHandle;
 ///
 /// This is an argument of handlers for axum and actix-web. [`add`](Self::add) stores a message in
 /// the session; [`take`](Self::take) returns the stored messages and removes them. The format is
-/// that of Django's `SessionStorage`: a Django site with the same session and that setting shows
-/// the messages too. For a site that keeps messages in a cookie see
+/// that of Django's `SessionStorage`: a Django site that shares the session and has it as its
+/// `MESSAGE_STORAGE` shows the messages too. For a site that keeps messages in a cookie see
 /// [`django::MessageStorage`](crate::django::MessageStorage).
 ///
 /// A logout removes messages with everything else: call [`flush`](SessionHandle::flush) first, and

@@ -251,6 +251,8 @@
 //! and here, unless a list of ended sessions is kept. [`Revocations`] is that list:
 //!
 //! ```
+//! # #[cfg(feature = "random")]
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use std::time::Duration;
 //! use signed_session::django::{DjangoSettings, SettingsError};
 //! use signed_session::{Revocations, SessionManager};
@@ -267,7 +269,10 @@
 //! #     "SESSION_COOKIE_SECURE": true
 //! # }"#)?;
 //! # manager(&settings)?;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "random"))]
+//! # fn main() {}
 //! ```
 //!
 //! The list is in memory. A table shares it between processes and preserves it after a restart. In the

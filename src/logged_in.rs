@@ -29,22 +29,22 @@ const ENCODED: &AsciiSet =
 ///
 /// | the session | the response |
 /// |---|---|
-/// | anonymous, refused, expired or revoked | 303 to the [login page] for a page, otherwise 401 |
+/// | anonymous, refused, expired or revoked | 303 to the [login page], if one is set and the request is for a page; otherwise 401 |
 /// | has a subject that is not a `T` | the same |
-/// | cannot be known not to be revoked ([`DecodeError::Unheard`]) | 503 with `Retry-After` |
+/// | may be revoked: news is overdue ([`DecodeError::Unheard`]) | 503 with `Retry-After` |
 /// | has no layer, or its manager names no subject | 500, and the reason in the log |
 ///
 /// The redirect has the address of the request in `?next=`; see [`local_path`](crate::local_path).
-/// A request is for a page if its method is GET or HEAD and its headers do not say that a script
-/// sent it.
+/// A request is for a page if its method is GET or HEAD, its `Accept` header (if any) allows HTML,
+/// and no header says that a script sent it.
 ///
 /// `Option<LoggedIn<T>>` is for pages that anonymous visitors see as well. With axum it is `None`
 /// for visitors who are not logged in, and the other rows of the table still apply. actix-web turns
 /// *every* error of an extractor into `None`: use `Result<LoggedIn<T>, NotLoggedIn>` there, which
 /// works with both, and check [`NotLoggedIn::is_anonymous`].
 ///
-/// With Django's `_auth_user_id` it always responds with 500: a Django login is valid only if the
-/// password's hash matches and the user is active, which only the database knows. The
+/// If the subject is Django's `_auth_user_id`, the response is always 500: a Django login is valid
+/// only if the password's hash matches and the user is active, which only the database knows. The
 /// [guide](crate::guide) shows an extractor for Django logins.
 ///
 /// # Examples

@@ -4,15 +4,15 @@
 //! is no store to operate, and requests need no database for their session. The disadvantages are:
 //!
 //! - The visitor can read the session, and it has to fit into 4,096 bytes.
-//! - Active sessions are not listed anywhere. A page "your devices" needs a table of the
-//!   [ids](crate::SessionHandle::id) that your login notes.
-//! - Of two concurrent requests, the cookie that arrives last wins.
+//! - Active sessions are not listed anywhere. A "Your devices" page needs a table of
+//!   [ids](crate::SessionHandle::id), to which your login handler adds one.
+//! - If two concurrent requests change the session, the cookie that arrives last wins.
 //! - Everybody has to log in again: the ids in the old cookies refer to the old store.
 //!
 //! # Step by step
 //!
-//! 1. Replace `SessionManagerLayer::new(store)` by the layer of this crate. The store, its migration and
-//!    its job that deletes expired rows are no longer needed.
+//! 1. Replace `SessionManagerLayer::new(store)` with the layer of this crate. The store, its
+//!    migration and the job that deletes expired rows are no longer needed.
 //!
 //!    | tower-sessions | here |
 //!    |---|---|

@@ -137,6 +137,8 @@
 //! first in the form, so that no file is processed before the check:
 //!
 //! ```
+//! # #[cfg(any(feature = "tower", feature = "actix"))]
+//! # mod service {
 //! use signed_session::django::{CsrfError, CsrfHandle};
 //!
 //! /// `first_field` is the first part of the body, which must be the token's.
@@ -145,6 +147,7 @@
 //!     // … now the rest of the body.
 //!     Ok("uploaded")
 //! }
+//! # }
 //! ```
 //!
 //! # When every form fails

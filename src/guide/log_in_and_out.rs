@@ -77,14 +77,14 @@
 //!     let Some(id) = check_password(&login.name, &login.password) else {
 //!         return Ok(StatusCode::FORBIDDEN);
 //!     };
-//!     // Another session, which keeps only the cart: an attacker may have planted the rest.
+//!     // Begins another session with only the cart: an attacker may have planted the rest.
 //!     session.begin(|key| key == "cart");
 //!     session.insert("user_id", id)?;
 //!     Ok(StatusCode::NO_CONTENT)
 //! }
 //!
 //! async fn log_out(session: SessionHandle) -> StatusCode {
-//!     // The session has ended here, and every copy of its cookie with it.
+//!     // Ends the session, and refuses every copy of its cookie.
 //!     session.flush();
 //!     StatusCode::NO_CONTENT
 //! }
@@ -104,7 +104,7 @@
 //!     State(revocations): State<Revocations>,
 //!     mut session: SessionHandle,
 //! ) -> StatusCode {
-//!     // Once the new password is stored: this browser stays logged in, with another session.
+//!     // Call this after storing the new password. This browser stays logged in, in a new session.
 //!     match session.with(|session| revocations.end_others(session)) {
 //!         Some(_) => StatusCode::NO_CONTENT,
 //!         None => StatusCode::UNAUTHORIZED,
@@ -249,14 +249,14 @@
 //!     let Some(id) = check_password(&login.name, &login.password) else {
 //!         return Ok(HttpResponse::Forbidden().finish());
 //!     };
-//!     // Another session, which keeps only the cart: an attacker may have planted the rest.
+//!     // Begins another session with only the cart: an attacker may have planted the rest.
 //!     session.begin(|key| key == "cart");
 //!     session.insert("user_id", id)?;
 //!     Ok(HttpResponse::NoContent().finish())
 //! }
 //!
 //! async fn log_out(session: SessionHandle) -> impl Responder {
-//!     // The session has ended here, and every copy of its cookie with it.
+//!     // Ends the session, and refuses every copy of its cookie.
 //!     session.flush();
 //!     HttpResponse::NoContent()
 //! }
@@ -276,7 +276,7 @@
 //!     revocations: Data<Revocations>,
 //!     mut session: SessionHandle,
 //! ) -> impl Responder {
-//!     // Once the new password is stored: this browser stays logged in, with another session.
+//!     // Call this after storing the new password. This browser stays logged in, in a new session.
 //!     match session.with(|session| revocations.end_others(session)) {
 //!         Some(_) => HttpResponse::NoContent(),
 //!         None => HttpResponse::Unauthorized(),
@@ -364,14 +364,14 @@
 //! # fn main() {}
 //! ```
 //!
-//! # What an end is
+//! # What ending a session does
 //!
 //! - **The next request.** A session that was ended is refused in every later request that reads
 //!   it, as [`DecodeError::Revoked`], and the response removes the cookie. A request in progress
 //!   finishes, but its response sets no cookie. Connections that outlive their request, such as a
 //!   WebSocket, call [`Revocations::has_ended`].
-//! - **Copies.** A session ends, and not only one token: a copy that was refreshed, re-signed under
-//!   another key or written by another service has the same id.
+//! - **Copies.** The session ends, not just one token: a copy that was refreshed, re-signed under
+//!   another key or written by another service has the same id, and is refused too.
 //! - **A logout takes effect at once**, whatever happens to the response. The session that a login
 //!   replaces ends with the response that carries the new cookie: if the handler answers with a
 //!   status of 500 or above, the old session continues.
@@ -380,23 +380,23 @@
 //!   sessions of its user are ended is valid.
 //! - **The lifetime** ends every session with a subject, even one with "remember me": after that
 //!   time users log in again, however often the session was refreshed.
-//! - **Not the time of signing.** [`Session::signed_at`] is the time of the last write. A cut-off
-//!   that is compared with it ends nothing: anyone who has a copy of the cookie can renew it.
+//! - **Not the time of signing.** Do not end sessions by comparing [`Session::signed_at`] with a
+//!   cut-off. It is the time of the last write: anyone who has a copy of the cookie can renew it.
 //!
-//! Call [`SessionHandle::begin`] only when a user has just been authenticated: it turns a session
-//! into another one, to which earlier ends do not apply.
+//! Call [`SessionHandle::begin`] only when a user has just been authenticated: it replaces the
+//! session with a new one, which is valid even if all earlier sessions of the user were ended.
 //!
 //! # More than one process
 //!
-//! The list is in the memory of one process, which forgets it when it restarts. Pass on each end
-//! ([`Revocations::on_revocation`]) as one line of JSON, and let the other processes
-//! [`apply`](crate::Revocations::apply) it: through a table, a stream or a file. Lines can arrive
+//! The list is in the memory of one process, which forgets it when it restarts. Send each end
+//! ([`Revocations::on_revocation`]) through a table, a stream or a file, as one line of JSON, and
+//! [`apply`](crate::Revocations::apply) it in the other processes. Lines can arrive
 //! in any order and any number of times. When a process starts, it applies all lines of the last
-//! `lifetime` before it serves requests. You choose what happens while news of the other processes
-//! is overdue: [`Revocations::expect_news_within`].
+//! `lifetime` and five minutes before it serves requests. Choose what happens while news of the
+//! other processes is overdue: [`Revocations::expect_news_within`].
 //!
-//! The clocks of all machines may differ by five minutes: run NTP. A revocation that is further
-//! ahead is an [error](crate::ApplyError), because it would lock users out.
+//! The clocks of two machines may differ by up to five minutes: run NTP. A revocation that is more
+//! than fifteen minutes ahead is an [error](crate::ApplyError), because it would lock users out.
 //!
 //! [`DecodeError::Revoked`]: crate::DecodeError::Revoked
 //! [`Revocations::has_ended`]: crate::Revocations::has_ended

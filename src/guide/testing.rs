@@ -11,7 +11,7 @@
 //!
 //! /// Returns the `Cookie` header of a visitor with this session.
 //! fn cookie_of(manager: &SessionManager, fill: impl FnOnce(&mut Session)) -> String {
-//!     let mut session = manager.load(["other=1"]);
+//!     let mut session = manager.load(["other=1"]); // any request without a session cookie
 //!     fill(&mut session);
 //!     let reply = manager.commit(&session, 200).unwrap();
 //!     reply.set_cookie.unwrap().stripped().to_string()
@@ -21,7 +21,7 @@
 //! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("session")?);
 //! let cookie = cookie_of(&manager, |session| session.insert("user_id", 42).unwrap());
 //! assert!(cookie.starts_with("session=eyJ1c2VyX2lkIjo0Mn0:"));
-//! // What an application has set is read in the same way.
+//! // A cookie that the application has set is read in the same way.
 //! assert_eq!(manager.load([&cookie]).get::<u64>("user_id")?, Some(42));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

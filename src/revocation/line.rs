@@ -36,7 +36,8 @@ const FIELDS: &[&str] = &["v", "subject", "session", "by"];
 ///
 /// # Examples
 ///
-/// ```
+#[cfg_attr(feature = "random", doc = "```")]
+#[cfg_attr(not(feature = "random"), doc = "```ignore")]
 /// use std::time::Duration;
 /// use signed_session::{Revocation, Revocations};
 ///

@@ -31,7 +31,7 @@ pub(crate) const CLOCK_SKEW: i64 = 300_000_000;
 /// behind by the skew.
 const MAX_AHEAD: i64 = 3 * CLOCK_SKEW;
 
-/// A list of ended sessions: single ones, all of a subject, or everyone's.
+/// A list of ended sessions, by session, by subject or for everyone.
 ///
 /// Pass it to [`SessionManager::revocations`], with the key of the entry that names the user. From
 /// then on every session with a subject has an identity, which no write and no refresh changes. A
@@ -39,22 +39,23 @@ const MAX_AHEAD: i64 = 3 * CLOCK_SKEW;
 /// [`DecodeError::Revoked`](crate::DecodeError::Revoked), even if they were re-signed since.
 ///
 /// - [`Session::flush`](crate::Session::flush) at logout and
-///   [`Session::begin`](crate::Session::begin) at login end the session that came, without a call
-///   to this type.
+///   [`Session::begin`](crate::Session::begin) at login end the session of the request. They need
+///   no call to this type.
 /// - Call [`end_others`](Self::end_others) after a password was changed, [`end_all`](Self::end_all)
 ///   to sign a user out everywhere, and [`end_everyone`](Self::end_everyone) after an incident.
 ///
 /// Clones share one list: configure it before you clone it. It is in memory. If there are several
-/// processes, or one that has to remember after a restart, pass on what was ended
-/// ([`on_revocation`](Self::on_revocation)) and [`apply`](Self::apply) what arrives. Share one list
-/// among managers only if their subjects are the same people.
+/// processes, or the list has to survive a restart, send each revocation to the others
+/// ([`on_revocation`](Self::on_revocation)) and [`apply`](Self::apply) those that arrive. Share one
+/// list among managers only if their subjects are the same people.
 ///
 /// Ending sessions does not lock an account: a user who can log in can log in again. A login is
 /// ordered after every end that its process knows of, whatever the clock says.
 ///
 /// # Examples
 ///
-/// ```
+#[cfg_attr(feature = "random", doc = "```")]
+#[cfg_attr(not(feature = "random"), doc = "```ignore")]
 /// use std::time::Duration;
 /// use signed_session::{
 ///     CookieOptions, DecodeError, Keyring, Revocations, SessionCodec, SessionManager,
@@ -124,11 +125,11 @@ pub enum Silence {
 impl Revocations {
     /// Creates an empty list, for sessions that last for `lifetime` from their login.
     ///
-    /// A manager with this list refuses sessions with a subject that began longer ago, whatever
-    /// their own expiry and however often they were refreshed, and limits the cookie's `Max-Age` to
-    /// the lifetime. An end is remembered for the lifetime and five more minutes, for clocks that
-    /// differ: after that, any copy is refused for its age. Browsers keep a cookie for at most 400
-    /// days.
+    /// A manager with this list refuses a session with a subject once it is older than `lifetime`,
+    /// whatever its own expiry and however often it was refreshed. It also limits the cookie's
+    /// `Max-Age` to the lifetime. An end is remembered for the lifetime plus five minutes, because
+    /// clocks differ; after that, every copy is refused because of its age. Browsers keep a cookie
+    /// for at most 400 days.
     #[cfg(feature = "random")]
     #[cfg_attr(docsrs, doc(cfg(feature = "random")))]
     #[must_use]
@@ -150,9 +151,9 @@ impl Revocations {
 
     /// Sets how often [`heard`](Self::heard) must be called, and what happens if it is not.
     ///
-    /// The time is measured on this machine's monotonic clock. Until the first call the list is
-    /// silent, because a process that has just started does not know what was ended. Without this
-    /// setting a list is never silent.
+    /// The list is *silent* while a call is overdue, by this machine's monotonic clock. It is also
+    /// silent until the first call, because a process that has just started does not know what was
+    /// ended. Without this setting a list is never silent.
     #[must_use]
     pub fn expect_news_within(mut self, time: Duration, silence: Silence) -> Self {
         self.expected = Some((time, silence));
@@ -191,8 +192,8 @@ impl Revocations {
     /// # Errors
     ///
     /// [`RevocationError::BadSubject`] if the subject does not have 1 to 255 bytes;
-    /// [`RevocationError::BadSessionId`] if the id is not that of a session, or of one that has not
-    /// begun yet.
+    /// [`RevocationError::BadSessionId`] if the id is malformed, or says that the session
+    /// begins more than fifteen minutes after `now`.
     pub fn end_one_at(
         &self,
         subject: impl fmt::Display,
@@ -214,7 +215,8 @@ impl Revocations {
     ///
     /// # Examples
     ///
-    /// ```
+    #[cfg_attr(feature = "random", doc = "```")]
+    #[cfg_attr(not(feature = "random"), doc = "```ignore")]
     /// use std::time::Duration;
     /// use signed_session::Revocations;
     ///
@@ -342,10 +344,10 @@ impl Revocations {
         })
     }
 
-    /// Returns how many subjects are in the list, for a gauge.
+    /// Returns the number of subjects in the list, for monitoring.
     ///
     /// Subjects that can be forgotten count until the table is swept, which happens as it is
-    /// written to. A subject takes about 100 bytes.
+    /// written to. A subject takes 110 to 200 bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.table.len()

@@ -132,8 +132,13 @@ impl<V: AsRef<[u8]>> Candidates<V> {
                 }
                 // An authentic error says more; of two equal ones Django reports the last.
                 (Err(error), _) => {
-                    let is_better =
-                        |known: &DecodeError| error.is_authentic() || !known.is_authentic();
+                    // A revoked one counts least. Its cookie is removed, and with it another of
+                    // the name, which may be valid later.
+                    let is_better = |known: &DecodeError| {
+                        *known == DecodeError::Revoked
+                            || error != DecodeError::Revoked
+                                && (error.is_authentic() || !known.is_authentic())
+                    };
                     if refusal.as_ref().is_none_or(is_better) {
                         refusal = Some(error);
                     }

@@ -179,15 +179,33 @@ impl Ending {
 
     /// Gives the session another identity, at once, so that the program can read it.
     pub(crate) fn begin(&mut self, subject: Option<&Subject>, now: OffsetDateTime) {
+        self.replace_sent();
         self.begun = self.draw(subject, now).into();
     }
 
     /// Sets the subject of a session that was begun; earlier ends of the subject do not apply to
     /// it.
     pub(crate) fn set_subject(&mut self, subject: &Subject) {
+        if self.sent.get().is_some_and(|sent| sent.subject != *subject) {
+            self.replace_sent();
+            self.begun.take();
+        }
         if let Some(begun) = self.begun.take() {
             let first = self.watch.revocations.first_moment(Some(subject));
             self.begun = Named::from(begun.id.at_or_after(first)).into();
+        }
+    }
+
+    /// Treats the session that was written here as the one that came, because another one replaces
+    /// it.
+    fn replace_sent(&mut self) {
+        let has_ended = |Came { owned, .. }: &Came| {
+            self.watch.revocations.covers(&owned.subject, owned.named.id)
+        };
+        let is_gone = self.came.as_ref().is_none_or(has_ended);
+        // If the one that came is still valid, the one that was to replace it was never sent.
+        if let Some(owned) = self.sent.take().filter(|_| is_gone) {
+            self.came = Some(Came { owned, is_recorded: true });
         }
     }
 

@@ -290,7 +290,8 @@ impl SessionManager {
     /// A session with a subject has an entry `_session_id`, which identifies it through every
     /// write. The entry takes 40 bytes of JSON, up to 54 of the cookie, and the program cannot
     /// change it. A session that came without one, such as from Django, gets one with the next
-    /// response, in addition to what the table above lists. A cookie that is refused as
+    /// response, in addition to what the table above lists. A session that has no room for it is not
+    /// written: otherwise a copy of it could lead a life of its own. A cookie that is refused as
     /// [`DecodeError::Revoked`] is removed with the next response to a request that read it.
     ///
     /// [`SessionCodec`] alone does not consult the list, and neither do signed cookies, messages
@@ -604,17 +605,7 @@ impl SessionManager {
         } else if (session.is_modified() || is_renewal_due || is_adoption_due(session))
             && self.is_news(session, now)
         {
-            let cookie = self.cookie(session, true, now).or_else(|error| match error {
-                // The program did not ask for the identity to be recorded: it is derived again next
-                // time.
-                EncodeError::TooLarge { .. }
-                    if session.is_adopted() && (is_asked || is_renewal_due) =>
-                {
-                    self.cookie(session, false, now)
-                }
-                error => Err(error),
-            });
-            match cookie {
+            match self.cookie(session, now) {
                 // The session has expired by now, and the browser may hold another one.
                 Ok(cookie) if !is_asked && is_removal(&cookie) => {}
                 Ok(cookie) => {
@@ -721,12 +712,10 @@ impl SessionManager {
     fn cookie(
         &self,
         session: &Session,
-        has_id: bool,
         now: OffsetDateTime,
     ) -> Result<Cookie<'static>, EncodeError> {
-        let (identified, left) = session.identified(now)?;
-        let session = if has_id { &*identified } else { session };
-        let (token, max_age) = self.codec.issue(session, self.expire_at_browser_close, now)?;
+        let (session, left) = session.identified(now)?;
+        let (token, max_age) = self.codec.issue(&session, self.expire_at_browser_close, now)?;
         let max_age = max_age.map(|max_age| left.map_or(max_age, |left| left.min(max_age)));
         let cookie = self.options.cookie(&token, max_age, now);
         cookie.map_err(|error| error.with_entries(|| session.sizes()))

@@ -746,6 +746,10 @@ impl Session {
     /// copy of its cookie. It has 22 characters. Use it for a list of a user's devices and with
     /// [`Revocations::end_one`]. It is not a secret. A session that is begun has its id at once;
     /// read it after the subject was inserted.
+    ///
+    /// If all sessions of the subject are ended while a login is under way, its session is saved
+    /// with another id: call [`Revocations::end_all`] before [`begin`](Self::begin), or
+    /// [`Revocations::end_others`] in place of both.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.touch();
@@ -1171,9 +1175,18 @@ impl Revocations {
     /// checked when it is read, and not again.
     #[must_use]
     pub fn has_ended(&self, session: &Session) -> bool {
+        self.has_ended_at(session, session.time())
+    }
+
+    /// Returns `true` if a session was ended, or its lifetime is over, at `now`; see
+    /// [`has_ended`](Self::has_ended).
+    #[must_use]
+    pub fn has_ended_at(&self, session: &Session, now: OffsetDateTime) -> bool {
         session.touch();
         let Ok(Some((ending, present))) = session.present() else { return false };
-        ending.current(&present).is_some_and(|(subject, id)| self.covers(subject, id))
+        ending.current(&present).is_some_and(|(subject, id)| {
+            microseconds(now).saturating_sub(id.began) > self.lifetime() || self.covers(subject, id)
+        })
     }
 }
 

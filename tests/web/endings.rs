@@ -838,23 +838,61 @@ fn an_identity_that_does_not_fit_is_left_out() {
         process.clock.wait(MINUTE);
         let quiet = answer(&process, &visitor, look);
         assert_eq!((quiet.status, quiet.cookie()), (200, None), "{framework:?}");
-        // A refresh that is due is sent without it.
+        // A refresh that is due is left out too: without the identity, a copy would be another
+        // session, which the logout of its owner does not end.
         let refreshing = Process::with(codec().compress(signed_session::Compress::Never))
             .set(|manager| manager.refresh_after(MINUTE));
         refreshing.clock.wait(MINUTE * 2);
-        let refreshed = answer(&refreshing, &visitor, look);
-        assert!(refreshed.cookie().is_some_and(|cookie| cookie != visitor.cookie));
-        // What the program writes is written, as long as it fits by itself.
-        let shorten = |session: SessionHandle| {
-            let noise: String = session.get("noise").unwrap().unwrap();
-            session.insert("noise", &noise[1..]).unwrap();
-            200
+        assert_eq!(answer(&refreshing, &visitor, look).cookie(), None);
+        // What the program writes has to fit together with it.
+        let shorten = |by: usize| {
+            move |session: SessionHandle| {
+                let noise: String = session.get("noise").unwrap().unwrap();
+                session.insert("noise", &noise[by..]).unwrap();
+                200
+            }
         };
+        let too_large = answer(&process, &visitor, shorten(1));
+        assert_eq!((too_large.status, too_large.cookie()), (500, None));
         let mut written = visitor.clone();
-        assert_eq!(written.visit(&process.manager, shorten), 200);
-        assert_ne!(written.cookie, visitor.cookie);
+        assert_eq!(written.visit(&process.manager, shorten(60)), 200);
         assert_lives(&process, &written);
-        assert!(process.manager.load([&written.cookie]).get_json("_session_id").is_none());
+        assert_eq!(id(&process, &written), id(&process, &visitor));
+    }
+}
+
+#[test]
+fn a_stolen_session_does_not_escape_by_leaving_no_room_for_its_id() {
+    /// Fills a session until nothing more fits.
+    fn fill(process: &Process, cookie: &str) -> String {
+        let filled = (0..4_000).rev().find_map(|len| {
+            let mut session = process.manager.load([cookie]);
+            session.insert("note", &noise(4_400)[..len]).unwrap();
+            process.manager.commit(&session, 200).ok()
+        });
+        filled.unwrap().set_cookie.unwrap().stripped().to_string()
+    }
+
+    for framework in FRAMEWORKS {
+        let process = Process::new().set(|manager| manager.refresh_after(DAY));
+        let cookie = foreign(r#"{"user_id":42}"#, process.clock.now());
+        let [mut thief, mut user] =
+            [cookie.clone(), cookie].map(|cookie| Visitor { framework, cookie });
+        process.clock.wait(MINUTE);
+        thief.cookie = fill(&process, &thief.cookie);
+        let old = thief.clone();
+        assert_eq!(user.visit(&process.manager, write), 200);
+        assert_eq!(user.visit(&process.manager, log_out), 200);
+        assert_ended(&process, &thief);
+
+        // Nor does it outlive the lifetime.
+        let other = Process::new().set(|manager| manager.refresh_after(DAY));
+        let mut thief = old;
+        for _ in 0..31 {
+            other.clock.wait(DAY + MINUTE);
+            thief.visit(&other.manager, look);
+        }
+        assert_ne!(thief.visit(&other.manager, look), 200);
     }
 }
 
@@ -1316,4 +1354,69 @@ fn a_session_that_a_codec_alone_decoded_keeps_its_identity() {
     let mut session = decode();
     session.insert("visits", 2).unwrap();
     assert_eq!(process.manager.commit(&session, 200).unwrap().set_cookie, None);
+}
+
+// What an attacker tried.
+
+#[test]
+fn a_planted_ended_cookie_removes_no_genuine_one_that_is_refused() {
+    let ring = Keyring::new("the next key of the site, which is not here yet").unwrap();
+    for framework in FRAMEWORKS {
+        // The key arrived there, and not here; and what is refused for other reasons.
+        let [here, next] = [Process::new(), Process::with(SessionCodec::new(&ring))];
+        let mut old = logged_in(framework, &here);
+        let planted = old.cookie.clone();
+        old.visit(&here.manager, log_out);
+        let now = here.clock.now();
+        for genuine in [
+            logged_in(framework, &next).cookie,
+            foreign(r#"{"user_id":4.5}"#, now),
+            foreign(r#"{"user_id":42}"#, now + MINUTE * 16),
+        ] {
+            for cookie in [format!("{planted}; {genuine}"), format!("{genuine}; {planted}")] {
+                let both = Visitor { framework, cookie };
+                assert_eq!(answer(&here, &both, look).cookie(), None, "{framework:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_socket_does_not_forget_that_its_session_ended() {
+    let process = Process::new();
+    let user = logged_in(Framework::Axum, &process);
+    let [socket, idle] = [(); 2].map(|()| process.manager.load([&user.cookie]));
+    let mut session = process.manager.load([&user.cookie]);
+    session.flush();
+    process.clock.wait(LIFETIME + MINUTE * 6);
+    let now = process.clock.now();
+    for subject in 0..640 {
+        process.list.end_all_at(1000 + subject, now).unwrap();
+    }
+    assert!(process.list.has_ended_at(&socket, now));
+    // The same of one that nobody ended and whose lifetime is over.
+    assert!(Revocations::new(LIFETIME).has_ended_at(&idle, now));
+    assert!(!Revocations::new(LIFETIME).has_ended(&idle));
+}
+
+#[test]
+fn a_session_that_is_begun_and_written_twice_ends_each_time() {
+    let process = Process::new();
+    let write = |session: &signed_session::Session| {
+        let reply = process.manager.commit(session, 200).unwrap();
+        reply.set_cookie.unwrap().stripped().to_string()
+    };
+    let is_ended =
+        |cookie: &str| process.manager.load([cookie]).refusal() == Some(&DecodeError::Revoked);
+    let mut session = process.manager.load(["a=b"]);
+    session.insert("user_id", 42).unwrap();
+    let first = write(&session);
+    session.begin(|_| true);
+    let second = write(&session);
+    assert!(is_ended(&first) && !is_ended(&second));
+    session.insert("user_id", 43).unwrap();
+    let third = write(&session);
+    assert!(is_ended(&second) && !is_ended(&third));
+    session.flush();
+    assert!(is_ended(&third));
 }

@@ -319,6 +319,9 @@ const USES_OF_A_SESSION: &Uses = &[
     ("end_others_at", |s| {
         s.with(|s| _ = revocations().end_others_at(s, OffsetDateTime::UNIX_EPOCH))
     }),
+    ("has_ended_at", |s| {
+        s.with(|s| _ = revocations().has_ended_at(s, OffsetDateTime::UNIX_EPOCH));
+    }),
     ("has_ended", |s| s.with(|s| _ = revocations().has_ended(s))),
     ("set_expiry", |s| s.with(|s| s.set_expiry(Expiry::Default))),
     ("expiry", |s| s.with(|s| _ = s.expiry())),

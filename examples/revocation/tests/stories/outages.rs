@@ -45,7 +45,8 @@ fn without_redis_sessions_are_accepted_and_ends_are_passed_on_later() {
     thread::sleep(Duration::from_secs(6));
     for index in fleet.all() {
         assert!(fleet.look(index, &ada).body.contains("No news."));
-        fleet.processes[index].expect_log("nothing was heard of the sessions");
+        fleet.processes[index]
+            .expect_log("news of the sessions that other processes ended is overdue");
     }
 
     fleet.redis().restart();

@@ -40,6 +40,10 @@ fn a_line_that_is_not_understood_is_a_silence_until_it_is_gone() {
         fleet.do_post(1, &mut grace, "/logout");
         for index in fleet.all() {
             fleet.processes[index].expect_log("a line of ended sessions");
+        }
+        // Until the news is overdue.
+        thread::sleep(Duration::from_secs(5));
+        for index in fleet.all() {
             fleet.assert_soon("it is silent", || fleet.look(index, &ada).status == 503);
             let answer = fleet.look(index, &ada);
             assert_eq!(answer.header("retry-after"), "5");

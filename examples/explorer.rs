@@ -177,7 +177,7 @@ impl Explorer {
         self.copies.iter().find(|(kept, _)| kept == name).map(|(_, token)| token.as_str())
     }
 
-    /// Keeps a copy of the visitor's token, as somebody would who has seen it.
+    /// Keeps a copy of the visitor's token, as a thief would.
     fn steal(&mut self, token: Option<&str>) -> Result<Note, Failure> {
         let Some(token) = token else {
             return Ok(note("There is no cookie to copy: add an entry first.", vec![]));

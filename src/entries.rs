@@ -319,7 +319,7 @@ impl Entries {
         }
     }
 
-    /// Makes space in the index for one more entry.
+    /// Reserves space in the index for one more entry.
     fn make_room(&mut self) {
         let len = self.slots.len().saturating_add(1);
         let has_room = match &self.index {

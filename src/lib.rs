@@ -64,7 +64,9 @@
 //! # mod application {
 //! # use actix_web::{App, web};
 //! # use signed_session::{SessionHandle, SessionManager, SessionMiddleware, ValueError};
-//! # async fn home(session: SessionHandle) -> Result<String, ValueError> { todo!() }
+//! # async fn home(session: SessionHandle) -> Result<String, ValueError> {
+//! #     Ok(format!("user {:?}", session.get::<u64>("user_id")?))
+//! # }
 //! # fn app(manager: SessionManager) {
 //! let app = App::new().wrap(SessionMiddleware::new(manager)).route("/", web::get().to(home));
 //! # }

@@ -41,7 +41,7 @@ pub fn read<S: Sample>(session: &Session) {
     }
 }
 
-/// Makes the tokens of these sessions.
+/// Returns the tokens of these sessions.
 pub fn tokens<S: Sample>(sessions: &[S], compress: Compress, now: OffsetDateTime) -> Vec<String> {
     let codec = codec(compress);
     sessions.iter().map(|session| codec.encode_as_at(session, now).expect("fits")).collect()

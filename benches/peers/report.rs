@@ -40,7 +40,7 @@ impl Row {
         }
     }
 
-    /// Tells whether the bound is missed by more than a tenth.
+    /// Returns `true` if the bound is missed by more than a tenth.
     pub fn is_missed(&self) -> bool {
         // What is not a number is no success.
         self.excess().is_nan() || self.excess() > TOLERANCE

@@ -241,7 +241,7 @@ const SECRETS: [&str; 3] = [
     "pé-(x)&k@$y!=+z_0123456789abcdefghijklmnopqrstuv",
 ];
 
-/// What is to be in no output.
+/// Text that must not be in any output.
 const PARTS: [&str; 3] = ["(x)&k@", "0123456789abcdef", "KHgpJmtA"];
 
 fn explain_with(secret: &str, content: &[u8]) -> Output {

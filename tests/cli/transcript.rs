@@ -135,7 +135,7 @@ fn run(name: &str, steps: &[Step]) -> Vec<Ran> {
     steps.iter().enumerate().map(ran).collect()
 }
 
-/// Tells whether a line is as expected, where `[..]` stands for anything.
+/// Returns `true` if a line is as expected, where `[..]` stands for anything.
 fn matches(expected: &str, line: &str) -> bool {
     let mut parts = expected.split("[..]");
     let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else { return false };

@@ -257,7 +257,7 @@ fn a_missing_secret_is_never_a_pass() {
             assert_eq!(request.check(&Session::new(), form), Err(CsrfError::NoSecret));
         }
     }
-    // A cookie is no secret where secrets are in sessions, nor the other way round.
+    // If secrets are in sessions, a cookie is not a secret, and the other way round.
     let cookie = format!("csrftoken={SECRET}");
     let headers = [here, ("Cookie", &*cookie)];
     let mut session = Session::new();

@@ -101,7 +101,7 @@ impl Visit {
         site
     }
 
-    /// Makes the request here.
+    /// Returns the verdict of this crate on the request.
     fn ours(&self) -> (Verdict, Outcome) {
         let site = self.site();
         let (csrf, manager) = (site.csrf().unwrap(), site.session_manager().unwrap());
@@ -475,7 +475,7 @@ fn origins_and_referers_are_judged_as_by_django() {
     }
 }
 
-// What is no secret, and what is no token.
+// Text that is not a secret, and text that is not a token.
 
 /// Texts that are nearly secrets or tokens; the last but two are both for one secret.
 fn texts(random: &mut Random) -> String {

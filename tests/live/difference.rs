@@ -78,7 +78,7 @@ impl Difference {
         Self::VaryForgotten,
     ];
 
-    /// Tells whether the browser holds something else for it.
+    /// Returns `true` if the browser has something else because of it.
     pub fn is_of_the_jar(self) -> bool {
         !matches!(
             self,

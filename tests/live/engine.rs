@@ -128,7 +128,7 @@ fn the_engine_passes_djangos_own_tests_and_the_one_expected_to_fail() {
     }
 }
 
-/// Makes every number a float: what is lost on the way is the same for both texts, and Python
+/// Turns every number into a float: what is lost on the way is the same for both texts, and Python
 /// reads `-0` as an integer.
 fn as_floats(value: Value) -> Value {
     match value {

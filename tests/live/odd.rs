@@ -85,7 +85,7 @@ impl Payload {
     }
 }
 
-/// Tells whether two refusals name the same fault, as far as both name one.
+/// Returns `true` if two refusals name the same fault, or one of them names none.
 pub fn is_same_reason(django: &str, here: &DecodeError) -> bool {
     if let DecodeError::TooLong { .. } = here {
         // Checked before all else; Django has no such limit.

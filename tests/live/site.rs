@@ -172,7 +172,7 @@ impl Site {
         Keyring::new(secret).expect("usable")
     }
 
-    /// Tells whether one of the keys signed a value, whatever it holds.
+    /// Returns `true` if one of the keys signed a value, whatever it contains.
     pub fn is_authentic(&self, value: &str) -> bool {
         Signer::new(&self.ring(), django::SESSION_SALT).unsign(value).is_ok()
     }

@@ -14,7 +14,7 @@ const MAX_LEN: usize = 40;
 /// The characters of a key, `VALID_KEY_CHARS` in Django.
 const CHARACTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
-/// The key of a row, which a visitor's cookie holds: anyone who has it has the session.
+/// The key of a row, which a visitor's cookie holds: anyone who has it can use the session.
 #[derive(Clone)]
 pub struct Key(String);
 

@@ -117,7 +117,7 @@ impl Process {
         assert_eq!(self.take_told(), if was_news { vec![ended.line()] } else { vec![] });
     }
 
-    /// Holds for any list: it is the definition's, and to be told what it lists is no news.
+    /// Checks a list: it equals the definition's, and applying what it lists changes nothing.
     fn check(&self, now: i64) {
         let listed = self.listed(now);
         assert_eq!(listed, self.should_list(now));

@@ -189,7 +189,7 @@ fn forge(kept: Option<&Kept>, input: &mut Input<'_>) -> String {
     String::from_utf8(token).unwrap()
 }
 
-/// Does anything, and tells whether it ended the session for good.
+/// Does anything. Returns `true` if that ended the session for good.
 fn act(session: &mut Session, input: &mut Input<'_>) -> bool {
     let mut was_flushed = false;
     for _ in 0..input.byte() % 5 {

@@ -55,7 +55,7 @@ pub fn law(data: &[u8]) {
     }
 }
 
-/// Tells whether the key signed a token, by the second implementation's word.
+/// Returns `true` if the key signed a token, according to the second implementation.
 fn is_signed(token: &str) -> bool {
     token.rsplit_once(':').is_some_and(|(value, signature)| {
         django::signature(value, django::SESSION_SALT, SECRET) == signature

@@ -201,7 +201,7 @@ impl Visitor {
         self.read(&format!("document.querySelector('{selector}').innerText"))
     }
 
-    /// Tells whether a CSS selector finds anything.
+    /// Returns `true` if a CSS selector finds anything.
     pub fn sees(&self, selector: &str) -> bool {
         self.read(&format!("`${{document.querySelectorAll('{selector}').length}}`")) != "0"
     }
@@ -215,7 +215,7 @@ impl Visitor {
         self.try_read(expression).unwrap_or_else(|| panic!("no text: {expression}"))
     }
 
-    /// Tells whether the browser holds any cookie for the page, one that scripts may not see included.
+    /// Returns `true` if the browser has a cookie for the page, including one that scripts cannot see.
     pub fn holds_a_cookie(&self) -> bool {
         self.cookies() != json!([])
     }

@@ -175,7 +175,7 @@ fn a_login_in_rust_holds_at_the_admin_page_until_logout_there() {
         let chromium = Chromium::start();
         let ada = chromium.visitor();
         shop.open(&ada, "/rust/");
-        assert_eq!(ada.cookie("sessionid"), None, "who has nothing gets no session");
+        assert_eq!(ada.cookie("sessionid"), None, "a visitor without entries gets no session");
         put_into_cart(&ada, "apples");
         let anonymous = session(&ada);
 

@@ -92,7 +92,7 @@ impl<'a> Series<'a> {
         }
     }
 
-    /// Tells whether this Django runs on Python 3 with this second number.
+    /// Returns `true` if this Django runs on Python 3 with this minor version.
     fn runs_on(&self, minor: u32) -> bool {
         match self.numbers {
             Some((4, _)) => (8..=12).contains(&minor),

@@ -77,7 +77,7 @@ fn a_login_in_django_holds_in_rust_until_logout_there(site: &Site) {
 fn a_login_in_rust_gives_a_new_key_and_holds_in_django(site: &Site) {
     let mut ada = site.person();
     assert_eq!(ada.sees(), STRANGER);
-    assert_eq!(ada.key(), "", "who has nothing gets no session");
+    assert_eq!(ada.key(), "", "a visitor without entries gets no session");
     add(&mut ada, "apples");
     ada.in_django(|django| django.get("/set/discount?thing=100"));
     let planted = ada.key();

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deadpool_postgres::{Manager, Pool};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 use time::{OffsetDateTime, UtcOffset};
@@ -48,7 +48,9 @@ impl Database {
             return Self::open_sqlite(Path::new(path));
         }
         // Without TLS: for a server on the same machine or in a network of your own.
-        let manager = Manager::new(url.parse()?, NoTls);
+        // A connection that the server has closed is noticed before a request depends on it.
+        let verified = ManagerConfig { recycling_method: RecyclingMethod::Verified };
+        let manager = Manager::from_config(url.parse()?, NoTls, verified);
         Ok(Self::Postgres(Pool::builder(manager).build()?))
     }
 

@@ -109,7 +109,9 @@ impl Server {
         self.execute(
             "postgres",
             &format!(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                // Waits for each: without the number it returns once the signal is sent.
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                 WHERE datname = '{name}'"
             ),
         );
     }

@@ -1,22 +1,84 @@
 //! Computes the age of a token, and refuses one that is too old.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use time::OffsetDateTime;
 
 use crate::error::DecodeError;
 
-/// When a token was signed and how long ago, computed once because calendar dates are slow.
+/// A point in time, as the time since 1970.
+///
+/// Everything inside the crate counts in these: a calendar date takes longer to compute than a
+/// token takes to be split, so dates occur only in the public API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Moment(time::Duration);
+
+impl Moment {
+    /// Returns the current time by the system's clock.
+    pub(crate) fn now() -> Self {
+        Self(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
+            Ok(since) => signed(since),
+            Err(before) => time::Duration::ZERO.saturating_sub(signed(before.duration())),
+        })
+    }
+
+    pub(crate) const fn from_seconds(seconds: i64) -> Self {
+        Self(time::Duration::seconds(seconds))
+    }
+
+    pub(crate) const fn from_microseconds(microseconds: i64) -> Self {
+        Self(time::Duration::microseconds(microseconds))
+    }
+
+    /// Returns the whole seconds since 1970, rounded down.
+    pub(crate) fn seconds(self) -> i64 {
+        let is_partial = self.0.subsec_nanoseconds() < 0;
+        self.0.whole_seconds().saturating_sub(i64::from(is_partial))
+    }
+
+    /// Returns the whole seconds since 1970, rounded towards zero as Python's `int` does.
+    pub(crate) fn truncated_seconds(self) -> i64 {
+        self.0.whole_seconds()
+    }
+
+    /// Returns the whole microseconds since 1970, rounded down.
+    pub(crate) fn microseconds(self) -> i64 {
+        let nanoseconds = self.0.subsec_nanoseconds().div_euclid(1000);
+        self.0.whole_seconds().saturating_mul(1_000_000).saturating_add(nanoseconds.into())
+    }
+
+    /// Returns the time that has passed since another moment, negative if that one is later.
+    pub(crate) fn since(self, earlier: Self) -> time::Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Returns the date in UTC: the first or the last of the calendar for a moment outside it.
+    pub(crate) fn date(self) -> OffsetDateTime {
+        let fraction = self.0.subsec_nanoseconds().rem_euclid(1_000_000_000).unsigned_abs();
+        // A third of what adding takes.
+        OffsetDateTime::from_unix_timestamp(self.seconds())
+            .and_then(|whole| whole.replace_nanosecond(fraction))
+            .unwrap_or_else(|_| OffsetDateTime::UNIX_EPOCH.saturating_add(self.0))
+    }
+}
+
+impl From<OffsetDateTime> for Moment {
+    fn from(date: OffsetDateTime) -> Self {
+        Self(time::Duration::new(date.unix_timestamp(), date.nanosecond().cast_signed()))
+    }
+}
+
+/// When a token was signed and how long ago.
 #[derive(Clone, Copy)]
 pub(crate) struct Age {
-    pub(crate) signed_at: OffsetDateTime,
+    pub(crate) signed_at: Moment,
     /// Negative for a moment in the future.
     pub(crate) time: time::Duration,
 }
 
 impl Age {
-    pub(crate) fn new(signed_at: OffsetDateTime, now: OffsetDateTime) -> Self {
-        Self { signed_at, time: between(signed_at, now) }
+    pub(crate) fn new(signed_at: Moment, now: Moment) -> Self {
+        Self { signed_at, time: now.since(signed_at) }
     }
 
     /// Returns an error if it is older than `max_age`.
@@ -30,18 +92,8 @@ impl Age {
     /// Returns the error that the token has expired.
     pub(crate) fn expired(self) -> DecodeError {
         let age = self.time.try_into().unwrap_or(Duration::ZERO);
-        DecodeError::Expired { signed_at: self.signed_at, age }
+        DecodeError::Expired { signed_at: self.signed_at.date(), age }
     }
-}
-
-/// Returns the time from one moment to another, negative if the second came first.
-pub(crate) fn between(from: OffsetDateTime, to: OffsetDateTime) -> time::Duration {
-    #[expect(
-        clippy::arithmetic_side_effects,
-        reason = "two moments of the calendar are at most 20,000 years apart"
-    )]
-    let time = to - from;
-    time
 }
 
 /// Converts an unsigned duration into a signed one.

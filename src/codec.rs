@@ -18,7 +18,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::age::{Age, between, signed};
+use crate::age::{Age, Moment, signed};
 use crate::cookie;
 use crate::error::{DecodeError, EncodeError, sure};
 use crate::expiry::{
@@ -30,7 +30,7 @@ use crate::kept;
 use crate::key::{Keyring, Weakness};
 use crate::payload::{self, Compress};
 use crate::session::{Origin, Session};
-use crate::timestamp::{Stamped, TimestampSigner};
+use crate::timestamp::{TimestampSigner, Unsigned};
 
 /// The salt of Django's `signed_cookies` session backend.
 pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
@@ -71,7 +71,7 @@ pub struct SessionCodec {
     expiry_rule: ExpiryRule,
     max_token_len: usize,
     max_payload_len: usize,
-    refuse_signed_before: Option<OffsetDateTime>,
+    refuse_signed_before: Option<Moment>,
     max_clock_skew: Duration,
     absolute_max_age: Option<Duration>,
     track_start: bool,
@@ -217,7 +217,7 @@ impl SessionCodec {
     /// ```
     #[must_use]
     pub fn refuse_signed_before(mut self, moment: OffsetDateTime) -> Self {
-        self.refuse_signed_before = Some(moment);
+        self.refuse_signed_before = Some(moment.into());
         self
     }
 
@@ -306,7 +306,7 @@ impl SessionCodec {
     ///
     /// See [`encode_at`](Self::encode_at).
     pub fn encode(&self, session: &Session) -> Result<String, EncodeError> {
-        self.encode_at(session, OffsetDateTime::now_utc())
+        self.encode_session(session, Moment::now())
     }
 
     /// Returns a token of a session, signed at `now`.
@@ -324,10 +324,14 @@ impl SessionCodec {
     /// - [`EncodeError::TooLarge`] if the JSON or the token exceeds its limit.
     /// - [`EncodeError::BadTimestamp`] if `now` is before 1970 or past the year 9999.
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
+        self.encode_session(session, now.into())
+    }
+
+    fn encode_session(&self, session: &Session, now: Moment) -> Result<String, EncodeError> {
         // The text in the token can be shown anywhere.
         session.touch();
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
-        self.encode_session(session, &limits, now)
+        self.session_token(session, &limits, now)
     }
 
     /// Returns a token of a session, signed at `now`, and how long a browser should keep it: `None`
@@ -342,7 +346,7 @@ impl SessionCodec {
         &self,
         session: &Session,
         at_browser_close: bool,
-        now: OffsetDateTime,
+        now: Moment,
     ) -> Result<(String, Option<time::Duration>), EncodeError> {
         let limits = self.limits(session).ok_or(EncodeError::BadExpiry)?;
         let claim = match self.expiry_rule {
@@ -353,7 +357,7 @@ impl SessionCodec {
         let claim = claim.ok_or(EncodeError::BadExpiry)?;
         let is_kept = !claim.at_browser_close(at_browser_close);
         let max_age = is_kept.then(|| self.cookie_age(claim, began(session, now), now));
-        Ok((self.encode_session(session, &limits, now)?, max_age))
+        Ok((self.session_token(session, &limits, now)?, max_age))
     }
 
     /// Returns the session of a token, if the token is valid.
@@ -362,7 +366,7 @@ impl SessionCodec {
     ///
     /// See [`decode_at`](Self::decode_at).
     pub fn decode(&self, token: &str) -> Result<Session, DecodeError> {
-        self.decode_at(token, OffsetDateTime::now_utc())
+        self.decode_session(token, Moment::now())
     }
 
     /// Returns the session of a token, if the token is valid at `now`.
@@ -371,6 +375,10 @@ impl SessionCodec {
     ///
     /// Any [`DecodeError`] except `WrongType`.
     pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
+        self.decode_session(token, now.into())
+    }
+
+    pub(crate) fn decode_session(&self, token: &str, now: Moment) -> Result<Session, DecodeError> {
         let Proved { payload, age, key_index } = self.prove(token, now)?;
         // Inflated into a larger buffer, then shrunk to its length.
         let json = kept::with_text(|json| {
@@ -415,7 +423,7 @@ impl SessionCodec {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn encode_as<T: Serialize + ?Sized>(&self, value: &T) -> Result<String, EncodeError> {
-        self.encode_as_at(value, OffsetDateTime::now_utc())
+        self.encode_value(value, Moment::now())
     }
 
     /// Returns a token of a struct or a map, signed at `now`.
@@ -427,6 +435,14 @@ impl SessionCodec {
         &self,
         value: &T,
         now: OffsetDateTime,
+    ) -> Result<String, EncodeError> {
+        self.encode_value(value, now.into())
+    }
+
+    fn encode_value<T: Serialize + ?Sized>(
+        &self,
+        value: &T,
+        now: Moment,
     ) -> Result<String, EncodeError> {
         kept::with_text(|json| {
             json::append(json, value)?;
@@ -451,7 +467,7 @@ impl SessionCodec {
     ///
     /// See [`encode_json`](Self::encode_json).
     pub fn encode_json_at(&self, json: &str, now: OffsetDateTime) -> Result<String, EncodeError> {
-        self.encode_text(&mut json::adopt(json)?, now)
+        self.encode_text(&mut json::adopt(json)?, now.into())
     }
 
     /// Returns a token's session as a struct or a map, if the token is valid.
@@ -460,7 +476,7 @@ impl SessionCodec {
     ///
     /// Any [`DecodeError`]; `WrongType` if the session does not fit `T`.
     pub fn decode_as<T: DeserializeOwned>(&self, token: &str) -> Result<T, DecodeError> {
-        self.decode_as_at(token, OffsetDateTime::now_utc())
+        self.decode_value(token, Moment::now())
     }
 
     /// Returns a token's session as a struct or a map, if the token is valid at `now`.
@@ -472,6 +488,14 @@ impl SessionCodec {
         &self,
         token: &str,
         now: OffsetDateTime,
+    ) -> Result<T, DecodeError> {
+        self.decode_value(token, now.into())
+    }
+
+    fn decode_value<T: DeserializeOwned>(
+        &self,
+        token: &str,
+        now: Moment,
     ) -> Result<T, DecodeError> {
         let Proved { payload, age, .. } = self.prove(token, now)?;
         kept::with_text(|json| {
@@ -489,18 +513,13 @@ impl SessionCodec {
     }
 
     /// Returns how long a browser keeps a session that is written at `now`.
-    fn cookie_age(
-        &self,
-        claim: Claim,
-        began: OffsetDateTime,
-        now: OffsetDateTime,
-    ) -> time::Duration {
+    fn cookie_age(&self, claim: Claim, began: Moment, now: Moment) -> time::Duration {
         let mut age = claim.age(self.max_age, now);
         if self.expiry_rule == ExpiryRule::Shorter {
             age = age.min(signed(self.max_age));
         }
         if let Some(max_age) = self.absolute_max_age {
-            age = age.min(signed(max_age).saturating_sub(between(began, now)));
+            age = age.min(signed(max_age).saturating_sub(now.since(began)));
         }
         age
     }
@@ -538,7 +557,7 @@ impl SessionCodec {
     }
 
     /// Returns a token of a session's JSON, which is ASCII.
-    fn encode_text(&self, json: &mut String, now: OffsetDateTime) -> Result<String, EncodeError> {
+    fn encode_text(&self, json: &mut String, now: Moment) -> Result<String, EncodeError> {
         if !is_object(json) {
             return Err(EncodeError::NotAnObject);
         }
@@ -546,11 +565,11 @@ impl SessionCodec {
         self.token(json, &limits, now, now)
     }
 
-    fn encode_session(
+    fn session_token(
         &self,
         session: &Session,
         limits: &Limits,
-        now: OffsetDateTime,
+        now: Moment,
     ) -> Result<String, EncodeError> {
         let token = kept::with_text(|json| {
             session.write(json);
@@ -564,8 +583,8 @@ impl SessionCodec {
         &self,
         json: &mut String,
         limits: &Limits,
-        began: OffsetDateTime,
-        now: OffsetDateTime,
+        began: Moment,
+        now: Moment,
     ) -> Result<String, EncodeError> {
         if limits.is_aware {
             return Err(EncodeError::AwareExpiry);
@@ -595,13 +614,13 @@ impl SessionCodec {
     /// Returns the payload of a genuine token: the first five steps of decoding.
     ///
     /// Nothing is allocated: a forged token costs one HMAC per key and nothing else.
-    fn prove<'t>(&self, token: &'t str, now: OffsetDateTime) -> Result<Proved<'t>, DecodeError> {
+    fn prove<'t>(&self, token: &'t str, now: Moment) -> Result<Proved<'t>, DecodeError> {
         // 1: the length
         if token.len() > self.max_token_len {
             return Err(DecodeError::TooLong { len: token.len(), limit: self.max_token_len });
         }
         // 2, 3 and 4: the signature and the timestamp
-        let Stamped { value, signed_at, key_index } = self.signer.unsign_any_age(token)?;
+        let Unsigned { value, signed_at, key_index } = self.signer.unsign_any_age(token)?;
         // 5: the policy
         let age = Age::new(signed_at, now);
         self.check_stamp(age)?;
@@ -613,10 +632,10 @@ impl SessionCodec {
         let Age { signed_at, time } = age;
         let is_early = time.saturating_add(signed(self.max_clock_skew)).is_negative();
         if is_early && self.expiry_rule != ExpiryRule::Django {
-            return Err(DecodeError::NotYetValid { signed_at });
+            return Err(DecodeError::NotYetValid { signed_at: signed_at.date() });
         }
         if self.refuse_signed_before.is_some_and(|moment| signed_at < moment) {
-            return Err(DecodeError::SignedTooEarly { signed_at });
+            return Err(DecodeError::SignedTooEarly { signed_at: signed_at.date() });
         }
         match self.expiry_rule {
             // The session may allow a longer time.
@@ -626,19 +645,14 @@ impl SessionCodec {
     }
 
     /// Returns when the session began, or an error if it has expired.
-    fn check_limits(
-        &self,
-        limits: &Limits,
-        age: Age,
-        now: OffsetDateTime,
-    ) -> Result<OffsetDateTime, DecodeError> {
+    fn check_limits(&self, limits: &Limits, age: Age, now: Moment) -> Result<Moment, DecodeError> {
         limits.expiry.check(self.max_age, age, now)?;
         let started = limits.started.unwrap_or(age.signed_at);
         if self.refuse_signed_before.is_some_and(|moment| started < moment) {
-            return Err(DecodeError::SignedTooEarly { signed_at: age.signed_at });
+            return Err(DecodeError::SignedTooEarly { signed_at: age.signed_at.date() });
         }
         match self.absolute_max_age {
-            Some(max_age) if between(started, now) > signed(max_age) => Err(age.expired()),
+            Some(max_age) if now.since(started) > signed(max_age) => Err(age.expired()),
             _ => Ok(started),
         }
     }
@@ -651,7 +665,7 @@ impl SessionCodec {
             ExpiryRule::Django => Claim::Nothing,
         };
         let counts = self.tracks_start() || self.refuse_signed_before.is_some();
-        let started = match session.text(STARTED_KEY).filter(|_| counts) {
+        let started = match counts.then(|| session.text(STARTED_KEY)).flatten() {
             Some(json) => Some(read_started(json)?),
             None => None,
         };
@@ -680,7 +694,7 @@ impl SessionCodec {
 }
 
 /// Returns when a session that is written now began.
-fn began(session: &Session, now: OffsetDateTime) -> OffsetDateTime {
+fn began(session: &Session, now: Moment) -> Moment {
     session.began().unwrap_or(now)
 }
 
@@ -696,7 +710,7 @@ struct Limits {
     expiry: Claim,
     /// Whether the expiry is a date with an offset, on a site whose dates have none.
     is_aware: bool,
-    started: Option<OffsetDateTime>,
+    started: Option<Moment>,
 }
 
 fn is_object(json: &str) -> bool {

@@ -2,11 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
-use time::OffsetDateTime;
-
-use crate::age::Age;
+use crate::age::{Age, Moment};
 use crate::error::DecodeError;
-use crate::identity::{IdText, Identity, Subject, microseconds};
+use crate::identity::{IdText, Identity, Subject};
 use crate::revocation::{CLOCK_SKEW, Revocations};
 
 /// The list of ended sessions, and the key of the entry that names the user.
@@ -86,7 +84,7 @@ impl Ending {
         id: Option<&str>,
         token: &str,
         age: Age,
-        now: OffsetDateTime,
+        now: Moment,
     ) -> Result<Self, DecodeError> {
         let mut ending = Self::new(watch);
         // 1: its user
@@ -95,13 +93,13 @@ impl Ending {
         let recorded = id.map(Identity::read).transpose()?;
         let id = recorded.unwrap_or_else(|| {
             // The latest moment at which it can have begun.
-            let began = microseconds(age.signed_at).saturating_add(CLOCK_SKEW);
+            let began = age.signed_at.microseconds().saturating_add(CLOCK_SKEW);
             Identity::adopted(token, began)
         });
         // 3: whether it can have begun
-        let (now, revocations) = (microseconds(now), &watch.revocations);
+        let (now, revocations) = (now.microseconds(), &watch.revocations);
         if Revocations::is_ahead(id.began, now) {
-            return Err(DecodeError::NotYetValid { signed_at: age.signed_at });
+            return Err(DecodeError::NotYetValid { signed_at: age.signed_at.date() });
         }
         // 4: whether its lifetime is over, whatever its own expiry is
         if now.saturating_sub(id.began) > revocations.lifetime() {
@@ -132,18 +130,18 @@ impl Ending {
     }
 
     /// Returns the text of the session's present identity.
-    pub(crate) fn text(&self, present: &Present, now: OffsetDateTime) -> Option<&str> {
+    pub(crate) fn text(&self, present: &Present, now: Moment) -> Option<&str> {
         Some(self.named(present, now)?.text.as_str())
     }
 
     /// Returns when the present session began, in microseconds.
-    pub(crate) fn began(&self, present: &Present, now: OffsetDateTime) -> Option<i64> {
+    pub(crate) fn began(&self, present: &Present, now: Moment) -> Option<i64> {
         Some(self.named(present, now)?.id.began)
     }
 
     /// Returns the session's present identity. A session that was begun has one before its subject
     /// is known.
-    fn named(&self, present: &Present, now: OffsetDateTime) -> Option<&Named> {
+    fn named(&self, present: &Present, now: Moment) -> Option<&Named> {
         if let Some(sent) = self.sent.get() {
             return Some(&sent.named);
         }
@@ -156,7 +154,7 @@ impl Ending {
 
     /// Returns the identity that the session is written with, and how long it may still last, in
     /// microseconds. An anonymous session has none.
-    pub(crate) fn written(&self, present: &Present, now: OffsetDateTime) -> Option<(IdText, i64)> {
+    pub(crate) fn written(&self, present: &Present, now: Moment) -> Option<(IdText, i64)> {
         let subject = present.subject.as_ref()?;
         let named = if let Some(came) = self.came(present) {
             came.owned.named
@@ -169,16 +167,16 @@ impl Ending {
             named
         };
         let lifetime = self.watch.revocations.lifetime();
-        let left = named.id.began.saturating_add(lifetime).saturating_sub(microseconds(now));
+        let left = named.id.began.saturating_add(lifetime).saturating_sub(now.microseconds());
         Some((named.text, left))
     }
 
-    fn draw(&self, subject: Option<&Subject>, now: OffsetDateTime) -> Named {
-        self.watch.revocations.begin(subject, microseconds(now)).into()
+    fn draw(&self, subject: Option<&Subject>, now: Moment) -> Named {
+        self.watch.revocations.begin(subject, now.microseconds()).into()
     }
 
     /// Gives the session another identity, at once, so that the program can read it.
-    pub(crate) fn begin(&mut self, subject: Option<&Subject>, now: OffsetDateTime) {
+    pub(crate) fn begin(&mut self, subject: Option<&Subject>, now: Moment) {
         self.replace_sent();
         self.begun = self.draw(subject, now).into();
     }
@@ -210,19 +208,19 @@ impl Ending {
     }
 
     /// Ends the session, as it came and as it was written: another one begins.
-    pub(crate) fn flush(&mut self, now: OffsetDateTime) {
+    pub(crate) fn flush(&mut self, now: Moment) {
         let ended = Self::new(&self.watch);
         let Self { came, sent, .. } = std::mem::replace(self, ended);
         for owned in came.map(|came| came.owned).into_iter().chain(sent.into_inner()) {
-            self.watch.revocations.end_session(owned.subject, owned.named.id, microseconds(now));
+            self.watch.revocations.end_session(owned.subject, owned.named.id, now.microseconds());
         }
     }
 
     /// Ends the session as it came, if another one was written.
-    pub(crate) fn end_former(&self, present: &Present, now: OffsetDateTime) {
+    pub(crate) fn end_former(&self, present: &Present, now: Moment) {
         if let (Some(Came { owned, .. }), None) = (&self.came, self.came(present)) {
             let Owned { subject, named } = owned.clone();
-            self.watch.revocations.end_session(subject, named.id, microseconds(now));
+            self.watch.revocations.end_session(subject, named.id, now.microseconds());
         }
     }
 

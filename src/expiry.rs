@@ -10,7 +10,7 @@ use time::macros::{datetime, format_description};
 use time::parsing::Parsed;
 use time::{Date, OffsetDateTime, PrimitiveDateTime, Time, UtcOffset};
 
-use crate::age::{Age, between, signed};
+use crate::age::{Age, Moment, signed};
 use crate::error::DecodeError;
 use crate::json;
 
@@ -31,17 +31,15 @@ pub(crate) const ID_KEY: &str = "_session_id";
 pub(crate) const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
 
 /// Reads `_session_started`; `None` if it is not valid.
-pub(crate) fn read_started(json: &str) -> Option<OffsetDateTime> {
+pub(crate) fn read_started(json: &str) -> Option<Moment> {
     let microseconds: i64 = json.parse().ok()?;
     let is_known = (0..=LAST_MICROSECOND).contains(&microseconds);
-    let nanoseconds = i128::from(microseconds).saturating_mul(1000);
-    is_known.then(|| OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok()).flatten()
+    is_known.then(|| Moment::from_microseconds(microseconds))
 }
 
 /// Returns what `_session_started` holds for a moment.
-pub(crate) fn started_in_microseconds(moment: OffsetDateTime) -> i64 {
-    let microseconds = moment.unix_timestamp_nanos().div_euclid(1000);
-    i64::try_from(microseconds).unwrap_or(i64::MAX).clamp(0, LAST_MICROSECOND)
+pub(crate) fn started_in_microseconds(moment: Moment) -> i64 {
+    moment.microseconds().clamp(0, LAST_MICROSECOND)
 }
 
 /// When a session ends, as set by its program.
@@ -96,7 +94,7 @@ impl Expiry {
     /// ```
     #[must_use]
     pub fn age(self, cookie_age: Duration, modification: OffsetDateTime) -> time::Duration {
-        Claim::from(self).age(cookie_age, modification)
+        Claim::from(self).age(cookie_age, modification.into())
     }
 
     /// Returns when a session written at `modification` ends, as `get_expiry_date`.
@@ -209,12 +207,12 @@ impl Claim {
         }
     }
 
-    pub(crate) fn age(self, cookie_age: Duration, modification: OffsetDateTime) -> time::Duration {
+    pub(crate) fn age(self, cookie_age: Duration, modification: Moment) -> time::Duration {
         match self {
             Self::Nothing | Self::BrowserClose | Self::Naive(_) => signed(cookie_age),
             Self::Lasts(time) => time,
             Self::Until(moment) => {
-                let left = between(modification, moment);
+                let left = Moment::from(moment).since(modification);
                 let seconds = left.whole_seconds();
                 // Python's timedelta rounds down, also below zero.
                 let partial = i64::from(left.subsec_nanoseconds() < 0);
@@ -227,7 +225,7 @@ impl Claim {
         match self {
             Self::Until(moment) => moment,
             _ => modification
-                .saturating_add(self.age(cookie_age, modification))
+                .saturating_add(self.age(cookie_age, modification.into()))
                 .min(LAST_INSTANT.max(modification)),
         }
     }
@@ -243,16 +241,11 @@ impl Claim {
     /// Returns an error if a session has expired, by its own expiry or by `max_age`.
     ///
     /// It expires after its last moment, and not at it.
-    pub(crate) fn check(
-        self,
-        max_age: Duration,
-        age: Age,
-        now: OffsetDateTime,
-    ) -> Result<(), DecodeError> {
+    pub(crate) fn check(self, max_age: Duration, age: Age, now: Moment) -> Result<(), DecodeError> {
         let is_over = match self {
             Self::Nothing | Self::BrowserClose | Self::Naive(_) => return age.check(max_age),
             Self::Lasts(time) => age.time.max(time::Duration::ZERO) > time,
-            Self::Until(moment) => now > moment,
+            Self::Until(moment) => now > moment.into(),
         };
         if is_over { Err(age.expired()) } else { Ok(()) }
     }

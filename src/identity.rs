@@ -11,7 +11,6 @@ use std::hash::{Hash, Hasher};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
 
 use crate::error::{DecodeError, sure};
 use crate::expiry::LAST_MICROSECOND;
@@ -186,10 +185,4 @@ impl IdText {
     pub(crate) fn as_str(&self) -> &str {
         sure(str::from_utf8(&self.0).ok())
     }
-}
-
-/// Returns a moment in microseconds of Unix time.
-pub(crate) fn microseconds(moment: OffsetDateTime) -> i64 {
-    let microseconds = moment.unix_timestamp_nanos().div_euclid(1000);
-    i64::try_from(microseconds).unwrap_or(if microseconds < 0 { i64::MIN } else { i64::MAX })
 }

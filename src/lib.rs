@@ -152,6 +152,7 @@ pub mod environment;
 mod error;
 mod finite;
 mod kept;
+mod plain_string;
 #[cfg(feature = "random")]
 mod random;
 mod wiped;

@@ -12,7 +12,7 @@ use std::{fmt, iter};
 use cookie::Cookie;
 use time::OffsetDateTime;
 
-use crate::age::{between, signed};
+use crate::age::{Moment, signed};
 use crate::candidates::{Candidates, unwrap_token};
 use crate::codec::SessionCodec;
 use crate::cookie::CookieOptions;
@@ -358,8 +358,8 @@ impl SessionManager {
     }
 
     /// Returns the current time by the manager's clock.
-    pub(crate) fn now(&self) -> OffsetDateTime {
-        self.clock.as_ref().map_or_else(OffsetDateTime::now_utc, |clock| clock())
+    pub(crate) fn now(&self) -> Moment {
+        self.clock.as_ref().map_or_else(Moment::now, |clock| clock().into())
     }
 
     /// Adds a cookie that was used before its name or its attributes were changed.
@@ -429,7 +429,7 @@ impl SessionManager {
     where
         H: AsRef<[u8]> + ?Sized + 'h,
     {
-        self.load_at(cookie_headers, self.now())
+        self.load_session(cookie_headers, self.now())
     }
 
     /// Reads the session from the request's `Cookie:` headers, as of `now`.
@@ -447,6 +447,17 @@ impl SessionManager {
         &self,
         cookie_headers: impl IntoIterator<Item = &'h H>,
         now: OffsetDateTime,
+    ) -> Session
+    where
+        H: AsRef<[u8]> + ?Sized + 'h,
+    {
+        self.load_session(cookie_headers, now.into())
+    }
+
+    fn load_session<'h, H>(
+        &self,
+        cookie_headers: impl IntoIterator<Item = &'h H>,
+        now: Moment,
     ) -> Session
     where
         H: AsRef<[u8]> + ?Sized + 'h,
@@ -491,8 +502,8 @@ impl SessionManager {
 
     /// Decodes one of the cookies, unless its session was ended or a rule of the program refuses
     /// it.
-    fn decode(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
-        let mut session = self.codec.decode_at(token, now)?;
+    fn decode(&self, token: &str, now: Moment) -> Result<Session, DecodeError> {
+        let mut session = self.codec.decode_session(token, now)?;
         if let Some(watch) = &self.watch {
             session.identify(watch, token, now)?;
         }
@@ -547,7 +558,7 @@ impl SessionManager {
     ///
     /// See [`commit_at`](Self::commit_at).
     pub fn commit(&self, session: &Session, status: u16) -> Result<Reply, EncodeError> {
-        self.commit_at(session, status, self.now())
+        self.commit_session(session, status, self.now())
     }
 
     /// Returns the headers that the response needs if it is sent at `now`.
@@ -569,6 +580,15 @@ impl SessionManager {
         status: u16,
         now: OffsetDateTime,
     ) -> Result<Reply, EncodeError> {
+        self.commit_session(session, status, now.into())
+    }
+
+    fn commit_session(
+        &self,
+        session: &Session,
+        status: u16,
+        now: Moment,
+    ) -> Result<Reply, EncodeError> {
         let Some(watch) = &self.watch else { return self.reply(session, status, now) };
         let watched = session.watched(watch);
         if watched.is_held_back() {
@@ -583,12 +603,7 @@ impl SessionManager {
     }
 
     /// Returns the response's headers for a session that has not been ended meanwhile.
-    fn reply(
-        &self,
-        session: &Session,
-        status: u16,
-        now: OffsetDateTime,
-    ) -> Result<Reply, EncodeError> {
+    fn reply(&self, session: &Session, status: u16, now: Moment) -> Result<Reply, EncodeError> {
         let is_asked = session.is_asked();
         let mut reply = Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() };
         let attributes = self.retired_attributes.iter().map(CookieOptions::removal);
@@ -685,9 +700,9 @@ impl SessionManager {
     ///
     /// A refused cookie is never replaced here: a late response would overwrite a cookie that
     /// another response has set meanwhile.
-    fn is_renewal_due(&self, session: &Session, now: OffsetDateTime) -> bool {
+    fn is_renewal_due(&self, session: &Session, now: Moment) -> bool {
         let Some(origin) = session.origin() else { return false };
-        let is_old = |limit| between(origin.signed_at, now) > signed(limit);
+        let is_old = |limit| now.since(origin.signed_at) > signed(limit);
         self.save_every_request
             || session.is_accessed()
                 && (session.retired() == Retired::Session
@@ -697,27 +712,23 @@ impl SessionManager {
     }
 
     /// Returns `false` if the browser has this very session, signed in this very second.
-    fn is_news(&self, session: &Session, now: OffsetDateTime) -> bool {
+    fn is_news(&self, session: &Session, now: Moment) -> bool {
         session.retired() == Retired::Session
             || self.codec.is_start_due(session)
             || is_adoption_due(session)
             || session.origin().is_none_or(|origin| {
                 origin.key_index > 0
-                    || origin.signed_at.unix_timestamp() != now.unix_timestamp()
+                    || origin.signed_at.seconds() != now.seconds()
                     || !session.is_as_it_arrived()
             })
     }
 
     /// Returns the cookie of a session, including the identity if the session has a subject.
-    fn cookie(
-        &self,
-        session: &Session,
-        now: OffsetDateTime,
-    ) -> Result<Cookie<'static>, EncodeError> {
+    fn cookie(&self, session: &Session, now: Moment) -> Result<Cookie<'static>, EncodeError> {
         let (session, left) = session.identified(now)?;
         let (token, max_age) = self.codec.issue(&session, self.expire_at_browser_close, now)?;
         let max_age = max_age.map(|max_age| left.map_or(max_age, |left| left.min(max_age)));
-        let cookie = self.options.cookie(&token, max_age, now);
+        let cookie = self.options.cookie(&token, max_age, now.date());
         cookie.map_err(|error| error.with_entries(|| session.sizes()))
     }
 }

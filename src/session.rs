@@ -14,12 +14,12 @@ use serde::Serialize;
 use serde::de::{Deserialize, DeserializeOwned};
 use time::{OffsetDateTime, UtcOffset};
 
-use crate::age::Age;
+use crate::age::{Age, Moment};
 use crate::ending::{Ending, Present, Watch};
 use crate::entries::{Entries, Iter};
 use crate::error::{DecodeError, EncodeError, ValueError};
 use crate::expiry::{Claim, EXPIRY_KEY, Expiry, ID_KEY, STARTED_KEY, read_started};
-use crate::identity::{Subject, microseconds};
+use crate::identity::Subject;
 use crate::json::{self, Fault};
 use crate::revocation::Revocations;
 use crate::revocation::line::Revocation;
@@ -62,9 +62,9 @@ pub struct Session {
     /// The session's identity, if its manager has a list of ended sessions.
     ending: Option<Box<Ending>>,
     /// The current time as the program sees it, if that is known.
-    now: Option<OffsetDateTime>,
+    now: Option<Moment>,
     /// When the session was begun here, if it did not come in a token.
-    begun_at: Option<OffsetDateTime>,
+    begun_at: Option<Moment>,
     /// Whether its beginning is recorded when it is written.
     tracks_start: bool,
     /// Whether anything was read; a change counts as a read too.
@@ -119,10 +119,10 @@ pub(crate) enum Retired {
 /// The facts in a valid token other than the entries.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
-    pub(crate) signed_at: OffsetDateTime,
+    pub(crate) signed_at: Moment,
     pub(crate) key_index: usize,
     /// When the session's first token was signed, if that is known.
-    pub(crate) started: OffsetDateTime,
+    pub(crate) started: Moment,
 }
 
 impl Session {
@@ -591,8 +591,8 @@ impl Session {
     }
 
     /// Returns the current time as the program sees it.
-    fn time(&self) -> OffsetDateTime {
-        self.now.unwrap_or_else(OffsetDateTime::now_utc)
+    fn time(&self) -> Moment {
+        self.now.unwrap_or_else(Moment::now)
     }
 
     /// Sets when this session ends, as Django's `set_expiry`.
@@ -648,7 +648,7 @@ impl Session {
         cookie_age: Duration,
         modification: OffsetDateTime,
     ) -> Result<time::Duration, ValueError> {
-        Ok(self.read_claim()?.age(cookie_age, modification))
+        Ok(self.read_claim()?.age(cookie_age, modification.into()))
     }
 
     /// Returns when the session ends if written at `modification`, as `get_expiry_date`.
@@ -709,7 +709,7 @@ impl Session {
     #[must_use]
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.touch();
-        self.origin().map(|origin| origin.signed_at)
+        self.origin().map(|origin| origin.signed_at.date())
     }
 
     /// Returns when the session began, if that is recorded.
@@ -728,15 +728,15 @@ impl Session {
         self.touch();
         if let Some(began) = self.identity_began() {
             let written = self.origin().map_or_else(|| self.time(), |origin| origin.signed_at);
-            return Some(began.min(written));
+            return Some(began.min(written).date());
         }
         match self.text(STARTED_KEY) {
-            Some(json) => read_started(json),
+            Some(json) => read_started(json).map(Moment::date),
             None if !self.tracks_start || self.is_void() => None,
             // Nothing is recorded for a cookie that was refused, unless another session replaces
             // it.
             None if self.origin().is_none() && !self.is_modified() => None,
-            None => self.began(),
+            None => self.began().map(Moment::date),
         }
     }
 
@@ -797,7 +797,7 @@ impl Session {
         &mut self,
         watch: &Arc<Watch>,
         token: &str,
-        now: OffsetDateTime,
+        now: Moment,
     ) -> Result<(), DecodeError> {
         let Some(Origin { signed_at, .. }) = self.origin() else { return Ok(()) };
         let (subject, id) = (self.text(&watch.subject_key), self.text(ID_KEY));
@@ -860,16 +860,15 @@ impl Session {
     }
 
     /// Returns when the session began, by its identity; does not count as access.
-    fn identity_began(&self) -> Option<OffsetDateTime> {
+    fn identity_began(&self) -> Option<Moment> {
         let (ending, present) = self.present().ok()??;
-        let began = ending.began(&present, self.time())?;
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(began).saturating_mul(1000)).ok()
+        ending.began(&present, self.time()).map(Moment::from_microseconds)
     }
 
     /// Returns the session as it is written, with its identity, and the longest that this lasts.
     pub(crate) fn identified(
         &self,
-        now: OffsetDateTime,
+        now: Moment,
     ) -> Result<(Cow<'_, Self>, Option<time::Duration>), EncodeError> {
         let present = self.present().map_err(|_| EncodeError::BadSubject)?;
         let Some((ending, present)) = present else { return Ok((Cow::Borrowed(self), None)) };
@@ -894,7 +893,7 @@ impl Session {
     }
 
     /// Ends the session that came, if another one was written.
-    pub(crate) fn end_former(&self, now: OffsetDateTime) {
+    pub(crate) fn end_former(&self, now: Moment) {
         if let Ok(Some((ending, present))) = self.present() {
             ending.end_former(&present, now);
         }
@@ -920,7 +919,7 @@ impl Session {
     }
 
     /// Returns when the session began, if that is known; does not count as access.
-    pub(crate) fn began(&self) -> Option<OffsetDateTime> {
+    pub(crate) fn began(&self) -> Option<Moment> {
         match self.source {
             Source::Token(origin) => Some(origin.started),
             _ => self.begun_at.or(self.now),
@@ -930,18 +929,18 @@ impl Session {
     /// Returns when the session was begun, if that was in this request and it still exists; does
     /// not count as access.
     #[cfg(feature = "random")]
-    pub(crate) fn begun_here(&self) -> Option<OffsetDateTime> {
+    pub(crate) fn begun_here(&self) -> Option<Moment> {
         self.begun_at.filter(|_| matches!(self.source, Source::Begun { .. }))
     }
 
     /// Sets the current time.
     #[cfg(any(feature = "tower", feature = "actix"))]
-    pub(crate) fn set_now(&mut self, now: OffsetDateTime) {
+    pub(crate) fn set_now(&mut self, now: Moment) {
         self.now = Some(now);
     }
 
     /// Sets the current time, and whether the session's beginning is recorded.
-    pub(crate) fn set_clock(&mut self, now: OffsetDateTime, tracks_start: bool) {
+    pub(crate) fn set_clock(&mut self, now: Moment, tracks_start: bool) {
         self.now = Some(now);
         self.tracks_start = tracks_start;
     }
@@ -1135,7 +1134,7 @@ impl Revocations {
     /// was not read by a manager with this list. At logout [`Session::flush`] does this and removes
     /// the cookie.
     pub fn end(&self, session: &Session) -> Option<Revocation> {
-        self.end_at(session, session.time())
+        self.end_at(session, session.time().date())
     }
 
     /// Ends a session, at `now`; see [`end`](Self::end).
@@ -1143,7 +1142,7 @@ impl Revocations {
         session.touch();
         let (ending, present) = session.present().ok()??;
         let (subject, id) = ending.current(&present)?;
-        self.end_session(subject.clone(), id, microseconds(now))
+        self.end_session(subject.clone(), id, Moment::from(now).microseconds())
     }
 
     /// Ends all sessions of this session's subject, and begins this one again.
@@ -1154,7 +1153,7 @@ impl Revocations {
     /// present cookie, until the response brings the new one. Returns `None`, and does nothing, if
     /// the session is anonymous.
     pub fn end_others(&self, session: &mut Session) -> Option<Revocation> {
-        let now = session.time();
+        let now = session.time().date();
         self.end_others_at(session, now)
     }
 
@@ -1162,7 +1161,7 @@ impl Revocations {
     /// [`end_others`](Self::end_others).
     pub fn end_others_at(&self, session: &mut Session, now: OffsetDateTime) -> Option<Revocation> {
         session.touch();
-        let revocation = self.end_subject(session.subject()?, microseconds(now));
+        let revocation = self.end_subject(session.subject()?, Moment::from(now).microseconds());
         session.begin(|_| true);
         Some(revocation)
     }
@@ -1175,7 +1174,7 @@ impl Revocations {
     /// checked when it is read, and not again.
     #[must_use]
     pub fn has_ended(&self, session: &Session) -> bool {
-        self.has_ended_at(session, session.time())
+        self.has_ended_at(session, session.time().date())
     }
 
     /// Returns `true` if a session was ended, or its lifetime is over, at `now`; see
@@ -1185,7 +1184,8 @@ impl Revocations {
         session.touch();
         let Ok(Some((ending, present))) = session.present() else { return false };
         ending.current(&present).is_some_and(|(subject, id)| {
-            microseconds(now).saturating_sub(id.began) > self.lifetime() || self.covers(subject, id)
+            Moment::from(now).microseconds().saturating_sub(id.began) > self.lifetime()
+                || self.covers(subject, id)
         })
     }
 }

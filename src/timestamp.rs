@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
-use crate::age::Age;
+use crate::age::{Age, Moment};
 use crate::base62;
 use crate::error::{ConfigError, DecodeError, EncodeError};
 use crate::json;
@@ -72,6 +72,20 @@ impl fmt::Debug for Stamped<'_> {
     }
 }
 
+/// A [`Stamped`] without a calendar date.
+#[derive(Clone, Copy)]
+pub(crate) struct Unsigned<'t> {
+    pub(crate) value: &'t str,
+    pub(crate) signed_at: Moment,
+    pub(crate) key_index: usize,
+}
+
+impl<'t> From<Unsigned<'t>> for Stamped<'t> {
+    fn from(Unsigned { value, signed_at, key_index }: Unsigned<'t>) -> Self {
+        Self { value, signed_at: signed_at.date(), key_index }
+    }
+}
+
 impl TimestampSigner {
     /// Creates a signer for one purpose, which the salt names.
     ///
@@ -124,7 +138,7 @@ impl TimestampSigner {
     pub fn sign_at(&self, value: &str, now: OffsetDateTime) -> String {
         let mut token = self.signer.start(value.len());
         token.extend_from_slice(value.as_bytes());
-        self.stamp(token, now)
+        self.stamp(token, now.into())
     }
 
     /// Returns the value, if a key signed it no longer than `max_age` ago.
@@ -137,7 +151,11 @@ impl TimestampSigner {
         token: &'t str,
         max_age: Option<Duration>,
     ) -> Result<Stamped<'t>, DecodeError> {
-        self.unsign_at(token, max_age, OffsetDateTime::now_utc())
+        match max_age {
+            Some(max_age) => self.unsign_since(token, max_age, Moment::now()),
+            None => self.unsign_any_age(token),
+        }
+        .map(Stamped::from)
     }
 
     /// Returns the value, if a key signed it no longer than `max_age` before `now`.
@@ -155,11 +173,11 @@ impl TimestampSigner {
         max_age: Option<Duration>,
         now: OffsetDateTime,
     ) -> Result<Stamped<'t>, DecodeError> {
-        let stamped = self.unsign_any_age(token)?;
         match max_age {
-            Some(max_age) => Age::new(stamped.signed_at, now).check(max_age).map(|()| stamped),
-            None => Ok(stamped),
+            Some(max_age) => self.unsign_since(token, max_age, now.into()),
+            None => self.unsign_any_age(token),
         }
+        .map(Stamped::from)
     }
 
     /// Signs any value as JSON with the current time, as Django's `signing.dumps`.
@@ -202,7 +220,7 @@ impl TimestampSigner {
         compress: Compress,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        self.stamp_readably(self.signer.start_object(value, compress)?, now)
+        self.stamp_readably(self.signer.start_object(value, compress)?, now.into())
     }
 
     /// Signs a JSON text with the current time.
@@ -225,7 +243,7 @@ impl TimestampSigner {
         compress: Compress,
         now: OffsetDateTime,
     ) -> Result<String, EncodeError> {
-        self.stamp_readably(self.signer.start_json(&json::adopt(json)?, compress)?, now)
+        self.stamp_readably(self.signer.start_json(&json::adopt(json)?, compress)?, now.into())
     }
 
     /// Returns the object, if a key signed it no longer than `max_age` ago.
@@ -289,32 +307,40 @@ impl TimestampSigner {
         self.signer.start(value_len)
     }
 
+    fn unsign_since<'t>(
+        &self,
+        token: &'t str,
+        max_age: Duration,
+        now: Moment,
+    ) -> Result<Unsigned<'t>, DecodeError> {
+        let unsigned = self.unsign_any_age(token)?;
+        Age::new(unsigned.signed_at, now).check(max_age).map(|()| unsigned)
+    }
+
     /// Returns the value, however old it is.
-    pub(crate) fn unsign_any_age<'t>(&self, token: &'t str) -> Result<Stamped<'t>, DecodeError> {
+    pub(crate) fn unsign_any_age<'t>(&self, token: &'t str) -> Result<Unsigned<'t>, DecodeError> {
         let (value, key_index) = self.signer.unsign_with_key(token)?;
         let (value, stamp) = self.signer.split(value).ok_or(DecodeError::BadTimestamp)?;
-        let signed_at = moment(stamp).ok_or(DecodeError::BadTimestamp)?;
-        Ok(Stamped { value, signed_at, key_index })
+        let signed_at = read(stamp).ok_or(DecodeError::BadTimestamp)?;
+        Ok(Unsigned { value, signed_at, key_index })
     }
 
     /// Returns the token of a text, if its timestamp could be read back.
     pub(crate) fn stamp_readably(
         &self,
         value: Vec<u8>,
-        now: OffsetDateTime,
+        now: Moment,
     ) -> Result<String, EncodeError> {
-        if !STAMPS.contains(&now.unix_timestamp()) {
+        if !STAMPS.contains(&now.seconds()) {
             return Err(EncodeError::BadTimestamp);
         }
         Ok(self.stamp(value, now))
     }
 
     /// Returns the token of a text.
-    fn stamp(&self, mut token: Vec<u8>, now: OffsetDateTime) -> String {
+    fn stamp(&self, mut token: Vec<u8>, now: Moment) -> String {
         self.signer.append_separator(&mut token);
-        // Python truncates a fraction towards zero, this clock rounds down: it matters before 1970.
-        let cut = i64::from(now.unix_timestamp() < 0 && now.nanosecond() > 0);
-        base62::append(&mut token, now.unix_timestamp().saturating_add(cut));
+        base62::append(&mut token, now.truncated_seconds());
         self.signer.finish(token)
     }
 }
@@ -323,9 +349,7 @@ impl TimestampSigner {
 const STAMPS: RangeInclusive<i64> = 0..=253_402_300_799;
 
 /// Reads a timestamp; `None` if it is not plain base 62 or is past the year 9999.
-pub(crate) fn moment(stamp: &str) -> Option<OffsetDateTime> {
+pub(crate) fn read(stamp: &str) -> Option<Moment> {
     let seconds = i64::try_from(base62::parse(stamp)?).ok()?;
-    // Checked here, because `time` accepts later years if a program enables its `large-dates`.
-    let is_known = STAMPS.contains(&seconds);
-    is_known.then(|| OffsetDateTime::from_unix_timestamp(seconds).ok()).flatten()
+    STAMPS.contains(&seconds).then(|| Moment::from_seconds(seconds))
 }

@@ -80,7 +80,8 @@ impl<'t> Unverified<'t> {
     /// [`DecodeError::BadTimestamp`] if there is no timestamp, or one that decoding does not
     /// accept.
     pub fn signed_at(&self) -> Result<OffsetDateTime, DecodeError> {
-        self.stamp.and_then(timestamp::moment).ok_or(DecodeError::BadTimestamp)
+        let moment = self.stamp.and_then(timestamp::read).ok_or(DecodeError::BadTimestamp)?;
+        Ok(moment.date())
     }
 
     /// Returns `true` if the payload is marked as compressed.

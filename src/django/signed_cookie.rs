@@ -180,7 +180,7 @@ impl SignedCookie {
         let signer = if self.writes_legacy { &self.legacy } else { &self.signer };
         let mut token = signer.start(value.len());
         token.extend_from_slice(value.as_bytes());
-        let token = signer.stamp_readably(token, now)?;
+        let token = signer.stamp_readably(token, now.into())?;
         let max_age = self.max_age.map(|age| age.try_into().unwrap_or(time::Duration::MAX));
         self.options.quoted_cookie(&quote(&token)?, max_age, now)
     }

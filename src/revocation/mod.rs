@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 
 use time::OffsetDateTime;
 
+use crate::age::Moment;
 use crate::error::{ApplyError, RevocationError};
-use crate::identity::{Identity, Subject, microseconds};
+use crate::identity::{Identity, Subject};
 use crate::revocation::line::{Ended, Revocation};
 use crate::revocation::table::Table;
 
@@ -201,7 +202,7 @@ impl Revocations {
         now: OffsetDateTime,
     ) -> Result<Revocation, RevocationError> {
         let subject = read_subject(&subject)?;
-        let now = microseconds(now);
+        let now = Moment::from(now).microseconds();
         let id = Identity::parse(id).filter(|id| id.began <= now.saturating_add(MAX_AHEAD));
         let id = id.ok_or(RevocationError::BadSessionId)?;
         let is_news = self.list.table.end(&subject, id, now);
@@ -243,7 +244,7 @@ impl Revocations {
         subject: impl fmt::Display,
         now: OffsetDateTime,
     ) -> Result<Revocation, RevocationError> {
-        Ok(self.end_subject(read_subject(&subject)?, microseconds(now)))
+        Ok(self.end_subject(read_subject(&subject)?, Moment::from(now).microseconds()))
     }
 
     /// Ends everyone's sessions that began up to now. Anonymous sessions stay.
@@ -255,7 +256,10 @@ impl Revocations {
     /// Ends everyone's sessions that began up to `now`. Anonymous sessions stay.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn end_everyone_at(&self, now: OffsetDateTime) -> Revocation {
-        let by = self.list.table.end_everyone(microseconds(now).saturating_add(CLOCK_SKEW));
+        let by = self
+            .list
+            .table
+            .end_everyone(Moment::from(now).microseconds().saturating_add(CLOCK_SKEW));
         self.told(true, Ended::Everyone { by })
     }
 
@@ -283,7 +287,7 @@ impl Revocations {
         revocation: &Revocation,
         now: OffsetDateTime,
     ) -> Result<bool, ApplyError> {
-        let now = microseconds(now);
+        let now = Moment::from(now).microseconds();
         let (Ended::One { id: Identity { began: moment, .. }, .. }
         | Ended::All { by: moment, .. }
         | Ended::Everyone { by: moment }) = &revocation.0;
@@ -310,7 +314,7 @@ impl Revocations {
     /// Returns all revocations still remembered at `now`; see [`list`](Self::list).
     #[must_use]
     pub fn list_at(&self, now: OffsetDateTime) -> Vec<Revocation> {
-        let (table, now) = (&self.list.table, microseconds(now));
+        let (table, now) = (&self.list.table, Moment::from(now).microseconds());
         let everyone = Some(table.everyone()).filter(|by| *by > 0 && *by >= table.horizon(now));
         let mut list: Vec<_> =
             everyone.map(|by| Revocation(Ended::Everyone { by })).into_iter().collect();

@@ -23,7 +23,7 @@ const LIBRARY: Tree = Tree {
     above: &["main.rs", "cli"],
     prefix: "crate::",
     layers: &[
-        &["environment", "error", "finite", "kept", "random", "wiped"],
+        &["environment", "error", "finite", "kept", "plain_string", "random", "wiped"],
         &["age", "base62", "cookie", "json", "key", "local_path", "payload"],
         &["entries", "expiry", "reply", "signer", "typed"],
         &["identity", "timestamp"],

@@ -1,9 +1,15 @@
 //! What is written is JSON as Python writes it, and says what was meant.
 
-use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use signed_session::{Compress, EncodeError, Signer, ValueError};
+use signed_session::{Compress, EncodeError, Session, Signer, ValueError};
 use support::json::entries;
 
 use super::input::Input;
@@ -135,6 +141,47 @@ fn is_taken_apart_rightly(text: &str) {
         assert!(session.len() - expected.len() <= other.len());
         for (key, value) in expected {
             assert_eq!(session.get_json(&key), Some(value));
+            is_read_as_by_serde_json(&session, &key, value);
         }
+    }
+}
+
+#[derive(Deserialize, PartialEq)]
+struct Wrapped(String);
+
+#[derive(Deserialize, PartialEq)]
+struct Wide {
+    a: Option<String>,
+}
+
+#[derive(Deserialize, PartialEq)]
+enum Choice {
+    A,
+    B(String),
+}
+
+#[derive(Deserialize, PartialEq)]
+#[serde(untagged)]
+enum Either {
+    Number(u64),
+    Text(String),
+}
+
+/// An entry is read into any type as `serde_json` reads its text, unless it is nested deeply.
+fn is_read_as_by_serde_json(session: &Session, key: &str, text: &str) {
+    macro_rules! compare {
+        ($($type:ty),*) => {$(
+            let expected = serde_json::from_str::<$type>(text).ok();
+            let read = session.get::<$type>(key).map(|value| value.expect("it is there")).ok();
+            assert!(read == expected, "{} of {text}", stringify!($type));
+        )*};
+    }
+    if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() <= 64 {
+        compare!(
+            String, &str, Cow<'_, str>, Box<str>, char, bool, u8, i64, u128, i128, f32, (),
+            Option<String>, Option<u32>, Vec<u8>, Vec<String>, &[u8], Box<[u8]>, [String; 1],
+            (String, u8), BTreeMap<String, Value>, Wrapped, Wide, Choice, Either, Value,
+            IpAddr, PathBuf, Duration
+        );
     }
 }

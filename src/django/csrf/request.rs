@@ -5,6 +5,7 @@ use std::fmt;
 use subtle::ConstantTimeEq as _;
 use time::OffsetDateTime;
 
+use crate::age::Moment;
 use crate::django::csrf::defaults::SESSION_KEY;
 use crate::django::csrf::error::CsrfError;
 use crate::django::csrf::form;
@@ -47,7 +48,7 @@ pub struct CsrfRequest {
     cookie: Result<Option<Secret>, CsrfError>,
     sets_cookie: bool,
     /// When the session was begun for which the secret was last replaced.
-    begun: Option<OffsetDateTime>,
+    begun: Option<Moment>,
 }
 
 /// The kind of body of a request.

@@ -20,6 +20,7 @@ macro_rules! conversation {
             what_a_visitor_writes_comes_back
             a_tampered_cookie_is_a_strangers_until_one_is_written
             a_cookie_among_others_is_found
+            a_cookie_is_found_in_any_of_several_headers
             a_session_too_large_is_an_error_and_the_old_one_stays
             a_form_without_its_field_and_an_unknown_page_are_refused
             a_connection_is_kept_unless_the_program_says_that_it_is_not
@@ -167,13 +168,24 @@ pub fn a_tampered_cookie_is_a_strangers_until_one_is_written(path: &Path) {
 
 pub fn a_cookie_among_others_is_found(path: &Path) {
     let program = Program::start(path);
+    find_among_others(&mut program.visitor());
+}
+
+pub fn a_cookie_is_found_in_any_of_several_headers(path: &Path) {
+    let program = Program::start(path);
     let mut visitor = program.visitor();
+    visitor.splits_cookies = true;
+    find_among_others(&mut visitor);
+}
+
+#[track_caller]
+fn find_among_others(visitor: &mut Visitor) {
     visitor.post("/login", "name", "ada");
     for (name, value) in [("a", "1"), ("xsessionid", "2"), ("sessionidx", "3"), ("z", "sessionid")]
     {
         visitor.jar.insert(name.to_owned(), value.to_owned());
     }
-    expect(&mut visitor, "/", "hello, ada: visit 1\n");
+    expect(visitor, "/", "hello, ada: visit 1\n");
 }
 
 pub fn a_session_too_large_is_an_error_and_the_old_one_stays(path: &Path) {

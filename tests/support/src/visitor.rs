@@ -106,6 +106,8 @@ pub struct Visitor {
     pub connections: u32,
     /// Whether the server is asked to close after each response.
     pub closes: bool,
+    /// Whether each cookie comes in a header of its own, as in HTTP/2.
+    pub splits_cookies: bool,
 }
 
 /// A response.
@@ -131,7 +133,14 @@ impl Answer {
 impl Visitor {
     /// Creates a visitor of the server at this address, with an empty jar.
     pub fn of(address: SocketAddr) -> Self {
-        Self { address, jar: BTreeMap::new(), connection: None, connections: 0, closes: false }
+        Self {
+            address,
+            jar: BTreeMap::new(),
+            connection: None,
+            connections: 0,
+            closes: false,
+            splits_cookies: false,
+        }
     }
 
     pub fn get(&mut self, path: &str) -> Answer {
@@ -163,7 +172,8 @@ impl Visitor {
         }
         if !self.jar.is_empty() {
             let cookies = self.jar.iter().map(|(name, value)| format!("{name}={value}"));
-            headers += &format!("Cookie: {}\r\n", cookies.collect::<Vec<_>>().join("; "));
+            let between = if self.splits_cookies { "\r\nCookie: " } else { "; " };
+            headers += &format!("Cookie: {}\r\n", cookies.collect::<Vec<_>>().join(between));
         }
         headers
     }

@@ -12,24 +12,23 @@
 //! curl -b jar -c jar -L -d name=ada http://127.0.0.1:3000/login
 //! ```
 //!
-//! This crate has no feature for poem, and poem's adapters for tower do not
-//! take `SessionLayer`: they pass on poem's own requests. The function
-//! `with_session` around the routes is all it takes. Poem's own session and
-//! cookie jar are not used.
+//! This crate has no feature for poem, and poem's adapter for tower's layers
+//! does not take `SessionLayer`, because it passes on requests of poem's own
+//! type. The function `with_session` in `lib.rs`, around the routes, is all it
+//! takes. Poem's own sessions and its cookie jar are not used.
 
 use std::env;
 use std::error::Error;
 use std::process::ExitCode;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use poem::http::StatusCode;
-use poem::http::header::{COOKIE, HeaderValue};
 use poem::listener::TcpAcceptor;
 use poem::middleware::SizeLimit;
 use poem::web::{Data, Form, Redirect};
-use poem::{Endpoint, EndpointExt, Request, Response, Route, Server, get, handler, post};
+use poem::{EndpointExt, Route, Server, get, handler, post};
 use serde::Deserialize;
-use signed_session::{CookieOptions, Keyring, Session, SessionCodec, SessionManager};
+use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
+use signed_session_example_poem::{RequestSession, internal_error, with_session};
 use tokio::net::TcpListener;
 
 /// The longest form that is read, in bytes. Poem itself has no limit.
@@ -85,47 +84,6 @@ fn read_note(session: Data<&RequestSession>) -> poem::Result<String> {
 fn write_note(session: Data<&RequestSession>, Form(note): Form<Note>) -> poem::Result<Redirect> {
     session.lock().insert("note", note.text).map_err(internal_error)?;
     Ok(Redirect::see_other("/note"))
-}
-
-/// The session of a request, which the middleware and the handlers share.
-#[derive(Clone)]
-struct RequestSession(Arc<Mutex<Session>>);
-
-impl RequestSession {
-    /// Locks the session; what a handler left that panicked is still a session.
-    fn lock(&self) -> MutexGuard<'_, Session> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Loads the session, has the request answered, and commits the session.
-async fn with_session(
-    manager: Arc<SessionManager>,
-    endpoint: Arc<impl Endpoint>,
-    mut request: Request,
-) -> poem::Result<Response> {
-    let session = manager.load(request.headers().get_all(COOKIE));
-    let session = RequestSession(Arc::new(Mutex::new(session)));
-    request.extensions_mut().insert(session.clone());
-    // An error becomes a response here: a handler that fails may have logged the visitor out.
-    let mut response = endpoint.get_response(request).await;
-    let status = response.status().as_u16();
-    let reply = manager.commit(&session.lock(), status).map_err(internal_error)?;
-    if let Some(reason) = &reply.omitted {
-        tracing::warn!(%reason, "the session could not be refreshed");
-    }
-    let present = response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    for (name, value) in reply.headers(present) {
-        let value = HeaderValue::try_from(value).map_err(internal_error)?;
-        response.headers_mut().append(name, value);
-    }
-    Ok(response)
-}
-
-/// Returns a bare 500 and logs the reason, which is not for the visitor.
-fn internal_error(reason: impl Error) -> poem::Error {
-    tracing::error!(%reason, "the session could not be used");
-    StatusCode::INTERNAL_SERVER_ERROR.into()
 }
 
 fn session_manager() -> Result<SessionManager, Box<dyn Error>> {

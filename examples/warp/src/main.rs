@@ -12,10 +12,11 @@
 //! curl -b jar -c jar -L -d name=ada http://127.0.0.1:3000/login
 //! ```
 //!
-//! This crate has no feature for warp, and needs none: `warp::service` turns
-//! filters into a tower service, and `SessionLayer` goes around it. A filter
-//! could load the session, but a filter around others could not pass it on to
-//! them. `warp::serve` takes filters only, so the last lines of `run` replace it.
+//! This crate has no feature for warp and needs none: `warp::service` turns the
+//! filters into a tower service, and `SessionLayer` wraps it. Filters alone would
+//! take more code, because a filter cannot pass a session on to those it wraps.
+//! `warp::serve` takes only filters, so the loop at the end of `run` replaces it.
+//! `warp::addr::remote` then returns `None`.
 
 use std::env;
 use std::error::Error;

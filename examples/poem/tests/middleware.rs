@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use poem::endpoint::make_sync;
 use poem::http::StatusCode;
-use poem::http::header::{COOKIE, SET_COOKIE, VARY};
+use poem::http::header::{CACHE_CONTROL, COOKIE, SET_COOKIE, VARY};
 use poem::middleware::{CatchPanic, SetHeader};
 use poem::{Endpoint, EndpointExt, Request, Response};
 use signed_session::{CookieOptions, Keyring, Session, SessionCodec, SessionManager};
@@ -52,16 +52,18 @@ fn become_eve(session: &mut Session) {
 }
 
 #[tokio::test]
-async fn what_else_sets_a_cookie_or_varies_stays() {
+async fn what_else_is_in_the_response_stays() {
     let others = SetHeader::new()
         .appending(SET_COOKIE, "theme=dark; Path=/")
         .appending(SET_COOKIE, "sessionid=another; Path=/shop")
-        .appending(VARY, "Accept-Encoding");
+        .appending(VARY, "Accept-Encoding")
+        .appending(CACHE_CONTROL, "no-store");
     let endpoint = endpoint(StatusCode::OK, become_eve).with(others);
     let response = ask(manager("sessionid"), endpoint, &cookie_of_ada("sessionid")).await;
     assert_eq!(cookies(&response), ["theme=dark", "sessionid=another", EVE]);
-    let varies: Vec<_> = response.headers().get_all(VARY).iter().collect();
-    assert_eq!(varies, ["Accept-Encoding", "Cookie"]);
+    let values = |name| response.headers().get_all(name).iter().collect::<Vec<_>>();
+    assert_eq!(values(VARY), ["Accept-Encoding", "Cookie"]);
+    assert_eq!(values(CACHE_CONTROL), ["no-store"]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use signed_session::{Session, SessionManager};
 pub struct RequestSession(Arc<Mutex<Session>>);
 
 impl RequestSession {
-    /// Locks the session; what a handler left that panicked is still a session.
+    /// Locks the session, even if a handler panicked while it held the lock.
     pub fn lock(&self) -> MutexGuard<'_, Session> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

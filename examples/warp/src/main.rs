@@ -13,10 +13,10 @@
 //! ```
 //!
 //! This crate has no feature for warp and needs none: `warp::service` turns the
-//! filters into a tower service, and `SessionLayer` wraps it. Filters alone would
-//! take more code, because a filter cannot pass a session on to those it wraps.
-//! `warp::serve` takes only filters, so the loop at the end of `run` replaces it.
-//! `warp::addr::remote` then returns `None`.
+//! filters into a tower service, and `SessionLayer` wraps it. With filters alone,
+//! each route would have to load and commit its session, because a filter cannot
+//! pass one on to the filters that it wraps. `warp::serve` takes only filters, so
+//! the loop at the end of `run` replaces it; `warp::addr::remote` is `None` there.
 
 use std::env;
 use std::error::Error;

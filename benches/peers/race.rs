@@ -34,6 +34,20 @@ impl Race {
         })
     }
 
+    /// Enters a function of something that is prepared from an input's number, which takes no time.
+    pub fn enter_prepared<T>(
+        &mut self,
+        prepare: impl Fn(usize) -> T + 'static,
+        mut function: impl FnMut(T) + 'static,
+    ) -> Lane {
+        self.enter_timed(move |inputs| {
+            let prepared: Vec<T> = inputs.map(&prepare).collect();
+            let start = Instant::now();
+            prepared.into_iter().for_each(&mut function);
+            start.elapsed()
+        })
+    }
+
     /// Enters something that runs over inputs and says how long it took.
     pub fn enter_timed(&mut self, run: impl FnMut(Range<usize>) -> Duration + 'static) -> Lane {
         self.lanes.push(Entrant { run: Box::new(run), best: [Duration::MAX; COUNT / CHUNK] });

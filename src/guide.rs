@@ -1,8 +1,9 @@
-//! Explains how to run a Rust service alongside a Django site, and what to watch out for.
+//! Explains how to run a Rust service alongside a Django site.
 //!
 //! Suppose that a Django site is in production, and that one part of it, such as the cart, will be
-//! served by Rust. A visitor who logged in on one side is known on the other, until they log out.
-//! Both sides share the session cookie and the secret that signs it; they do not call each other.
+//! served by Rust. A visitor who logs in on one side is also logged in on the other, until they log
+//! out. Both sides share the session cookie and the secret that signs it; they do not call each
+//! other.
 //!
 //! 1. [In fifteen minutes](#in-fifteen-minutes)
 //! 2. [Log in and out in Rust](#log-in-and-out-in-rust)
@@ -14,10 +15,10 @@
 //!
 //! Separate chapters:
 //!
-//! - [`from_django`], which lists Django's calls and settings and those of this library;
+//! - [`from_django`], which lists Django's calls and settings and their equivalents in this crate;
 //! - [`log_in_and_out`], [`forms`] and [`testing`], for applications without Django too;
-//! - [`coming_from`], which moves an application here from axum-login and tower-sessions;
-//! - [`sessions_in_the_database`], for a site that keeps its sessions there;
+//! - [`coming_from`], which shows how to migrate from axum-login and tower-sessions;
+//! - [`sessions_in_the_database`], for a site that keeps its sessions in the database;
 //! - [`one_rule_on_both_sides`], an engine with which Django refuses the cookies that Rust refuses.
 //!
 //! # In fifteen minutes
@@ -30,15 +31,16 @@
 //! SESSION_COOKIE_SECURE = True  # requires https
 //! ```
 //!
-//! Everybody has to log in again after this change. From now on the visitor's browser holds the
-//! session: the visitor cannot change it but can read it, it has to fit 4,096 bytes, and a copy of
-//! it stays valid after the logout until it expires. If you do not want that, leave the engine as
-//! it is: [`sessions_in_the_database`] compares the two.
+//! Everybody has to log in again after this change. From then on the session is in the visitor's
+//! browser. The visitor can read it but cannot change it, and the cookie's name and value must not
+//! exceed 4,096 bytes. A copy of the cookie stays valid after a logout until it expires, unless you
+//! [end sessions on both sides](#end-sessions-on-both-sides). If that is not acceptable, keep your
+//! engine: [`sessions_in_the_database`] compares both.
 //!
 //! ## Django writes its settings, Rust reads them
 //!
 //! The package contains a script for this, `src/django/write_settings.py`; it is also shown in the
-//! documentation of [`DjangoSettings::from_json`]. Copy it to the folder of `manage.py`:
+//! documentation of [`DjangoSettings::from_json`]. Save it next to `manage.py` and run it there:
 //!
 //! ```sh
 //! python manage.py shell -c "exec(open('write_settings.py').read())"
@@ -47,26 +49,28 @@
 //! It writes `django-settings.json`, or the file named by the variable `SETTINGS_JSON`. A run that
 //! fails leaves the file unchanged.
 //!
-//! - **In which environment.** Settings read environment variables, `.env` files and
+//! - **In which environment.** Settings can depend on environment variables, `.env` files and
 //!   `DJANGO_SETTINGS_MODULE`. Run the script where Django itself is started: in the same
 //!   container, with the same variables. With other variables it may write another secret, and Rust
 //!   then refuses every cookie.
-//! - **As which user.** The file holds the site's secret, so only the user who ran the script can
-//!   read it. That must be the user who runs the Rust service; otherwise `chown` the file.
+//! - **As which user.** The file contains the site's secret, so only the user who ran the script
+//!   can read it. Run the script as the user of the Rust service, or `chown` the file afterwards.
 //! - **When.** Whenever these settings change, in the same deployment.
 //!
-//! ## Rust knows who is there
+//! ## Rust identifies the logged-in user
 //!
 //! ```sh
 //! cargo add signed-session --features axum
+//! cargo add axum
+//! cargo add tokio --features macros,net,rt-multi-thread
 //! ```
 //!
-//! This is a page for visitors who are logged in. Django's session names the user. Whether the
-//! password was changed since, and whether the user still exists and is active, only the database
-//! knows. Query it with any database library:
+//! This page greets the logged-in user. Django's session contains the user's id. Only the database
+//! knows whether the password has been changed since, and whether the user still exists and is
+//! active. Query it with any database library:
 //! `select password, is_active, username from auth_user where id = …`. The session also names the
-//! backend that logged the user in. It counts only if it is among the site's
-//! `AUTHENTICATION_BACKENDS`, as in Django.
+//! backend that logged the user in. As in Django, the login is valid only if the site's
+//! `AUTHENTICATION_BACKENDS` list that backend.
 //!
 //! ```
 //! # #[cfg(feature = "axum")]
@@ -82,7 +86,7 @@
 //!     username: String,
 //! }
 //!
-//! /// Django's row of this id, if there is one.
+//! /// Returns the user's row in Django's table, if there is one.
 //! async fn find_user(id: &str) -> Option<Row> {
 //! #   let password = "pbkdf2_sha256$1000000$salt$hash".to_owned();
 //! #   return Some(Row { password, is_active: true, username: id.to_owned() });
@@ -99,7 +103,7 @@
 //!     })
 //! }
 //!
-//! /// The user who is logged in, by the rules of Django's `get_user`.
+//! /// Returns the logged-in user, by the rules of Django's `get_user`.
 //! async fn who(
 //!     settings: &DjangoSettings,
 //!     session: &SessionHandle,
@@ -112,7 +116,7 @@
 //!     if !row.is_active {
 //!         return Ok(None);
 //!     }
-//!     // Nobody is logged in unless the hash matches. If it does not, the session stays.
+//!     // The user is logged in only if the hash matches. Otherwise the session stays unchanged.
 //!     let matched = session.with(|entries| user.resume(entries, session.keyring(), &row.password));
 //!     Ok(matched.map(|_| row))
 //! }
@@ -124,6 +128,13 @@
 //!         .layer(SessionLayer::new(settings.session_manager()?))
 //!         .with_state(settings))
 //! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let settings = std::fs::read_to_string("django-settings.json")?;
+//!     let listener = tokio::net::TcpListener::bind("127.0.0.1:3000").await?;
+//!     Ok(axum::serve(listener, app(&settings)?).await?)
+//! }
 //! # }
 //! ```
 //!
@@ -133,14 +144,15 @@
 //! is intended, because a mismatch has several possible causes:
 //!
 //! - The user model overrides `get_session_auth_hash`. Then no hash ever matches. Compute the hash
-//!   as the model does, and call [`AuthUser::resume_with`] and [`AuthUser::with_hash`] instead.
-//! - The row is **stale**: it comes from a replica or a cache that has not seen a change of the
-//!   password. The visitor has just set the new one, so ending the session would log out the owner.
+//!   as the model does, and call [`AuthUser::resume_with`] instead of `resume`, and
+//!   [`AuthUser::with_hash`] instead of `new`.
+//! - The row is **stale**: it comes from a replica or a cache that does not have the new password
+//!   yet. The user has just changed it, so ending the session would log out its rightful owner.
 //!   Read this row from the primary database.
 //! - The password was changed, and this session is older. Django ends it at the visitor's next
-//!   request there.
+//!   request to Django.
 //!
-//! Rust may end the session too only if you know that the third is the cause:
+//! End the session in Rust only if you know that the third cause applies:
 //!
 //! ```
 //! # use signed_session::{Keyring, Session, django::AuthUser};
@@ -152,28 +164,29 @@
 //! # }
 //! ```
 //!
-//! ## Both stand behind one origin
+//! ## Serve both from one origin
 //!
 //! A browser sends the cookie to the host that set it, so serve Rust under a path of the same host.
 //! With nginx, for example:
 //!
 //! ```text
-//! proxy_set_header Host $http_host;  # by which Django knows its own forms
+//! proxy_set_header Host $http_host;  # Django compares it with a form's origin
 //! location /rust/ { proxy_pass http://127.0.0.1:3000; }
 //! location /      { proxy_pass http://127.0.0.1:8000; }
 //! ```
 //!
-//! If Rust has another host, such as `cart.example.com`, set
-//! `SESSION_COOKIE_DOMAIN = "example.com"`; every host below that name then gets the cookie, and can
-//! set one.
+//! If Rust has a host of its own, such as `cart.example.com`, set
+//! `SESSION_COOKIE_DOMAIN = "example.com"`. Every host under that domain then receives the cookie
+//! and can set it.
 //!
 //! Log in at Django's `/admin/` and open `/rust/hello`: it greets you. The example `beside_django`
-//! of the repository has all of this in operation, with the login, the cart and the messages below.
+//! in the repository is a complete application with all of this and with the login, the cart and
+//! the messages below.
 //!
-//! ## They share a cart, and messages
+//! ## Share a cart and messages
 //!
-//! Entries of the session are JSON, on both sides. Rust writes entries that it did not change back
-//! byte for byte.
+//! Session entries are JSON on both sides. Entries that Rust did not change are written back byte
+//! for byte.
 //!
 //! ```python
 //! def cart(request):
@@ -185,15 +198,15 @@
 //! ```
 //! # #[cfg(feature = "axum")]
 //! # mod service {
-//! use axum::extract::State;
+//! use axum::Extension;
 //! use axum::http::{HeaderMap, header::COOKIE};
 //! use axum::response::{AppendHeaders, IntoResponse, Redirect};
 //! use signed_session::SessionHandle;
 //! use signed_session::django::{Level, Message, MessageStorage, MessagesError};
 //!
-//! /// Puts pears into the cart; the storage is `settings.message_storage()?`.
+//! /// Puts pears into the cart. The router needs `.layer(Extension(settings.message_storage()?))`.
 //! pub async fn add_pears(
-//!     State(storage): State<MessageStorage>,
+//!     Extension(storage): Extension<MessageStorage>,
 //!     session: SessionHandle,
 //!     headers: HeaderMap,
 //! ) -> Result<impl IntoResponse, MessagesError> {
@@ -201,6 +214,7 @@
 //!
 //!     let mut messages = storage.load(headers.get_all(COOKIE));
 //!     messages.add(Message::new(Level::SUCCESS, "The pears are in the cart."));
+//!     // Before the session is written: the messages may be stored in it.
 //!     let stored = session.with(|session| messages.commit(session))?;
 //!     Ok((AppendHeaders(stored.reply.headers([])), Redirect::to("/cart/")))
 //! }
@@ -209,20 +223,20 @@
 //!
 //! # Log in and out in Rust
 //!
-//! Leave logging in to Django if you can: it knows how passwords are hashed and what else is
-//! required of a visitor. If Rust does it, [`AuthUser::login`] changes the session as
-//! `django.contrib.auth.login` does. The backend that it names must be one of the site's
-//! `AUTHENTICATION_BACKENDS`, or Django ignores the login; and a user model with [its own
-//! hash](#when-the-hash-does-not-match) needs [`AuthUser::with_hash`].
+//! Let Django handle logins if you can: it knows how passwords are hashed and what else a login
+//! requires. For a login in Rust, [`AuthUser::login`] changes the session as
+//! `django.contrib.auth.login` does. The backend that you pass to `AuthUser::new` must be one of
+//! the site's `AUTHENTICATION_BACKENDS`, or Django ignores the login; and a user model with [its
+//! own hash](#when-the-hash-does-not-match) needs [`AuthUser::with_hash`].
 //!
 //! ```
 //! use signed_session::django::{self, AuthUser};
 //! use signed_session::{Keyring, Session};
 //!
-//! /// `id` and `password` are the row's; what was typed has been checked against it.
+//! /// `id` and `password` are columns of the user's row; the entered password has been verified.
 //! fn login(session: &mut Session, ring: &Keyring, id: u64, password: &str) {
 //!     let user = AuthUser::new(ring, id, "django.contrib.auth.backends.ModelBackend", password);
-//!     // Of what a stranger had put into the session only the cart stays.
+//!     // Only the cart is kept of what an anonymous visitor had put into the session.
 //!     user.login(session, |key| key == "cart");
 //! }
 //!
@@ -232,18 +246,18 @@
 //! login(&mut session, &ring, 42, "pbkdf2_sha256$1000000$salt$hash");
 //! assert_eq!(AuthUser::from_session(&session)?.unwrap().id(), "42");
 //!
-//! // And out, in Django too.
+//! // Logs the user out, in Django too.
 //! django::logout(&mut session);
 //! assert!(session.is_empty());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Django's signals are not sent: the work of handlers of `user_logged_in`, above all `last_login`
-//! in the database, is up to you. Packages that guard Django's login do not see yours either:
-//! `django-axes`, for example, neither counts wrong passwords that are entered in Rust nor locks
-//! anyone out there. Limit the attempts yourself. When a password is changed in Rust,
-//! [`AuthUser::rebind`] keeps the session in which that was done; every other session of the user
-//! ends, in Django as well.
+//! Django's signals are not sent: do what the receivers of `user_logged_in` do, in particular
+//! update `last_login` in the database. Packages that protect Django's login do not see logins in
+//! Rust: `django-axes`, for example, neither counts wrong passwords that are entered in Rust nor
+//! locks anyone out because of them. Limit the attempts yourself. When a password is changed in
+//! Rust, [`AuthUser::rebind`] keeps the current session logged in. The user's other sessions are
+//! then no longer logged in, in Django as well.
 //!
 //! # End sessions on both sides
 //!
@@ -258,7 +272,7 @@
 //! use signed_session::{Revocations, SessionManager};
 //!
 //! fn manager(settings: &DjangoSettings) -> Result<(SessionManager, Revocations), SettingsError> {
-//!     // How long a session lasts from its login, whatever is done with it.
+//!     // The maximum lifetime of a session, counted from its login.
 //!     let revocations = Revocations::new(Duration::from_secs(30 * 24 * 60 * 60));
 //!     let manager = settings.session_manager()?.revocations(revocations.clone(), "_auth_user_id");
 //!     Ok((manager, revocations))
@@ -275,9 +289,9 @@
 //! # fn main() {}
 //! ```
 //!
-//! The list is in memory. A table shares it between processes and preserves it after a restart. In the
-//! repository, `examples/revocation/src/sqlite.rs` synchronizes a list with a table; copy it, and
-//! create the table in a Django migration:
+//! The list is in memory. To share it between processes and to keep it after a restart, synchronize
+//! it with a database table. In the repository, `examples/revocation/src/sqlite.rs` does that; copy
+//! it, and create the table in a Django migration:
 //!
 //! ```sql
 //! CREATE TABLE ended(
@@ -287,8 +301,9 @@
 //! )
 //! ```
 //!
-//! Django queries the same table. This is the file `src/django/ended.py` of the package; copy it to
-//! the folder of `manage.py`, and set `LIFETIME` to the argument of `Revocations::new`:
+//! Django uses the same table, with a signal receiver and a middleware. They are in the file
+//! `src/django/ended.py` of the package. Save it next to `manage.py`, and set `LIFETIME` to the
+//! argument of `Revocations::new`, in microseconds:
 //!
 //! ```python
 #![doc = include_str!("django/ended.py")]
@@ -304,39 +319,41 @@
 //! ]
 //! ```
 //!
-//! From then on a session that was ended on either side is refused on both sides in the next request,
-//! or within the quarter of a second in which Rust reads the table. A login is ordered after every
-//! end that its side knows, so let a login in Rust call `catch_up` first. The example `beside_django`
-//! uses both parts.
+//! From then on a session that was ended on either side is refused on both sides in the next
+//! request, or in Rust at the latest after a quarter of a second, the interval at which it reads
+//! the table. A login counts as later than every revocation that its side knows. So let a login in
+//! Rust first call `catch_up` of the copied file, which reads the table. The example
+//! `beside_django` uses the synchronization and `ended.py`.
 //!
-//! Without the receiver and the middleware Django does not know the list:
+//! Without `ended.py` Django does not know the list:
 //!
 //! - It accepts sessions that were ended in Rust, until they expire.
 //! - A logout in Django ends nothing in Rust: copies of the cookie stay valid.
-//! - A login in Django in a session that was ended in Rust keeps the ended session's identity. Rust
-//!   refuses it until a logout in Django.
-//! - Rust dates a session that began in Django by its timestamp, which is in whole seconds and which
-//!   Django renews with every write. A login in the same second as [`Revocations::end_all`] is
-//!   refused in Rust; a copy that Django re-signed after that, before its first visit to Rust, is
-//!   not.
+//! - If a user logs in to Django with a session that was ended in Rust, the session keeps its id,
+//!   and Rust refuses it until the user logs out of Django.
+//! - For a session that began in Django, Rust uses the token's timestamp as its start. Timestamps
+//!   are in whole seconds, and Django renews them with every write. So Rust refuses a login in the
+//!   same second as [`Revocations::end_all`], and accepts a copy of an older session that Django
+//!   re-signed afterwards, if Rust had not read that session before.
 //!
 //! # The order of key rotation
 //!
-//! `SECRET_KEY` signs, and `SECRET_KEY_FALLBACKS` are accepted. A process that gets a token under a
-//! secret that it does not have treats the visitor as a new one, *and replaces the cookie*: Rust when
-//! the program writes to the session, Django as soon as the session is read. So no process, in Python
-//! or in Rust, may sign with a secret before every other process accepts it:
+//! `SECRET_KEY` signs, and `SECRET_KEY_FALLBACKS` are accepted. A process that gets a token signed
+//! with a secret that it does not have treats the visitor as a new one, *and replaces the cookie*.
+//! Rust replaces it when the program writes to the session, and Django as soon as the session is
+//! read. So no process, in Python or in Rust, may sign with a secret before every other process
+//! accepts it:
 //!
-//! | step | on every machine, Django's and Rust's | before the next |
+//! | step | on every machine, Django's and Rust's | before the next step |
 //! |---|---|---|
 //! | 1 | `SECRET_KEY = old`, `SECRET_KEY_FALLBACKS = [new]` | all processes have been restarted or reloaded, Rust's with the settings written again |
-//! | 2 | `SECRET_KEY = new`, `SECRET_KEY_FALLBACKS = [old]`, one after the other | `SESSION_COOKIE_AGE` has passed, or the longest that any session asked for |
+//! | 2 | `SECRET_KEY = new`, `SECRET_KEY_FALLBACKS = [old]`, one machine after the other | `SESSION_COOKIE_AGE` has passed, or the longest expiry set by `set_expiry` if that is longer |
 //! | 3 | `SECRET_KEY = new`, without a fallback | |
 //!
-//! Nobody is signed out. The hash of the password in a session depends on the secret too: in step 2
-//! the first request of a visitor writes it again, in Django by `get_user` and in Rust by
-//! [`AuthUser::resume`]. Two processes at different steps each rewrite it under their own key,
-//! which does no harm.
+//! Nobody is signed out. The hash of the password in a session depends on the secret too. In step 2
+//! it is rewritten in the visitor's first request, in Django by `get_user` and in Rust by
+//! [`AuthUser::resume`]. Two processes at different steps each rewrite it with their own key, which
+//! does no harm.
 //!
 //! Rust does not have to restart for this. Give the layer a [`LiveManager`], keep a clone, and
 //! replace the manager after the settings were written again:
@@ -352,57 +369,59 @@
 //! }
 //! ```
 //!
-//! Handlers then take the key ring from [`SessionHandle::keyring`] and not from their own copy of
-//! the settings: with the hash of a password under a ring other than the request's, a visitor is
-//! not logged in.
+//! Handlers must then take the key ring from [`SessionHandle::keyring`], not from their own copy of
+//! the settings: if the hash is checked with a ring other than the request's, the visitor is not
+//! logged in.
 //!
-//! Replace a secret that has leaked at once, everywhere, without a fallback. This signs everyone
+//! If a secret has leaked, replace it everywhere at once, without a fallback. This signs everyone
 //! out, which is necessary.
 //!
 //! # What differs
 //!
-//! Every difference from Django has a number and a test; docs/differences.md lists them. These are
-//! visible in a service alongside Django:
+//! Every difference from Django has a number and a test, and is listed in [docs/differences.md].
+//! The following differences are visible in a service alongside Django:
 //!
-//! - A session's own `set_expiry` ends it when it is read, even if Django would still accept it
-//!   (D6), unless Django has [the engine of the guide](one_rule_on_both_sides). With
-//!   `SESSION_COOKIE_AGE` alone there is no difference. With `USE_TZ = False` a date is enforced
-//!   only if `TIME_ZONE` is UTC or a fixed offset such as `Etc/GMT+5`, and [`Expiry::At`] is an
-//!   error, because Django would answer 500.
-//! - Two valid session cookies of one name that differ are refused; Django takes the last (D11).
+//! - An expiry that was set with `set_expiry` is enforced when the session is read, even if Django
+//!   would still accept the session (D6). Django enforces it too with [the engine of this
+//!   guide](one_rule_on_both_sides). With `SESSION_COOKIE_AGE` alone there is no difference. With
+//!   `USE_TZ = False` an expiry date is enforced only if `TIME_ZONE` is UTC or a fixed offset such
+//!   as `Etc/GMT+5`, and [`Expiry::At`] is an error, because Django would respond with 500.
+//! - Two valid session cookies with one name that differ are refused; Django uses the last (D11).
 //! - A change that makes a session too large is an error; Django sends a cookie that
 //!   browsers drop (D10).
 //! - A response that sets the cookie is marked `Cache-Control: private` (D14), and
-//!   one that shows messages from their cookie says `Vary: Cookie` (D20).
-//! - A login drops what an anonymous visitor had put in the session (D19).
-//! - A session whose hash does not match the password stays (D22). Django ends it.
+//!   one that shows messages from their cookie gets `Vary: Cookie` (D20).
+//! - A login drops what an anonymous visitor had put into the session (D19).
+//! - A session whose hash does not match the password is kept (D22). Django ends it.
 //! - Timestamps more than five minutes in the future are refused (D5).
 //!
 //! # What to watch
 //!
-//! - **The secret, to the byte.** In Python it is text or bytes; here text means its UTF-8. A
-//!   newline at the end of a file is part of it. If Rust refuses every cookie with
-//!   [`DecodeError::BadSignature`], run `signed-session explain` of the command line, which says
-//!   what is wrong.
-//! - **The engine.** Take [`SettingsError::SessionEngine`] literally: without a setting Django's
-//!   sessions are in its database. `PickleSerializer` and custom serializers are refused as well.
-//!   If yours is a subclass that writes the same tokens and the same JSON, say so:
+//! - **The secret must be the same byte for byte.** In Python it is `str` or `bytes`; here a `str`
+//!   is its UTF-8 encoding. A newline at the end of a file is part of a secret that you read
+//!   yourself; [`Keyring::from_env`] and the command line drop one. If Rust refuses every cookie
+//!   with [`DecodeError::BadSignature`], run the command `signed-session explain`, which says what
+//!   is wrong.
+//! - **The engine.** [`SettingsError::SessionEngine`] means that the site does not use Django's
+//!   `signed_cookies` engine: without `SESSION_ENGINE`, Django keeps sessions in its database.
+//!   `PickleSerializer` and custom serializers are refused as well. If your engine or serializer is
+//!   a subclass that writes the same tokens and the same JSON, set Django's own:
 //!   `.set("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies")` and
 //!   `.set("SESSION_SERIALIZER", "django.contrib.sessions.serializers.JSONSerializer")`.
 //! - **Stored sessions of your own class.** The name of the class is in the salt. For
 //!   `class MyStore(SessionStore)` in a database or in files, add
 //!   `.salt("django.contrib.sessions.MyStore")` to [`stored_session_codec`].
-//! - **The signer.** `SIGNING_BACKEND` signs messages and signed cookies, and not sessions. With
-//!   any backend other than Django's own, [`DjangoSettings::message_storage`] and
+//! - **The signer.** `SIGNING_BACKEND` applies to messages and signed cookies, not to sessions.
+//!   With any backend other than Django's own, [`DjangoSettings::message_storage`] and
 //!   [`DjangoSettings::signed_cookie`] return [`SettingsError::SigningBackend`].
-//! - **Impersonation.** Packages differ in the user that the session names. `django-hijack` and
-//!   `django-loginas` log in as the other user; with hijack, `hijack_history` lists the real one.
-//!   `django-impersonate` keeps the real user and names the other in `_impersonate`, so that Rust
-//!   and Django act for different users. Decide for which user Rust acts, and what it must not do
-//!   during an impersonation.
-//! - **Name, domain and path of the cookie** must be the same on both sides, or browsers keep two.
-//!   After a change of one of them browsers keep the former cookie as well until it expires: pass
-//!   it to [`SessionManager::retire`].
+//! - **Impersonation.** Packages differ in which user's id the session contains. `django-hijack`
+//!   and `django-loginas` log in as the other user; with hijack, `hijack_history` lists the real
+//!   user. `django-impersonate` keeps the real user and names the other user in `_impersonate`;
+//!   Rust and Django then act for different users. Decide for which user Rust acts, and what it
+//!   must not do during an impersonation.
+//! - **Name, domain and path of the cookie** must be the same on both sides, or browsers keep two
+//!   cookies. After one of them was changed, browsers keep the former cookie as well until it
+//!   expires: pass its options to [`SessionManager::retire`].
 //! - **`Secure`.** Django's default is off, and [`DjangoSettings`] follows it. Turn it on in
 //!   Django.
 //! - **Clocks.** The timestamp comes from the machine that signed. Synchronize all of them with
@@ -411,32 +430,32 @@
 //!   protection of [`forms`], with which either side accepts the other's; `SameSite=Lax` alone does
 //!   not stop pages of sibling hosts.
 //! - **The password's hash.** Without [`AuthUser::resume`] a session outlives a change of password.
-//!   It needs a row from the database for each request that checks the user, as in Django; and that
-//!   has to be the [current row](#when-the-hash-does-not-match).
-//! - **The last cookie wins.** The whole session is in it: of two concurrent requests, one on each
-//!   side, only the changes of the response that arrives last are kept.
+//!   `resume` needs the user's row from the database in each request that checks the user, as in
+//!   Django; and that must be the [current row](#when-the-hash-does-not-match).
+//! - **The last cookie wins.** A cookie contains the whole session: of two concurrent requests, one
+//!   on each side, only the changes of the response that arrives last are kept.
 //! - **Logout** removes the cookie. A copy stays valid until it expires, unless you
 //!   [end sessions on both sides](#end-sessions-on-both-sides).
 //! - **The order of deployment.** First deploy a Rust service that only reads, then one that
 //!   writes. Each side preserves entries that it does not know.
-//! - **Caches.** Responses that depend on the session have `Vary: Cookie`. Keep caches that ignore
-//!   it away from these paths.
-//! - **Messages** are committed before the session, inside the layer, because two of Django's
-//!   storages may put them into it. If the messages cookie is nearly full, one message fewer may
-//!   fit than in Django, because zlib in Rust compresses a little differently; the feature `zlib`
-//!   compresses as Django does.
+//! - **Caches.** Responses that depend on the session have `Vary: Cookie`. Do not put a cache that
+//!   ignores `Vary` in front of these paths.
+//! - **Messages** must be committed before the session, inside the session's layer: two of Django's
+//!   storages may write them to the session. If the messages cookie is nearly full, one message
+//!   fewer may fit than in Django, because the Rust implementation of zlib compresses a little
+//!   differently; the feature `zlib` compresses as Django does.
 //!
 //! # Changing what is in a session
 //!
 //! A session outlives a release: for two weeks visitors return with sessions that the previous
-//! release wrote. A handler that expects the new structure must not answer them with an error.
+//! release wrote. A handler that expects the new structure must not fail for these visitors.
 //!
 //! | the release | what to do |
 //! |---|---|
 //! | adds an entry | Read it with a default: `get("cart")?.unwrap_or_default()`, or [`Session::update`]. |
-//! | drops an entry | Nothing has to be done. It is preserved until the session ends; [`Session::replace`] drops it. |
+//! | drops an entry | Nothing. The entry stays in existing sessions until they end, or until [`Session::replace`] removes it. |
 //! | renames an entry | Read both keys until the longest lifetime of a session has passed. |
-//! | changes an entry's type | Read it with [`Session::get_or_discard`], or give it a new key. [`Session::get`] is an error, which names the key. |
+//! | changes an entry's type | Read it with [`Session::get_or_discard`], or give it a new key. [`Session::get`] returns an error that names the key. |
 //!
 //! One struct for the whole session needs a default for every field. serde then fills in what an
 //! older release did not write, and ignores what a newer one added:
@@ -446,7 +465,7 @@
 //! use signed_session::Session;
 //!
 //! #[derive(Serialize, Deserialize, Default)]
-//! #[serde(default)] // at the struct: for every field, the ones to come included
+//! #[serde(default)] // on the struct: applies to every field, also to future ones
 //! struct Visitor {
 //!     user_id: Option<u64>,
 //!     #[serde(alias = "basket")] // its name in the last release
@@ -456,7 +475,7 @@
 //!
 //! let mut session = Session::new();
 //! session.insert("basket", ["pears"])?;
-//! session.insert("survey", true)?; // of the last release, which nobody reads any more
+//! session.insert("survey", true)?; // written by the last release, and no longer used
 //!
 //! let mut visitor: Visitor = session.read()?;
 //! visitor.language = "fr".to_owned();
@@ -465,16 +484,17 @@
 //! # Ok::<(), signed_session::ValueError>(())
 //! ```
 //!
-//! - **Never `deny_unknown_fields`**: it turns a returning visitor of an older release, or of a
-//!   newer one while two releases run side by side, into an error.
-//! - **`replace` writes exactly the struct**, and keeps the entries whose keys begin with `_`. While
-//!   two releases run side by side, the older one drops what the newer one added, so the first
-//!   release that has a new field should only read it. A Django that shares the
-//!   session has its own entries in it, which `replace` would drop: there, change single entries with
-//!   [`Session::update`].
+//! - **Do not use `deny_unknown_fields`**: a session of an older release, or of a newer one while
+//!   two releases run side by side, would then be an error.
+//! - **`replace` writes exactly the struct**, and keeps the entries whose keys begin with `_`.
+//!   While two releases run side by side, the older one drops what the newer one added, so the
+//!   first release that has a new field should only read it. If Django shares the session,
+//!   `replace` would drop Django's entries: change single entries with [`Session::update`] instead.
 //! - **A type cannot change twice under one key** while sessions with the first type are still valid.
 //!   A new key, such as `cart2`, costs nothing.
 //!
+//! [docs/differences.md]: https://docs.rs/crate/signed-session/latest/source/docs/differences.md
+//! [`Keyring::from_env`]: crate::Keyring::from_env
 //! [`stored_session_codec`]: crate::django::stored_session_codec
 //! [`AuthUser::resume_with`]: crate::django::AuthUser::resume_with
 //! [`AuthUser::with_hash`]: crate::django::AuthUser::with_hash

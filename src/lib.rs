@@ -1,7 +1,8 @@
-//! Stateless signed-cookie sessions, byte-compatible with Django's `signed_cookies` backend.
+//! Stateless signed-cookie sessions, byte-compatible with Django.
 //!
-//! A session is a JSON object. A payload is that object, encoded. A token is a payload with a
-//! timestamp and a signature. A cookie carries a token, with a name and attributes.
+//! The tokens are those of Django's `signed_cookies` backend. A *session* is a JSON object. Its
+//! encoding is the *payload*. A *token* is a payload with a timestamp and a signature. A *cookie*
+//! has a name, attributes, and a token as its value.
 //!
 //! ```text
 //! sessionid=eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv1PND9KvRoXls35Yzj9bRllXH3a44cb4Ji8xw
@@ -9,23 +10,24 @@
 //!                 payload     timestamp                signature
 //! ```
 //!
-//! [`SessionCodec`] turns a [`Session`] into a token and back. [`Signer`] and [`TimestampSigner`]
-//! sign and verify any text or object. A [`Keyring`] holds the secrets, [`CookieOptions`] the
-//! cookie's attributes, and [`django`] whatever else a Django site shares: logins, messages,
-//! settings. [`SessionManager`] reads the session from a request's cookies and returns the headers
-//! that the response needs.
+//! [`SessionManager`] reads the session from a request's cookies and returns the headers that the
+//! response needs. It uses a [`SessionCodec`], which turns a [`Session`] into a token and back, and
+//! [`CookieOptions`], which contain the cookie's attributes. A [`Keyring`] contains the secrets:
+//! see [`Keyring::from_env`]. [`Signer`] and [`TimestampSigner`] sign and verify any text or
+//! object. The module [`django`] covers what else can be shared with a Django site: logins,
+//! messages, signed cookies, CSRF protection and settings.
 //!
 //! [`Revocations`] remembers which sessions were ended, so that a logout also ends all copies of
 //! the cookie: see [`guide::log_in_and_out`].
 //!
 //! The [`guide`] explains how to run a Rust service alongside a Django site.
 //!
-//! Verification returns the content of a token, never just `true`. Tokens are signed, not encrypted:
-//! anyone who has one can read it.
+//! Verifying a token returns its content, never just `true`. Tokens are signed, not encrypted:
+//! anyone who has a token can read it.
 //!
 //! # Examples
 //!
-//! A handler of axum takes the session as an argument, and a layer around the router loads and
+//! With axum, a handler takes the session as an argument, and a layer around the router loads and
 //! saves it:
 //!
 //! ```
@@ -38,7 +40,7 @@
 //! };
 //!
 //! async fn log_in(session: SessionHandle) -> Result<(), ValueError> {
-//!     session.begin(|key| key == "cart"); // another session, which keeps the cart alone
+//!     session.begin(|key| key == "cart"); // starts a new session and keeps only the cart
 //!     session.insert("user_id", 42)
 //! }
 //!
@@ -48,7 +50,7 @@
 //! }
 //!
 //! fn app(secret: &str) -> Result<Router, ConfigError> {
-//!     // The cookie is for https. For http://localhost add `.secure(false)`.
+//!     // The cookie is `Secure`. For http://localhost add `.secure(false)`.
 //!     let cookie = CookieOptions::new("session")?;
 //!     let manager = SessionManager::new(SessionCodec::new(&Keyring::new(secret)?), cookie);
 //!     let routes = Router::new().route("/", get(home)).route("/login", post(log_in));
@@ -73,7 +75,7 @@
 //! # }
 //! ```
 //!
-//! Without a framework, a program calls the [`SessionManager`]:
+//! Without a framework, use [`SessionManager`] directly:
 //!
 //! ```
 //! use signed_session::{CookieOptions, Keyring, SessionCodec, SessionManager};
@@ -96,38 +98,49 @@
 //!
 //! # The modules
 //!
-//! Each step is a module, a file in `src/`. Decoding reverses the steps of encoding.
+//! Six steps turn a session into a cookie, each in its own module (a file in `src/`). Reading a
+//! cookie reverses them.
 //!
-//! | | module | representation |
+//! | | module | step |
 //! |---|---|---|
-//! | 1 | `entries.rs`, `session.rs` | entries as JSON text; the session, which tracks whether they were read or changed |
-//! | 2 | `json.rs` | → the ASCII that Python's `json.dumps` writes: `{"user_id":42}` |
-//! | 3 | `payload.rs` | → zlib if shorter, then base64url: `eyJ1c2VyX2lkIjo0Mn0` |
-//! | 4 | `timestamp.rs` | → with the Unix time in base 62: `eyJ1c2VyX2lkIjo0Mn0:1r31eq` |
-//! | 5 | `signer.rs` | → with 43 characters of HMAC-SHA256: `eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv…` |
-//! | 6 | `cookie.rs` | → with name and attributes: `sessionid=eyJ1c2Vy…; HttpOnly; SameSite=Lax; …` |
+//! | 1 | `entries.rs`, `session.rs` | keep the entries as JSON text, and track whether they were read or changed |
+//! | 2 | `json.rs` | writes the ASCII that Python's `json.dumps` writes: `{"user_id":42}` |
+//! | 3 | `payload.rs` | compresses with zlib if that is shorter, then encodes as base64url: `eyJ1c2VyX2lkIjo0Mn0` |
+//! | 4 | `timestamp.rs` | appends the Unix time in base 62: `eyJ1c2VyX2lkIjo0Mn0:1r31eq` |
+//! | 5 | `signer.rs` | appends 43 characters of HMAC-SHA256: `eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv…` |
+//! | 6 | `cookie.rs` | adds a name and attributes: `sessionid=eyJ1c2Vy…; HttpOnly; SameSite=Lax; …` |
 //!
-//! `codec.rs` combines these steps, `expiry.rs` computes when a session ends, `key.rs` holds the
-//! secrets, and `unverified.rs` splits a token without its key. `candidates.rs` chooses among several
-//! cookies; `manager.rs` decides which cookie a response sets, and `reply.rs` formats it as headers.
-//! `live.rs` replaces a manager while requests are served. `handle.rs` shares a session between
+//! `codec.rs` combines steps 2 to 5 and checks the limits, `expiry.rs` computes when a session
+//! ends, `key.rs` holds the secrets, and `unverified.rs` splits a token without its key. `typed.rs`
+//! reads a session as one struct. `candidates.rs` chooses among several cookies; `manager.rs`
+//! decides which cookie a response sets, and `reply.rs` formats it as headers. `live.rs` holds a
+//! manager that can be replaced while requests are served, and `source.rs` chooses the manager of a
+//! request.
+//!
+//! `revocation/` is the list of ended sessions. `identity.rs` identifies a session and its user,
+//! and `ending.rs` tracks that identity during a request. `handle.rs` shares a session between
 //! middleware and handlers, and `tower.rs`, `actix.rs` and `axum.rs` adapt it to their frameworks.
-//! `django/` has everything else that a Django site shares. `main.rs` and `cli/` are the command
-//! line, which uses the public API and the parser of keys in `environment.rs`.
+//! `logged_in.rs` and `flash.rs` provide the logged-in user and messages to handlers, and
+//! `local_path.rs` recognizes paths of this site. `django/` covers what else can be shared with a
+//! Django site. `main.rs` and `cli/` are the command line, which uses the public API and the parser
+//! of keys in `environment.rs`. The other modules are helpers of these.
 //!
 //! A module imports only from lower layers; `tests/project/architecture.rs` has the table.
 //!
 //! # Features
 //!
-//! No feature is enabled by default: no framework, no async code. `tower` adds the layer for any
-//! tower or hyper service, `axum` (which enables `tower`) the extractor for its handlers, and
-//! `actix` both of them for actix-web. `random` enables everything that needs the operating
-//! system's random source, such as [`Revocations`] and [`django::Csrf`]; the adapters enable it.
-//! `cli` builds the command line, a program that is not part of the library.
+//! No feature is enabled by default, so the crate then depends on no framework and contains no
+//! async code.
 //!
-//! `zlib` compresses with C zlib, to exactly the bytes that Django writes. Without it a zlib in
-//! Rust is used; any Django reads the result. Cargo unifies features: if another crate enables
-//! flate2's C zlib, it is used here too.
+//! - `tower` adds the layer for any tower or hyper service.
+//! - `axum` enables `tower` and adds the extractors for axum's handlers.
+//! - `actix` adds the middleware and the extractors for actix-web.
+//! - `random` enables everything that needs the operating system's random source, such as
+//!   [`Revocations`] and [`django::Csrf`]. `tower`, `axum` and `actix` enable it.
+//! - `cli` builds the command line, a program that is not part of the library.
+//! - `zlib` compresses with C zlib, to exactly the bytes that Django writes. Without it a Rust
+//!   implementation of zlib is used, whose output every Django version can read. Cargo unifies
+//!   features: if another crate enables flate2's C zlib, it is used here too.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(missing_docs, unreachable_pub)]
@@ -241,7 +254,7 @@ pub use signer::{Algorithm, Signer};
 pub use timestamp::{Stamped, TimestampSigner};
 pub use unverified::Unverified;
 
-/// Runs the README's examples with the other examples.
+/// Runs the README's examples as doc tests.
 #[cfg(all(doctest, feature = "actix", feature = "axum"))]
 #[doc = include_str!("../README.md")]
 mod readme {}

@@ -1,11 +1,12 @@
-//! Explains how to move an application here from axum-login and tower-sessions.
+//! Explains how to migrate from axum-login and tower-sessions.
 //!
-//! Both keep the session in a store and an id in the cookie. Here the session is the cookie. There
-//! is no store to operate, and requests need no database for their session. The disadvantages are:
+//! tower-sessions, on which axum-login is built, keeps the session in a store and its id in the
+//! cookie. Here the session itself is in the cookie. There is no store to operate, and requests
+//! need no database for their session. The disadvantages are:
 //!
-//! - The visitor can read the session, and it has to fit into 4,096 bytes.
-//! - Active sessions are not listed anywhere. A "Your devices" page needs a table of
-//!   [ids](crate::SessionHandle::id), to which your login handler adds one.
+//! - The visitor can read the session, and the cookie's name and value must not exceed 4,096 bytes.
+//! - Active sessions are not listed anywhere. A "Your devices" page needs a table of session ids,
+//!   to which your login handler adds the new one ([`SessionHandle::id`], with [`Revocations`]).
 //! - If two concurrent requests change the session, the cookie that arrives last wins.
 //! - Everybody has to log in again: the ids in the old cookies refer to the old store.
 //!
@@ -23,11 +24,11 @@
 //!    | `Expiry::AtDateTime(moment)` | [`SessionHandle::set_expiry`] |
 //!    | `session.insert(key, value).await?` | `session.insert(key, value)?` |
 //!    | `session.get::<T>(key).await?` | `session.get::<T>(key)?` |
-//!    | `session.cycle_id().await?` at login | `session.begin(\|key\| ..)`, which says what stays |
+//!    | `session.cycle_id().await?` at login | `session.begin(\|key\| ..)`, where the closure selects the entries to keep |
 //!    | `session.flush().await?` | `session.flush()` |
 //!
-//! 2. Replace the backend of axum-login. `AuthSession` loads the user from its backend in each request.
-//!    Here the session holds the user's id, and [`LoggedIn`] returns it.
+//! 2. Replace axum-login's backend. `AuthSession` loads the user from the backend in each request.
+//!    Here the session contains the user's id, and [`LoggedIn`] passes it to the handler.
 //!
 //!    | axum-login | here |
 //!    |---|---|
@@ -35,15 +36,15 @@
 //!    | `auth.login(&user)` | `session.begin(\|_\| false); session.insert("user_id", user.id)?;` |
 //!    | `auth.logout()` | `session.flush()` |
 //!    | `auth.user` in a handler | `LoggedIn { id, .. }: LoggedIn<u64>`, and a query where the user's data is needed |
-//!    | `login_required!(Backend, login_url = "/login")` | `manager.subject("user_id").login_page("/login")?` |
+//!    | `login_required!(Backend, login_url = "/login")` | `manager.subject("user_id").login_page("/login")?`, and `LoggedIn` as an argument of each protected handler |
 //!    | `session_auth_hash`, so that a new password ends sessions | [`Revocations::end_others`] after the password was changed |
 //!
 //! 3. Add [`Revocations`], so that a logout ends copies of the cookie, and users can be signed out
 //!    everywhere: see [`log_in_and_out`](crate::guide::log_in_and_out).
-//! 4. Flash messages of axum-messages become [`FlashMessages`]: `messages.info("..")` is
-//!    `flash.add(Level::INFO, "..")?`, and iterating is `flash.take()?`.
+//! 4. Replace axum-messages with [`FlashMessages`]: `messages.info("..")` becomes
+//!    `flash.add(Level::INFO, "..")?`, and iterating becomes `flash.take()?`.
 //!
-//! A user who was deleted or disabled still has a session until it ends. End it when you disable the
+//! Deleting or disabling a user does not end the user's sessions. End them when you disable the
 //! account ([`Revocations::end_all`]), or load the user in the handlers that need one.
 //!
 //! # After a logout, Back shows the page
@@ -59,5 +60,6 @@
 //! [`Revocations::end_all`]: crate::Revocations::end_all
 //! [`Revocations::end_others`]: crate::Revocations::end_others
 //! [`SessionCodec::max_age`]: crate::SessionCodec::max_age
+//! [`SessionHandle::id`]: crate::SessionHandle::id
 //! [`SessionHandle::set_expiry`]: crate::SessionHandle::set_expiry
 //! [`SessionManager::refresh_after`]: crate::SessionManager::refresh_after

@@ -1,7 +1,7 @@
-//! Translates Django's documentation of sessions to Rust, row by row.
+//! Lists Django's session calls and settings and their equivalents here.
 //!
-//! The examples are for axum and actix-web. Each row has the Django code on the left and the same
-//! in Rust on the right.
+//! Each row has the Django code on the left and the same in Rust on the right. The handlers work
+//! with both axum and actix-web.
 //!
 //! <table>
 //! <tr><th>Django</th><th>here</th></tr>
@@ -59,7 +59,7 @@
 //! use signed_session::{SessionHandle, ValueError};
 //!
 //! async fn login(session: SessionHandle) -> Result<(), ValueError> {
-//!     session.begin(|_| false); // drops what an anonymous visitor had put in
+//!     session.begin(|_| false); // drops what an anonymous visitor had put into the session
 //!     session.insert("user_id", 42)
 //! }
 //! ```
@@ -89,7 +89,7 @@
 //! </td></tr>
 //! <tr><td>
 //!
-//! An hour instead of two weeks
+//! Set the lifetime of sessions: an hour instead of two weeks
 //!
 //! ```py
 //! SESSION_COOKIE_AGE = 3600
@@ -109,7 +109,7 @@
 //! </td></tr>
 //! <tr><td>
 //!
-//! Until the browser is closed
+//! End sessions when the browser is closed
 //!
 //! ```py
 //! SESSION_EXPIRE_AT_BROWSER_CLOSE = True
@@ -128,7 +128,7 @@
 //! </td></tr>
 //! <tr><td>
 //!
-//! Another expiry for this session
+//! Set the expiry of one session
 //!
 //! ```py
 //! def remember(request):
@@ -222,17 +222,17 @@
 //!
 //! # Settings and calls
 //!
-//! Further settings, with their names in Django if there are any:
+//! Further settings and calls:
 //!
 //! | Django | here |
 //! |---|---|
 //! | `SESSION_COOKIE_NAME`, `_PATH`, `_DOMAIN`, `_SAMESITE`, … | `CookieOptions::new(name)?.path(..)?.domain(..)?.same_site(..)` |
-//! | `SESSION_SAVE_EVERY_REQUEST` | `manager.save_every_request(true)`; or `.refresh_after(..)`, which writes only sessions older than that |
+//! | `SESSION_SAVE_EVERY_REQUEST` | `manager.save_every_request(true)`; or `.refresh_after(age)`, which writes only sessions whose timestamp is older than `age` |
 //! | `request.session.cycle_key()` | `session.cycle_key()` |
 //! | `signing.dumps(obj)`, `signing.loads(s)` | `TimestampSigner::new(&ring, django::DUMPS_SALT).sign_object(..)`, `.unsign_object(..)` |
 //! | `Signer(salt=s).sign(text)` | `Signer::new(&ring, s).sign(text)` |
-//! | `response.set_signed_cookie(name, text)`, `request.get_signed_cookie(name)` | `settings.signed_cookie(CookieOptions::new(name)?, "")?`, its `.cookie(text)` and `.read(headers)`; without the settings `django::SignedCookie::new(&ring, ..)`, and for a Django before 5.2.15 or 6.0.6, such as 4.2, `.write_legacy(true)` |
+//! | `response.set_signed_cookie(name, text)`, `request.get_signed_cookie(name)` | `settings.signed_cookie(CookieOptions::new(name)?, "")?`, its `.cookie(text)` and `.read(headers)`; without the settings `django::SignedCookie::new(&ring, ..)`, and for Django older than 5.2.15, and for 6.0.0 to 6.0.5, `.write_legacy(true)` |
 //! | `get_user(request)`, `login(request, user)`, `logout(request)` | `django::AuthUser::from_session(&session)` and its `.resume(..)`, `.login(..)`; `django::logout(&mut session)` |
-//! | `messages.success(request, text)`, `get_messages(request)` | `django::MessageStorage`, its `.load(headers)`, and of that `.add(..)`, `.show(..)` |
-//! | `Session.objects.get(pk=key).session_data` | `django::stored_session_codec(&ring).decode(text)`; `examples/stored_sessions` is a whole service |
-//! | the settings of a project, all at once | `django::DjangoSettings::from_json(text)`, as the script `src/django/write_settings.py` writes them |
+//! | `messages.success(request, text)`, `get_messages(request)` | `django::MessageStorage`, its `.load(headers)`, then `.add(..)` and `.show(..)` |
+//! | `Session.objects.get(pk=key).session_data` | `django::stored_session_codec(&ring).decode(text)`; `examples/stored_sessions` is a complete service |
+//! | all settings of a project | `django::DjangoSettings::from_json(text)`, with the JSON that the script `src/django/write_settings.py` writes |

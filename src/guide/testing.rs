@@ -1,8 +1,8 @@
 //! Shows how to test an application that has sessions.
 //!
 //! A test needs neither a browser nor a login page. It creates the cookie of a visitor, sends a
-//! request with it, and reads the cookie in the response. The manager of the application does both,
-//! so build the application from a manager that the test can use too.
+//! request with it, and reads the cookie in the response. The application's [`SessionManager`] can
+//! create and read cookies, so build the application from a manager that the test can use too.
 //!
 //! # Create a cookie, read a cookie
 //!
@@ -13,8 +13,8 @@
 //! fn cookie_of(manager: &SessionManager, fill: impl FnOnce(&mut Session)) -> String {
 //!     let mut session = manager.load(["other=1"]); // any request without a session cookie
 //!     fill(&mut session);
-//!     let reply = manager.commit(&session, 200).unwrap();
-//!     reply.set_cookie.unwrap().stripped().to_string()
+//!     let reply = manager.commit(&session, 200).unwrap(); // as with a response of status 200
+//!     reply.set_cookie.unwrap().stripped().to_string() // without attributes: `name=value`
 //! }
 //!
 //! let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
@@ -48,7 +48,7 @@
 //! let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("session")?);
 //! let app = Router::new().route("/", post(count)).layer(SessionLayer::new(manager.clone()));
 //!
-//! let request = Request::post("/").header("cookie", "session=forged:1r31eq:signature");
+//! let request = Request::post("/").header("cookie", "theme=dark");
 //! let response = app.oneshot(request.body(Body::empty())?).await?;
 //! let cookie = response.headers()["set-cookie"].to_str()?;
 //! assert_eq!(manager.load([cookie]).get::<u32>("visits")?, Some(1));
@@ -94,8 +94,8 @@
 //!
 //! # Stop the clock
 //!
-//! The middlewares get the time from [`SessionManager::clock`](crate::SessionManager::clock). With
-//! its own clock, a test can let a session age without waiting:
+//! The middlewares get the time from [`SessionManager::clock`]. A test that sets its own clock does
+//! not have to wait for a session to expire:
 //!
 //! ```
 //! use std::sync::atomic::{AtomicI64, Ordering};
@@ -118,3 +118,6 @@
 //! assert!(matches!(refused.refusal(), Some(DecodeError::Expired { .. })));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! [`SessionManager`]: crate::SessionManager
+//! [`SessionManager::clock`]: crate::SessionManager::clock

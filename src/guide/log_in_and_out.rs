@@ -2,8 +2,8 @@
 //!
 //! Explains what a Rust application calls when a user logs in, logs out, changes a password or is
 //! signed out by an administrator. Nothing is stored about active sessions, and requests need no
-//! database: the program keeps a list of the sessions that were *ended*, in memory, for as long as
-//! a copy of an ended session's cookie could still be valid.
+//! database. Instead, the program keeps a list of the sessions that were *ended*, in memory, for as
+//! long as a copy of an ended session's cookie could still be valid.
 //!
 //! | when | call |
 //! |---|---|
@@ -12,7 +12,7 @@
 //! | a password or another factor was changed | [`Revocations::end_others`] |
 //! | a user should be signed out everywhere, or was disabled | [`Revocations::end_all`] |
 //! | everybody should be signed out | [`Revocations::end_everyone`] |
-//! | one device of a list should be signed out | [`Revocations::end_one`], with the [id] noted at login |
+//! | one device should be signed out | [`Revocations::end_one`], with the [id] recorded at login |
 //!
 //! [`SessionHandle::begin`]: crate::SessionHandle::begin
 //! [`SessionHandle::flush`]: crate::SessionHandle::flush
@@ -41,7 +41,7 @@
 //! const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 //!
 //! pub fn app(secret: &str) -> Result<Router, signed_session::ConfigError> {
-//!     // Everybody has to log in again after thirty days.
+//!     // A session ends thirty days after its login at the latest.
 //!     let revocations = Revocations::new(THIRTY_DAYS);
 //!     let codec = SessionCodec::new(&Keyring::new(secret)?);
 //!     let manager = SessionManager::new(codec, CookieOptions::new("session")?)
@@ -77,7 +77,7 @@
 //!     let Some(id) = check_password(&login.name, &login.password) else {
 //!         return Ok(StatusCode::FORBIDDEN);
 //!     };
-//!     // Begins another session with only the cart: an attacker may have planted the rest.
+//!     // Starts a new session that keeps only the cart: an attacker may have planted the rest.
 //!     session.begin(|key| key == "cart");
 //!     session.insert("user_id", id)?;
 //!     Ok(StatusCode::NO_CONTENT)
@@ -91,20 +91,20 @@
 //!
 //! async fn log_out_everywhere(
 //!     State(revocations): State<Revocations>,
-//!     mut session: SessionHandle,
+//!     session: SessionHandle,
 //! ) -> StatusCode {
 //!     session.with(|session| {
-//!         revocations.end_others(session);
-//!         session.flush();
+//!         revocations.end_others(session); // ends all sessions of the user, and starts a new one
+//!         session.flush(); // logs this browser out too
 //!     });
 //!     StatusCode::NO_CONTENT
 //! }
 //!
 //! async fn change_password(
 //!     State(revocations): State<Revocations>,
-//!     mut session: SessionHandle,
+//!     session: SessionHandle,
 //! ) -> StatusCode {
-//!     // Call this after storing the new password. This browser stays logged in, in a new session.
+//!     // First store the new password (not shown). This browser stays logged in, in a new session.
 //!     match session.with(|session| revocations.end_others(session)) {
 //!         Some(_) => StatusCode::NO_CONTENT,
 //!         None => StatusCode::UNAUTHORIZED,
@@ -206,11 +206,11 @@
 //!
 //! const THIRTY_DAYS: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 //!
-//! /// Returns what all workers share: create it once, outside of `HttpServer::new`.
+//! /// Returns what all workers share. Call this once, outside `HttpServer::new`.
 //! pub fn sessions(
 //!     secret: &str,
 //! ) -> Result<(SessionManager, Revocations), signed_session::ConfigError> {
-//!     // Everybody has to log in again after thirty days.
+//!     // A session ends thirty days after its login at the latest.
 //!     let revocations = Revocations::new(THIRTY_DAYS);
 //!     let codec = SessionCodec::new(&Keyring::new(secret)?);
 //!     let manager = SessionManager::new(codec, CookieOptions::new("session")?)
@@ -218,7 +218,8 @@
 //!     Ok((manager, revocations))
 //! }
 //!
-//! /// For `App::new().wrap(SessionMiddleware::new(manager)).app_data(Data::new(revocations))`.
+//! /// Adds the routes to an application that has
+//! /// `.wrap(SessionMiddleware::new(manager)).app_data(Data::new(revocations))`.
 //! pub fn routes(config: &mut ServiceConfig) {
 //!     config
 //!         .route("/", get().to(home))
@@ -249,7 +250,7 @@
 //!     let Some(id) = check_password(&login.name, &login.password) else {
 //!         return Ok(HttpResponse::Forbidden().finish());
 //!     };
-//!     // Begins another session with only the cart: an attacker may have planted the rest.
+//!     // Starts a new session that keeps only the cart: an attacker may have planted the rest.
 //!     session.begin(|key| key == "cart");
 //!     session.insert("user_id", id)?;
 //!     Ok(HttpResponse::NoContent().finish())
@@ -263,20 +264,20 @@
 //!
 //! async fn log_out_everywhere(
 //!     revocations: Data<Revocations>,
-//!     mut session: SessionHandle,
+//!     session: SessionHandle,
 //! ) -> impl Responder {
 //!     session.with(|session| {
-//!         revocations.end_others(session);
-//!         session.flush();
+//!         revocations.end_others(session); // ends all sessions of the user, and starts a new one
+//!         session.flush(); // logs this browser out too
 //!     });
 //!     HttpResponse::NoContent()
 //! }
 //!
 //! async fn change_password(
 //!     revocations: Data<Revocations>,
-//!     mut session: SessionHandle,
+//!     session: SessionHandle,
 //! ) -> impl Responder {
-//!     // Call this after storing the new password. This browser stays logged in, in a new session.
+//!     // First store the new password (not shown). This browser stays logged in, in a new session.
 //!     match session.with(|session| revocations.end_others(session)) {
 //!         Some(_) => HttpResponse::NoContent(),
 //!         None => HttpResponse::Unauthorized(),
@@ -370,17 +371,17 @@
 //!   it, as [`DecodeError::Revoked`], and the response removes the cookie. A request in progress
 //!   finishes, but its response sets no cookie. Connections that outlive their request, such as a
 //!   WebSocket, call [`Revocations::has_ended`].
-//! - **Copies.** The session ends, not just one token: a copy that was refreshed, re-signed under
+//! - **Copies.** The session ends, not just one token: a copy that was refreshed, signed with
 //!   another key or written by another service has the same id, and is refused too.
 //! - **A logout takes effect at once**, whatever happens to the response. The session that a login
-//!   replaces ends with the response that carries the new cookie: if the handler answers with a
+//!   replaces ends with the response that sets the new cookie: if the handler's response has a
 //!   status of 500 or above, the old session continues.
-//! - **Sessions, not logins.** [`Revocations::end_all`] does not prevent anyone from logging in
-//!   again. Your login has to check whether an account is disabled. A login in progress while all
-//!   sessions of its user are ended is valid.
+//! - **Logins are still possible.** [`Revocations::end_all`] does not prevent anyone from logging
+//!   in again. Your login has to check whether an account is disabled. A login that is in progress
+//!   when all sessions of its user are ended starts a valid session.
 //! - **The lifetime** ends every session with a subject, even one with "remember me": after that
 //!   time users log in again, however often the session was refreshed.
-//! - **Not the time of signing.** Do not end sessions by comparing [`Session::signed_at`] with a
+//! - **Do not use the time of signing**, [`Session::signed_at`], to end the sessions before a
 //!   cut-off. It is the time of the last write: anyone who has a copy of the cookie can renew it.
 //!
 //! Call [`SessionHandle::begin`] only when a user has just been authenticated: it replaces the
@@ -388,15 +389,16 @@
 //!
 //! # More than one process
 //!
-//! The list is in the memory of one process, which forgets it when it restarts. Send each end
-//! ([`Revocations::on_revocation`]) through a table, a stream or a file, as one line of JSON, and
-//! [`apply`](crate::Revocations::apply) it in the other processes. Lines can arrive
-//! in any order and any number of times. When a process starts, it applies all lines of the last
-//! `lifetime` and five minutes before it serves requests. Choose what happens while news of the
-//! other processes is overdue: [`Revocations::expect_news_within`].
+//! The list is in the memory of one process, which forgets it when it restarts. Send each
+//! revocation ([`Revocations::on_revocation`]) through a table, a stream or a file, as one line of
+//! JSON, and [`apply`](crate::Revocations::apply) it in the other processes. Lines can arrive in
+//! any order and any number of times. Before a process serves its first request, it must apply all
+//! lines of the last `lifetime` plus five minutes. Choose what happens while the list is out of
+//! date, because no update from the other processes arrives: [`Revocations::expect_news_within`].
 //!
-//! The clocks of two machines may differ by up to five minutes: run NTP. A revocation that is more
-//! than fifteen minutes ahead is an [error](crate::ApplyError), because it would lock users out.
+//! The clocks of two machines may differ by up to five minutes: run NTP. A revocation dated more
+//! than fifteen minutes in the future is an [error](crate::ApplyError), because it would lock users
+//! out.
 //!
 //! [`DecodeError::Revoked`]: crate::DecodeError::Revoked
 //! [`Revocations::has_ended`]: crate::Revocations::has_ended

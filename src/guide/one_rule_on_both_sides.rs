@@ -1,4 +1,4 @@
-//! Provides a Django session engine that refuses the cookies that Rust refuses.
+//! Shows a Django session engine that refuses the cookies that Rust refuses.
 //!
 //! Django's own engine accepts cookies that Rust refuses, such as one whose own expiry has passed.
 //! The visitor is then logged in on one page and not on the next. With the engine below Django
@@ -6,20 +6,20 @@
 //!
 //! | | Django's own engine | this engine, and Rust |
 //! |---|---|---|
-//! | `set_expiry(60)`, and a copy sent after an hour | accepted: tickets 19201 and 27775 | refused |
+//! | `set_expiry(60)`, and a copy sent after an hour | accepted (Django's tickets 19201 and 27775) | refused |
 //! | `set_expiry` to 60 days | ends after `SESSION_COOKIE_AGE` | ends after 60 days |
 //! | an absolute age, however often the session is written | cannot be set | `SESSION_ABSOLUTE_AGE`, and [`SessionCodec::absolute_max_age`] |
 //! | the largest JSON in a cookie | unlimited | 65,536 bytes |
-//! | a cookie under a fallback key | stays until the session is changed | is written again by the next response to a request that reads it; in Rust with [`SessionManager::reissue_under_primary`] |
+//! | a cookie signed with a fallback key | stays until the session is changed | is re-signed by the next response to a request that reads it; in Rust with [`SessionManager::reissue_under_primary`] |
 //! | a cookie that is refused | is replaced by an empty session | stays until the session is changed: another process may be able to read it |
 //! | an authentic token in a non-canonical form, with a timestamp in the future, or that is not a JSON object | accepted, or fails later | refused |
 //!
-//! The cookies are the same, so that the engine can be deployed, and taken back, at any time. Copy it
-//! to where `settings.py` finds it, such as the folder of `manage.py`. In the repository it is
-//! `examples/beside_django/site/cookie_sessions.py`.
+//! The cookies are the same, so the engine can be deployed and rolled back at any time. Save it as
+//! `cookie_sessions.py` where Python can import it, such as next to `manage.py`. In the repository
+//! it is `examples/beside_django/site/cookie_sessions.py`.
 //!
 //! ```python
-//! """Django's signed-cookie sessions, with an end that counts. The cookies are the same.
+//! """Django's signed-cookie sessions, with the rules of Rust. The cookies are the same.
 //!
 //! SESSION_ENGINE = "cookie_sessions"; SESSION_ABSOLUTE_AGE, in seconds, is optional.
 //! """
@@ -50,7 +50,7 @@
 //!         if absolute_age() and STARTED not in data:
 //!             data[STARTED], self.modified = stamp * 1_000_000, True
 //!         if signing.Signer(salt=SALT, fallback_keys=[]).sign(signed) != self.session_key:
-//!             self.modified = True  # a former key: this writes it again under the first
+//!             self.modified = True  # signed with a fallback key: re-sign with the first
 //!         return data
 //!
 //!     def _get_session_key(self):
@@ -75,7 +75,7 @@
 //!     check(re.fullmatch("[0-9A-Za-z]+", stamp))
 //!     stamp = signing.b62_decode(stamp)
 //!     check(stamp <= now + MAX_SKEW)
-//!     data = json.loads(inflated(payload), parse_constant=int)  # which NaN is not
+//!     data = json.loads(inflated(payload), parse_constant=int)  # int("NaN") raises an error
 //!     check(not is_over(data.get("_session_expiry"), max(now - stamp, 0), now))
 //!     if absolute_age():
 //!         started = data.get(STARTED, stamp * 1_000_000)
@@ -114,8 +114,8 @@
 //! SESSION_ABSOLUTE_AGE = 7 * 24 * 60 * 60  # optional
 //! ```
 //!
-//! [`DjangoSettings`] knows Django's engines by name and refuses others. Tell it that the cookies are
-//! those of Django's own:
+//! [`DjangoSettings`] knows Django's engines by name and refuses others. Give it the name of
+//! Django's own, which has the same cookies:
 //!
 //! ```
 //! use signed_session::SessionManager;
@@ -131,13 +131,15 @@
 //! ```
 //!
 //! With an absolute age, build the [`SessionCodec`] yourself, from [`DjangoSettings::keyring`], and call
-//! [`absolute_max_age`] on it. Set it on both sides: a side without it does not record when a
-//! session began, although it keeps what the other has recorded.
+//! [`absolute_max_age`] on it. Set the age on both sides: a side without it does not record when a
+//! session began, although it preserves a recorded time.
 //!
 //! The two still differ where Python itself refuses what JSON allows: an integer of more than 4,300
 //! digits, and nesting past Python's recursion limit. Of two cookies with one name Django reads the
-//! last (D11 of docs/differences.md). And with `USE_TZ = False` Django knows every time zone, Rust only those
-//! with a fixed offset.
+//! last (D11 of [docs/differences.md]). With `USE_TZ = False` Django knows every time zone, but
+//! Rust only those with a fixed offset.
+//!
+//! [docs/differences.md]: https://docs.rs/crate/signed-session/latest/source/docs/differences.md
 //!
 //! [`SessionCodec`]: crate::SessionCodec
 //! [`SessionCodec::absolute_max_age`]: crate::SessionCodec::absolute_max_age

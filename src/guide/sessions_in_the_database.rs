@@ -1,37 +1,37 @@
-//! Compares leaving Django's sessions in the database with moving them into the cookie.
+//! Compares Django's sessions in the database with sessions in the cookie.
 //!
-//! `startproject` sets no `SESSION_ENGINE`. The session is then a row of the table
-//! `django_session`, and the cookie holds the row's key. Rust can read and write the same rows:
-//! [`stored_session_codec`] decodes and encodes the column `session_data`. The example
-//! `stored_sessions` of the repository is a package to copy from, with login and logout, on SQLite
-//! or PostgreSQL.
+//! A project that `startproject` creates sets no `SESSION_ENGINE`. By default a session is a row of
+//! the table `django_session`, and the cookie contains the row's key. Rust can read and write the
+//! same rows: [`stored_session_codec`] decodes and encodes the column `session_data`. The example
+//! `stored_sessions` in the repository is a complete service that you can copy, with login and
+//! logout, on SQLite or PostgreSQL.
 //!
-//! | | leave the engine as it is | change it to `signed_cookies` |
+//! | | keep the engine | change it to `signed_cookies` |
 //! |---|---|---|
-//! | now | nothing changes | every visitor has to log in once more |
+//! | deployment | nothing changes | every visitor has to log in once more |
 //! | Rust needs | the site's secret, and a connection to its database that may write | the secret alone |
 //! | reading a session | a query, in Rust as in Django | no query |
-//! | logout | the row is deleted, and every copy of the cookie is worthless | a copy of the cookie stays valid until it expires or is ended |
+//! | logout | the row is deleted, and no copy of the cookie is valid any more | a copy of the cookie stays valid until it expires or is revoked |
 //! | ending the sessions of others | delete their rows | a change of the password; in Rust also [`Revocations`] |
 //! | the visitor sees | a key | every entry, which is signed but not encrypted |
 //! | size | 1 MiB of JSON here, no limit in Django | 4,096 bytes for name and value |
 //! | two requests at once | the later write wins, for the whole session | the same |
-//! | a secret that is dropped | ends the sessions under it | the same |
+//! | removing a secret | ends the sessions that were signed with it | the same |
 //! | old sessions | `manage.py clearsessions` deletes them | there are none |
 //!
-//! **What breaks if you change it.** `request.session.session_key` becomes the whole token, and
-//! changes with each write. Code that stores the key stops working: a cart in a separate table that
-//! is found by the key, or `allauth.usersessions`, whose column holds 40 characters. Code that
-//! counts, lists or deletes rows of `django_session` finds none. Browsers drop a session larger
-//! than a cookie, and Django does not notice. The visitor can read secrets that were kept in the
+//! **What breaks if you change the engine.** `request.session.session_key` becomes the whole token,
+//! and changes with each write. Code that stores the key stops working: a cart in a separate table
+//! that is found by the key, or `allauth.usersessions`, whose column has 40 characters. Code that
+//! counts, lists or deletes rows of `django_session` finds none. Browsers drop a cookie that is too
+//! large, and Django does not report it. The visitor can read secrets that were kept in the
 //! session, such as the token of another service.
 //!
-//! **What breaks if you leave it.** Nothing in Django. In Rust each request that checks the user
-//! costs two queries, for the session and for the user. With `cached_db` Django reads its cache
-//! first, and does not see what Rust writes until the cache drops the session. Sessions that are
-//! only in a cache are pickled, and cannot be read here at all.
+//! **What breaks if you keep the engine.** Nothing in Django. In Rust each request that checks the
+//! user costs two queries, for the session and for the user. With `cached_db` Django reads its
+//! cache first, and does not see what Rust writes until the cache drops the session. Sessions that
+//! are only in a cache are pickled, and cannot be read here at all.
 //!
-//! # The rules of a row
+//! # Rules for reading and writing rows
 //!
 //! Four statements, which are the same on SQLite and PostgreSQL:
 //!
@@ -43,19 +43,22 @@
 //! DELETE FROM django_session WHERE session_key = $1
 //! ```
 //!
-//! - **Keys.** A key is 8 to 40 of `a-z` and `0-9`; Django generates 32. The cookie holds whatever the
-//!   visitor sent. Anything else is not a key: do not put it into a statement's text, a file name, a
-//!   cache key or a log.
-//! - **The end** of a session is `expire_date`. The timestamp in `session_data` does not end it.
-//!   Each write sets the date again, to [`Session::expiry_date`].
-//! - **A row that is gone** or has expired is not written again under its key: anyone can have
-//!   planted that key in the browser. The next write inserts a row with a new one.
-//! - **A new key at login**, and the former row is deleted. [`AuthUser::login`] decides which of
-//!   the entries stay.
-//! - **Logout** deletes the row, whatever the status of the response.
-//! - **A delete that races a save** wins. If the `UPDATE` finds no row, the visitor has logged out in
-//!   another request: do not insert one, and answer 400, as Django does (`SessionInterrupted`).
-//! - **A row that cannot be read** stays. It may be under a secret that this service does not have yet.
+//! - **Keys.** A key has 8 to 40 characters `a-z` and `0-9`; Django generates keys with 32. The
+//!   cookie's value is user input: if it is not a key, do not put it into a statement's text, a
+//!   file name, a cache key or a log.
+//! - **Expiry.** A session ends at its `expire_date`. The timestamp in `session_data` does not end
+//!   it. Set the date again with each write, to [`Session::expiry_date`].
+//! - **Missing rows.** Do not write a row that is missing or has expired under its old key, because
+//!   anyone can have planted that key in the browser. Insert a row with a new key at the next
+//!   write.
+//! - **Login.** Insert a row with a new key, and delete the old row. [`AuthUser::login`] keeps the
+//!   entries that you select.
+//! - **Logout.** Delete the row, whatever the status of the response.
+//! - **Races.** If a delete and a save race, the delete wins: if the `UPDATE` finds no row, the
+//!   visitor has logged out in another request. Do not insert a row, and respond with 400, as
+//!   Django does (`SessionInterrupted`).
+//! - **Unreadable rows.** Keep a row that cannot be read. It may be signed with a secret that this
+//!   service does not have yet.
 //! - **Dates in SQLite** are text in UTC, such as `2030-01-02 03:04:05.678901`, and compared as text;
 //!   a fraction of zero is left out. With `USE_TZ = False` they are in the site's local time.
 //!

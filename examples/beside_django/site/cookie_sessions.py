@@ -1,4 +1,4 @@
-"""Django's signed-cookie sessions, with an end that counts. The cookies are the same.
+"""Django's signed-cookie sessions, with the rules of Rust. The cookies are the same.
 
 SESSION_ENGINE = "cookie_sessions"; SESSION_ABSOLUTE_AGE, in seconds, is optional.
 """
@@ -29,7 +29,7 @@ class SessionStore(signed_cookies.SessionStore):
         if absolute_age() and STARTED not in data:
             data[STARTED], self.modified = stamp * 1_000_000, True
         if signing.Signer(salt=SALT, fallback_keys=[]).sign(signed) != self.session_key:
-            self.modified = True  # a former key: this writes it again under the first
+            self.modified = True  # signed with a fallback key: re-sign with the first
         return data
 
     def _get_session_key(self):
@@ -54,7 +54,7 @@ def verified(token, now):
     check(re.fullmatch("[0-9A-Za-z]+", stamp))
     stamp = signing.b62_decode(stamp)
     check(stamp <= now + MAX_SKEW)
-    data = json.loads(inflated(payload), parse_constant=int)  # which NaN is not
+    data = json.loads(inflated(payload), parse_constant=int)  # int("NaN") raises an error
     check(not is_over(data.get("_session_expiry"), max(now - stamp, 0), now))
     if absolute_age():
         started = data.get(STARTED, stamp * 1_000_000)

@@ -1,4 +1,4 @@
-//! Turns request headers into a session, and a session and a status into response headers.
+//! Loads a session from request headers, and commits it to response headers.
 //!
 //! Corresponds to `django.contrib.sessions.middleware.SessionMiddleware`, without a framework.
 
@@ -24,37 +24,39 @@ use crate::reply::Reply;
 use crate::revocation::Revocations;
 use crate::session::{Retired, Session};
 
-/// A shorter value counts as no session, as in Django.
+/// A shorter value is not a session, as in Django.
 const MIN_TOKEN_CHARS: usize = 8;
 
-/// Reads a visitor's session from the request and returns the response's headers.
+/// Reads a visitor's session from a request, and returns a response's headers.
 ///
 /// Two methods serve any framework: [`load`](Self::load) before the handler and
 /// [`commit`](Self::commit) after it. The features `tower`, `axum` and `actix` call them for you.
 ///
-/// The response's headers depend on the cookie that came and on what the program did:
+/// The response's headers depend on the request's cookie and on what the program did with the
+/// session:
 ///
 /// | cookie | program | setting | `Set-Cookie` | `Vary` |
 /// |---|---|---|---|---|
-/// | any | does nothing | | | |
-/// | any | reads | | | `Cookie` |
-/// | any | writes | | the session | `Cookie` |
-/// | none | flushes | | | `Cookie` |
-/// | any other | flushes | | a removal | `Cookie` |
+/// | any | does nothing | none | | |
+/// | any | reads | none | | `Cookie` |
+/// | any | writes | none | the session | `Cookie` |
+/// | none | flushes | none | | `Cookie` |
+/// | valid, refused, expired or too short | flushes | none | a removal | `Cookie` |
 /// | valid | reads | `refresh_after`, and the token is older | the session | `Cookie` |
-/// | under a fallback key | reads | `reissue_under_primary` | the session | `Cookie` |
-/// | without a recorded beginning | reads | `track_start` | the session | `Cookie` |
-/// | under a former name | reads | `retire` | the session, and a removal of the former | `Cookie` |
-/// | valid, and one under a former name | reads | `retire` | a removal of the former | `Cookie` |
-/// | two with equal entries | reads | `retire` of attributes | the session, and a removal of the former | `Cookie` |
-/// | two that differ | reads | `retire` of attributes | a removal of the former | `Cookie` |
+/// | signed with a fallback key | reads | `reissue_under_primary` | the session | `Cookie` |
+/// | without a recorded start | reads | `track_start` | the session | `Cookie` |
+/// | with a former name | reads | `retire` | the session, and a removal of the former | `Cookie` |
+/// | valid, and one with a former name | reads | `retire` | a removal of the former | `Cookie` |
+/// | two with equal entries | reads | `retire` with other attributes | the session, and a removal of the former | `Cookie` |
+/// | two with different entries | reads | `retire` with other attributes | a removal of the former | `Cookie` |
 /// | valid | does nothing | `save_every_request` | the session | `Cookie` |
-/// | refused, expired or too short | reads | any other | | `Cookie` |
+/// | refused, expired or too short | reads | any but `retire` with other attributes | | `Cookie` |
 /// | refused, expired or too short | does nothing | any | | |
 ///
 /// With a status of 500 or above nothing is saved; only a removal that the program asked for is
-/// sent. A cookie that the program did not ask for is never sent after another one of the same
-/// name. If it cannot be written, it is omitted: it never turns the response into an error.
+/// sent. A cookie that the program did not ask for, such as that of `refresh_after`, is never added
+/// to a response that already sets a cookie with the same name. If such a cookie cannot be written,
+/// it is omitted: it never turns the response into an error.
 ///
 /// # Examples
 ///
@@ -72,7 +74,7 @@ const MIN_TOKEN_CHARS: usize = 8;
 /// let cookie = reply.set_cookie.unwrap();
 /// assert!(reply.vary_on_cookie);
 ///
-/// // The second has: the `Cookie:` headers, however many there are.
+/// // The second request has one. Pass all of its `Cookie:` headers.
 /// let header = format!("theme=dark; {}", cookie.stripped());
 /// let session = manager.load([&header]);
 /// assert_eq!(session.get::<u64>("user_id")?, Some(42));
@@ -87,8 +89,9 @@ pub struct SessionManager {
     expire_at_browser_close: bool,
     refresh_after: Option<Duration>,
     reissue_under_primary: bool,
-    /// The codec for the current name, and for others.
+    /// Former options with the current name.
     retired_attributes: Vec<CookieOptions>,
+    /// Former options with a different name.
     retired_names: Vec<CookieOptions>,
     refuse_if: Vec<Rule>,
     subject: Option<Box<str>>,
@@ -107,20 +110,20 @@ impl RefUnwindSafe for SessionManager {}
 
 /// The values in a request that may be a session.
 struct Found<'h> {
-    /// Whether the request had a cookie of the current name or of a former name.
+    /// Whether the request had a cookie with the current name or a former name.
     has_cookie: bool,
-    /// The values under the current name that can be tokens.
+    /// The values with the current name that can be tokens.
     current: Candidates<Cow<'h, [u8]>>,
-    /// The values under each former name, in the order in which the names were retired.
+    /// The values with each former name, in the order of the `retire` calls.
     former: Vec<Candidates<Cow<'h, [u8]>>>,
 }
 
 impl SessionManager {
-    /// Creates a manager that behaves as Django's middleware with its default settings.
+    /// Creates a manager with the defaults of Django's `SessionMiddleware`.
     ///
-    /// The cookie's name is not signed: a token of one manager is valid for every other manager
-    /// with the same key ring and salt. If there are several sessions, create each codec with
-    /// [`SessionCodec::named`].
+    /// The cookie's attributes are those of `options`. The cookie's name is not signed: a token of
+    /// one manager is valid for every other manager with the same key ring and salt. If there is
+    /// more than one session cookie, create each codec with [`SessionCodec::named`].
     #[must_use]
     pub fn new(codec: SessionCodec, options: CookieOptions) -> Self {
         Self {
@@ -149,21 +152,21 @@ impl SessionManager {
         self
     }
 
-    /// Sets whether every response writes the session again. Defaults to `false`.
+    /// Sets whether every response writes the session. Defaults to `false`.
     ///
-    /// Django's `SESSION_SAVE_EVERY_REQUEST`. [`refresh_after`](Self::refresh_after) serves the
-    /// same purpose with fewer cookies.
+    /// Corresponds to Django's `SESSION_SAVE_EVERY_REQUEST`. [`refresh_after`](Self::refresh_after)
+    /// serves the same purpose with fewer cookies.
     #[must_use]
     pub fn save_every_request(mut self, save: bool) -> Self {
         self.save_every_request = save;
         self
     }
 
-    /// Sets whether browsers drop the cookie when they close. Defaults to `false`.
+    /// Sets whether browsers drop the cookie on closing. Defaults to `false`.
     ///
-    /// Django's `SESSION_EXPIRE_AT_BROWSER_CLOSE`. A session's own
-    /// [`set_expiry`](Session::set_expiry) takes precedence. The token itself still lasts for
-    /// [`max_age`](SessionCodec::max_age), because browsers can restore closed windows.
+    /// Corresponds to Django's `SESSION_EXPIRE_AT_BROWSER_CLOSE`. An expiry that the session
+    /// [sets](Session::set_expiry) takes precedence. The token stays valid for
+    /// [`max_age`](SessionCodec::max_age): browsers that restore closed windows send it again.
     #[must_use]
     pub fn expire_at_browser_close(mut self, expire: bool) -> Self {
         self.expire_at_browser_close = expire;
@@ -172,13 +175,14 @@ impl SessionManager {
 
     /// Re-signs a session that was read if its timestamp is older than `age`.
     ///
-    /// With this, [`max_age`](SessionCodec::max_age) limits how long a visitor may be idle, without
-    /// a cookie in every response. Choose a fraction of it, such as one day for two weeks.
+    /// [`max_age`](SessionCodec::max_age) then limits how long a visitor may be idle, and not every
+    /// response has to set a cookie. Choose a fraction of `max_age`, such as one day for two weeks.
     /// [`absolute_max_age`](SessionCodec::absolute_max_age) still applies.
     ///
     /// Without [`Revocations`], a slow response that refreshes a session can arrive after another
-    /// response has ended the session, and then restores it. The same holds for every other response
-    /// that sends the session although the program did not change it: see the table above.
+    /// response has ended the session, and then restores the session. The same holds for every
+    /// other response that sends the session although the program did not change it: see the table
+    /// at [`SessionManager`].
     ///
     /// # Examples
     ///
@@ -202,10 +206,11 @@ impl SessionManager {
         self
     }
 
-    /// Sets whether a session under a fallback key is re-signed when it is read.
+    /// Sets whether reading a session re-signs it with the primary key.
     ///
-    /// Defaults to `false`: such a session is re-signed only when it is changed. With `true`, a
-    /// retired key can be dropped as soon as every visitor has returned once.
+    /// Defaults to `false`: a session signed with a fallback key is re-signed only when it is
+    /// changed. With `true`, a fallback key is no longer needed once every visitor has returned, or
+    /// the longest lifetime of a session has passed.
     #[must_use]
     pub fn reissue_under_primary(mut self, reissue: bool) -> Self {
         self.reissue_under_primary = reissue;
@@ -218,18 +223,18 @@ impl SessionManager {
     ///
     /// The session is then empty, [`Session::refusal`] is [`DecodeError::Refused`], and the cookie
     /// stays until the program writes or flushes. The rule runs in every request that reads its
-    /// session, so it has to answer from memory. It does not count as access. If there are several
-    /// rules, one of them is enough to refuse a session.
-    ///
-    /// Django's `login` keeps the entries of an anonymous session, including its recorded
-    /// beginning. A visitor whose anonymous session began before the cut-off, and who logs in at
-    /// Django after it, is therefore refused here until they log out there.
+    /// session, so it must be fast: use what is in memory, and do not block. Its reads do not count
+    /// as access. If there are several rules, a session is refused if any of them returns `true`.
     ///
     /// # Examples
     ///
-    /// This keeps a cut-off for each user: every session that began before it has ended. The
-    /// cut-off is compared with [`Session::started_at`], because [`Session::signed_at`] is the time
-    /// of the last write, which anyone who has a copy of the cookie can renew.
+    /// This example keeps a cut-off for each user, and refuses every session that began before it.
+    /// The cut-off is compared with [`Session::started_at`], because [`Session::signed_at`] is the
+    /// time of the last write, which anyone who has a copy of the cookie can renew.
+    ///
+    /// Django's `login` keeps the entries of an anonymous session, including its recorded start. A
+    /// visitor whose anonymous session began before the cut-off, and who logs in to Django after
+    /// the cut-off, is therefore refused here until they log out of Django.
     ///
     /// ```
     /// use signed_session::{CookieOptions, DecodeError, Keyring, SessionCodec, SessionManager};
@@ -267,9 +272,9 @@ impl SessionManager {
         self
     }
 
-    /// Sets the entry that names the user of a session, such as `user_id` or `_auth_user_id`.
+    /// Sets the key of the entry that names the user, such as `user_id`.
     ///
-    /// [`revocations`](Self::revocations) sets it too; the last call wins.
+    /// `LoggedIn` needs it. [`revocations`](Self::revocations) sets it too; the last call wins.
     #[must_use]
     pub fn subject(mut self, key: &str) -> Self {
         self.subject = Some(key.into());
@@ -279,37 +284,38 @@ impl SessionManager {
         self
     }
 
-    /// Refuses sessions that were ended, and ends sessions at logout; see [`Revocations`].
+    /// Refuses sessions that were ended, and ends sessions at logout.
     ///
-    /// `subject` is the key of the entry that names the user of a session. Its value is a text of 1
-    /// to 255 bytes or a whole number, where `42` and `"42"` are the same. A session without it, or
-    /// with `null` in it, is anonymous: it cannot be ended, and nothing is remembered about it.
-    /// Subjects should be stable, say nothing about a person, and not be given to another person
-    /// for as long as a session lasts.
+    /// See [`Revocations`]. `subject` is the key of the entry that names the user of a session. The
+    /// entry's value is a string of 1 to 255 bytes or an integer; `42` and `"42"` are the same. A
+    /// session without the entry, or with `null` in it, is anonymous: it cannot be ended, and
+    /// nothing is remembered about it. Subjects should be stable, reveal nothing about a person,
+    /// and not be given to a different person within the lifetime of a session.
     ///
-    /// A session with a subject has an entry `_session_id`, which identifies it through every
-    /// write. The entry takes 40 bytes of JSON, up to 54 of the cookie, and the program cannot
-    /// change it. A session that came without one, such as from Django, gets one with the next
-    /// response, in addition to what the table above lists. A session that has no room for it is not
-    /// written: otherwise a copy of it could lead a life of its own. A cookie that is refused as
-    /// [`DecodeError::Revoked`] is removed with the next response to a request that read it.
+    /// A session with a subject has an entry `_session_id`, which identifies the session through
+    /// every write. The entry takes 40 bytes of JSON, and up to 54 bytes of the cookie. The program
+    /// cannot change it. A session without the entry, such as one from Django, gets it with the
+    /// next response to a request that read the session, in addition to the cases in the table at
+    /// [`SessionManager`]. A session that has no room for the entry is not written, because its
+    /// copies could then not be ended. A cookie that is refused as [`DecodeError::Revoked`] is
+    /// removed with the next response to a request that read it.
     ///
-    /// [`SessionCodec`] alone does not consult the list, and neither do signed cookies, messages
-    /// and other tokens.
+    /// Only the manager consults the list: a [`SessionCodec`] alone does not, and signed cookies,
+    /// messages and other tokens are not affected.
     #[must_use]
     pub fn revocations(mut self, revocations: Revocations, subject: &str) -> Self {
         self.watch = Some(Arc::new(Watch { revocations, subject_key: subject.into() }));
         self.subject(subject)
     }
 
-    /// Sets the page to which `LoggedIn` redirects visitors who are not logged in.
+    /// Sets the page to which `LoggedIn` redirects anonymous visitors.
     ///
-    /// It is a path of this site. The address of the request is added to it as `?next=`: see
-    /// [`local_path`]. Without a login page the response is a 401.
+    /// `path` is a path of this site. The address of the request is added to it as `?next=`: see
+    /// [`local_path`]. Without a login page the response has the status 401.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::LoginPage`] if it is not a path of this site in printable ASCII.
+    /// [`ConfigError::LoginPage`] if `path` is not a path of this site in printable ASCII.
     pub fn login_page(mut self, path: &str) -> Result<Self, ConfigError> {
         let is_header = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
         let path = local_path(path).filter(|_| is_header).ok_or(ConfigError::LoginPage)?;
@@ -332,17 +338,17 @@ impl SessionManager {
     /// Sets the clock. Defaults to the system's.
     ///
     /// The clock is used wherever no time is passed: by the middlewares, by [`load`](Self::load)
-    /// and by [`commit`](Self::commit).
-    ///
-    /// In tests, sessions can then age without waiting.
+    /// and by [`commit`](Self::commit). With a clock of its own, a test does not have to wait for a
+    /// session to expire.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(clock));
         self
     }
 
-    /// Uses the list of another manager, if that has one: a list of its own would not know which
-    /// sessions were ended.
+    /// Takes over the list of ended sessions of `other`, if it has one.
+    ///
+    /// A new list would not know which sessions were ended.
     pub(crate) fn with_revocations_of(mut self, other: &Self) -> Self {
         let Some(kept) = &other.watch else { return self };
         let subject_key = self.subject.unwrap_or_else(|| kept.subject_key.clone());
@@ -362,21 +368,22 @@ impl SessionManager {
         self.clock.as_ref().map_or_else(Moment::now, |clock| clock().into())
     }
 
-    /// Adds a cookie that was used before its name or its attributes were changed.
+    /// Adds a former cookie, after its name or its attributes were changed.
     ///
-    /// The attributes in question are the domain, the path and `Partitioned`: browsers keep a
-    /// former cookie alongside the current one until it expires. Its session is still read and
-    /// moves to the current cookie, and the former cookie is removed. Keep this call for as long as
-    /// a former cookie can still exist: until the longest lifetime of a session has passed since
-    /// the change.
+    /// Call this after a change of the name, the domain, the path or `Partitioned`: browsers then
+    /// keep the former cookie alongside the current one until it expires. The session in the former
+    /// cookie is still read and moves to the current cookie, and the former cookie is removed. Keep
+    /// this call until the longest lifetime of a session has passed since the change.
     ///
-    /// - **Another name.** The current cookie counts if it is valid or ambiguous; otherwise the
-    ///   former one is read. The session moves with the next response to a request that read it.
-    /// - **Other attributes.** Both cookies come under one name, and nothing distinguishes them. A
-    ///   session that comes alone moves when it is next written. If both are valid and their
-    ///   entries are equal, they are one session, which moves when it is read. If their entries
-    ///   differ, the session stays [`DecodeError::Ambiguous`], because either cookie can have been
-    ///   planted. The former cookie is removed, so that the next request has one cookie.
+    /// - **A different name.** The current cookie is used if it is valid or ambiguous; otherwise
+    ///   the former one is read. The session moves with the next response to a request that read
+    ///   it.
+    /// - **Different attributes.** Both cookies have one name, and nothing distinguishes them. If
+    ///   the request has only one of them, the session moves when it is next written. If both are
+    ///   valid and their entries are equal, they are one session, which moves when it is read. If
+    ///   their entries differ, the session is refused as [`DecodeError::Ambiguous`], because either
+    ///   cookie can have been planted. The former cookie is removed, so that the next request has
+    ///   one cookie.
     ///
     /// A logout removes the former cookies even if the request did not send them.
     ///
@@ -412,9 +419,9 @@ impl SessionManager {
         self
     }
 
-    /// Returns what makes each of the secrets easy to guess; see [`Keyring::weaknesses`].
+    /// Returns the weaknesses of the secrets; see [`Keyring::weaknesses`].
     ///
-    /// The middlewares of this crate log these once, as a warning.
+    /// The middlewares of this crate log them once, as a warning.
     ///
     /// [`Keyring::weaknesses`]: crate::Keyring::weaknesses
     #[must_use]
@@ -437,9 +444,9 @@ impl SessionManager {
     /// This never fails: if no token is accepted, the session is empty and [`Session::refusal`]
     /// says why.
     ///
-    /// If several cookies have the name, the valid one is used. Two valid ones that differ are
-    /// [`DecodeError::Ambiguous`]: one of them may have been planted. At most 16 are examined; more
-    /// are [`DecodeError::TooManyCookies`].
+    /// If several cookies have the name, the valid one is used. Two valid cookies that differ are
+    /// refused as [`DecodeError::Ambiguous`], because one of them may have been planted. More than
+    /// 16 are refused as [`DecodeError::TooManyCookies`].
     ///
     /// [`DecodeError::Ambiguous`]: crate::DecodeError::Ambiguous
     /// [`DecodeError::TooManyCookies`]: crate::DecodeError::TooManyCookies
@@ -464,7 +471,7 @@ impl SessionManager {
     {
         let Found { has_cookie, current, former } = self.find(cookie_headers);
         let decode = |token: &str| self.decode(token, now);
-        // With former attributes, one session can come as two cookies of the same name.
+        // With former attributes, one session can be in two cookies with the same name.
         let is_shared = !self.retired_attributes.is_empty();
         let is_doubled = Cell::new(false);
         let same = |one: &Session, other: &Session| {
@@ -473,8 +480,7 @@ impl SessionManager {
         };
         let has_former_name = !former.iter().all(Candidates::is_empty);
         let (mut session, retired) = match current.choose_with(decode, same) {
-            // Nothing says which of the cookies is the former one: the session moves to the current
-            // one.
+            // Either of the cookies can be the former one: the session moves to the current one.
             Ok(Some(session)) if is_doubled.get() => (session, Retired::Session),
             Ok(Some(session)) if has_former_name => (session, Retired::Name),
             Ok(Some(session)) => (session, Retired::Nothing),
@@ -492,16 +498,15 @@ impl SessionManager {
         };
         session.set_retired(retired);
         if let Some(watch) = &self.watch {
-            // Not earlier: an anonymous cookie that was planted must not win while the list is
-            // silent.
+            // Not earlier: an anonymous cookie that was planted must not win while the list is out
+            // of date.
             session = session.into_watched(watch).refuse_if_unheard();
         }
         session.set_clock(now, self.codec.tracks_start());
         session
     }
 
-    /// Decodes one of the cookies, unless its session was ended or a rule of the program refuses
-    /// it.
+    /// Decodes one of the cookies, and applies the list and the rules.
     fn decode(&self, token: &str, now: Moment) -> Result<Session, DecodeError> {
         let mut session = self.codec.decode_session(token, now)?;
         if let Some(watch) = &self.watch {
@@ -516,10 +521,9 @@ impl SessionManager {
 
     /// Returns an error if the session, as it is now, could not be written.
     ///
-    /// With this, a handler can answer the visitor instead of failing with the response, for
-    /// example if a text is too long for a cookie. It encodes the session as
-    /// [`commit`](Self::commit) will, which takes as long. Entries that the response adds, such as
-    /// a recorded beginning, are included.
+    /// A handler that checks can show the visitor an error, for example if a text is too long for a
+    /// cookie. Otherwise the response fails. This encodes the session like [`commit`](Self::commit)
+    /// and takes as long. Entries that the response adds, such as a recorded start, are included.
     ///
     /// # Errors
     ///
@@ -552,7 +556,7 @@ impl SessionManager {
         self.reply(&rehearsed, 200, now).map(drop)
     }
 
-    /// Returns the headers that the response to this session needs.
+    /// Returns the headers that the response needs for this session.
     ///
     /// # Errors
     ///
@@ -563,13 +567,13 @@ impl SessionManager {
 
     /// Returns the headers that the response needs if it is sent at `now`.
     ///
-    /// The table at the top says when a cookie is set.
+    /// The table at [`SessionManager`] lists when a cookie is set.
     ///
     /// # Errors
     ///
     /// These occur only if the program changed the session:
-    /// - [`EncodeError::TooLarge`] if name and value would exceed 4,096 bytes, or the token its
-    ///   limits;
+    /// - [`EncodeError::TooLarge`] if the cookie's name and value would exceed 4,096 bytes, or if
+    ///   the token or its JSON would exceed the codec's limits;
     /// - [`EncodeError::BadExpiry`], [`EncodeError::BadSubject`] and [`EncodeError::BadTimestamp`].
     ///
     /// The response should then be an error, because the session was not saved. A session that the
@@ -592,7 +596,7 @@ impl SessionManager {
         let Some(watch) = &self.watch else { return self.reply(session, status, now) };
         let watched = session.watched(watch);
         if watched.is_held_back() {
-            // This neither restores the session nor overwrites that of a login that followed.
+            // No cookie: it would restore the session, or overwrite that of a later login.
             return Ok(Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() });
         }
         let reply = self.reply(&watched, status, now)?;
@@ -602,7 +606,7 @@ impl SessionManager {
         Ok(reply)
     }
 
-    /// Returns the response's headers for a session that has not been ended meanwhile.
+    /// Returns the response's headers for a session that was not ended meanwhile.
     fn reply(&self, session: &Session, status: u16, now: Moment) -> Result<Reply, EncodeError> {
         let is_asked = session.is_asked();
         let mut reply = Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() };
@@ -621,10 +625,10 @@ impl SessionManager {
             && self.is_news(session, now)
         {
             match self.cookie(session, now) {
-                // The session has expired by now, and the browser may hold another one.
+                // The session has expired by now, and the browser may have a newer one.
                 Ok(cookie) if !is_asked && is_removal(&cookie) => {}
                 Ok(cookie) => {
-                    // A former cookie can be present under the current name without being noticed.
+                    // A former cookie with the current name can be present without being noticed.
                     let has_name = session.retired() != Retired::Nothing;
                     reply.removals = attributes.chain(names.filter(|_| has_name)).collect();
                     reply.set_cookie = Some(cookie);
@@ -649,8 +653,9 @@ impl SessionManager {
         Ok(reply)
     }
 
-    /// Returns the headers for a request whose session was not accessed; see
-    /// [`commit`](Self::commit).
+    /// Returns the headers for a request whose session was not accessed.
+    ///
+    /// See [`commit`](Self::commit).
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn commit_untouched(
         &self,
@@ -663,7 +668,7 @@ impl SessionManager {
         Ok(Reply::default())
     }
 
-    /// Returns `true` if the list has become silent and this was not reported yet.
+    /// Returns `true` if the list is out of date and this was not reported yet.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn is_silence_news(&self) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.revocations.is_silence_news())
@@ -696,7 +701,7 @@ impl SessionManager {
         found
     }
 
-    /// Returns `true` if the session should be written although the program did not change it.
+    /// Returns `true` if a session that the program did not change must be written.
     ///
     /// A refused cookie is never replaced here: a late response would overwrite a cookie that
     /// another response has set meanwhile.
@@ -711,7 +716,7 @@ impl SessionManager {
                     || self.reissue_under_primary && origin.key_index > 0)
     }
 
-    /// Returns `false` if the browser has this very session, signed in this very second.
+    /// Returns `false` if the token would be the same as the request's.
     fn is_news(&self, session: &Session, now: Moment) -> bool {
         session.retired() == Retired::Session
             || self.codec.is_start_due(session)
@@ -723,7 +728,7 @@ impl SessionManager {
             })
     }
 
-    /// Returns the cookie of a session, including the identity if the session has a subject.
+    /// Returns the session's cookie, with its identity if it has a subject.
     fn cookie(&self, session: &Session, now: Moment) -> Result<Cookie<'static>, EncodeError> {
         let (session, left) = session.identified(now)?;
         let (token, max_age) = self.codec.issue(&session, self.expire_at_browser_close, now)?;
@@ -733,12 +738,14 @@ impl SessionManager {
     }
 }
 
-/// Returns `true` if the identity of a session that came without one should be recorded.
+/// Returns `true` if the identity of a session should be recorded.
+///
+/// The session was in a token without an identity.
 fn is_adoption_due(session: &Session) -> bool {
     session.is_accessed() && session.is_adopted()
 }
 
-/// Returns the valid session of the first former name that has one, or else the first refusal.
+/// Returns the first valid session with a former name, or else the first refusal.
 fn first_valid(
     former: &[Candidates<Cow<'_, [u8]>>],
     decode: impl Fn(&str) -> Result<Session, DecodeError>,
@@ -748,7 +755,7 @@ fn first_valid(
     Some(if first.is_ok() { first } else { chosen.find(Result::is_ok).unwrap_or(first) })
 }
 
-/// Returns `true` if the cookie makes browsers remove it; they count in whole seconds.
+/// Returns `true` if browsers remove the cookie; they count in whole seconds.
 fn is_removal(cookie: &Cookie<'_>) -> bool {
     cookie.max_age().is_some_and(|max_age| max_age.whole_seconds() < 1)
 }

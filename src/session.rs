@@ -1,8 +1,8 @@
 //! Holds a visitor's data, and tracks whether it was read or changed.
 //!
-//! Corresponds to `django.contrib.sessions.backends.base.SessionBase`. Entries that came in a token
-//! are kept as JSON text: `get` parses one on demand, and entries that were not changed are written
-//! back byte for byte.
+//! Corresponds to `django.contrib.sessions.backends.base.SessionBase`. Entries read from a token
+//! are kept as JSON text: `get` parses an entry on demand, and unchanged entries are written back
+//! byte for byte.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,15 +30,13 @@ const TEST_COOKIE_VALUE: &str = "worked";
 
 /// A visitor's data: text keys, and values of any type that serde knows.
 ///
-/// It tracks whether it was read (see [`is_accessed`](Self::is_accessed)), because the response
-/// then depends on the cookie, and whether it was changed (see [`is_modified`](Self::is_modified)),
-/// because a new cookie is then due. Keys that begin with `_` are reserved for Django and this
-/// crate.
+/// A session tracks whether it was read ([`is_accessed`](Self::is_accessed)), because the response
+/// then depends on the cookie, and whether it was changed ([`is_modified`](Self::is_modified)),
+/// because the response must then set a new cookie. Keys that begin with `_` are reserved for
+/// Django and this crate.
 ///
 /// This is not an extractor. Handlers of axum and actix-web take a `SessionHandle`, which has the
-/// same methods.
-///
-/// Reading takes `&self`; writing takes `&mut self`.
+/// same methods, all with `&self`.
 ///
 /// # Examples
 ///
@@ -63,9 +61,9 @@ pub struct Session {
     ending: Option<Box<Ending>>,
     /// The current time as the program sees it, if that is known.
     now: Option<Moment>,
-    /// When the session was begun here, if it did not come in a token.
+    /// When the session started in this request, if it is not from a token.
     begun_at: Option<Moment>,
-    /// Whether its beginning is recorded when it is written.
+    /// Whether its start is recorded when it is written.
     tracks_start: bool,
     /// Whether anything was read; a change counts as a read too.
     accessed: AtomicBool,
@@ -77,7 +75,7 @@ pub struct Session {
 enum Change {
     #[default]
     Nothing,
-    /// Changed only by this crate, as when a hash moves to another key: the change may be lost.
+    /// Changed only by this crate, to renew a hash: the change may be lost.
     Unasked,
     /// Changed by the program.
     Asked,
@@ -86,13 +84,13 @@ enum Change {
 /// The origin of a session, which decides what happens to the browser's cookie.
 #[derive(Clone, Debug)]
 enum Source {
-    /// There was no session, or it was flushed: without entries there is nothing to write.
+    /// There was no session, or it was flushed: written only if it has entries.
     Nothing { has_cookie: bool },
-    /// It was begun here: it is written even without entries.
+    /// The session started in this request: written even without entries.
     Begun { has_cookie: bool },
-    /// A cookie was refused, and the session stands in for it.
+    /// A cookie was refused, and an empty session takes its place.
     Refused(DecodeError),
-    /// The session came in a valid token.
+    /// The session was in a valid token.
     Token(Origin),
 }
 
@@ -102,7 +100,7 @@ impl Default for Source {
     }
 }
 
-/// The former cookies that a request brought.
+/// The former cookies in a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Retired {
     /// None that is known.
@@ -112,7 +110,7 @@ pub(crate) enum Retired {
     Name,
     /// The session itself: it has to move to the current cookie.
     Session,
-    /// A cookie with former attributes, which makes the session ambiguous.
+    /// A cookie with the name and former attributes: the session is ambiguous.
     Rival,
 }
 
@@ -132,17 +130,19 @@ impl Session {
         Self::default()
     }
 
-    /// Creates the session of a visitor without a valid token; `has_cookie` says if a cookie came.
+    /// Creates the session of a visitor without a valid token.
+    ///
+    /// `has_cookie` is `true` if the request has a cookie with the session's name.
     pub(crate) fn without_token(has_cookie: bool) -> Self {
         Self { source: Source::Nothing { has_cookie }, ..Self::default() }
     }
 
-    /// Creates the empty session that stands in for a token that was refused.
+    /// Creates the empty session that takes the place of a refused token.
     pub(crate) fn refused(reason: DecodeError) -> Self {
         Self { source: Source::Refused(reason), ..Self::default() }
     }
 
-    /// Reads a session from the JSON of a token whose signature has been verified.
+    /// Reads a session from the JSON of a token with a verified signature.
     pub(crate) fn from_json(text: String) -> Result<Self, DecodeError> {
         match Entries::read(text) {
             Ok(entries) => Ok(Self { entries, ..Self::default() }),
@@ -151,7 +151,9 @@ impl Session {
         }
     }
 
-    /// Returns all entries as one JSON object in ASCII, unchanged entries as they came.
+    /// Returns all entries as one JSON object in ASCII.
+    ///
+    /// Unchanged entries keep their original text.
     ///
     /// # Examples
     ///
@@ -172,18 +174,18 @@ impl Session {
         json
     }
 
-    /// Appends the entries to `out` as one JSON object; does not count as access.
+    /// Appends the entries to `out` as a JSON object; does not count as access.
     pub(crate) fn write(&self, out: &mut String) {
         self.entries.write(out);
     }
 
     /// Returns the entry's value, if there is one.
     ///
-    /// `T` may borrow from the session. For text use `String`: `&str` fails if the text contains an
-    /// escape, as all text beyond ASCII does. `serde_json::Value` rounds integers that exceed 64
-    /// bits; [`get_json`](Self::get_json) returns the text of a value that does not fit any Rust
-    /// type. A value nested more than 64 deep does not fit any type here, because reading it could
-    /// exhaust the stack.
+    /// `T` may borrow from the session. For strings use `String`: `&str` fails if the JSON contains
+    /// an escape, and every character that is not ASCII is an escape. `serde_json::Value` rounds
+    /// integers that exceed 64 bits; [`get_json`](Self::get_json) returns the JSON text of a value
+    /// that does not fit any Rust type. A value nested more than 64 levels deep is an error with
+    /// every type, because reading it could exhaust the stack.
     ///
     /// # Errors
     ///
@@ -196,7 +198,7 @@ impl Session {
 
     /// Returns an entry's JSON text, unchanged, if there is one.
     ///
-    /// The text is ASCII. It has every digit of a number, and all white space that came with it.
+    /// The text is ASCII. Numbers keep all their digits, and white space is preserved.
     ///
     /// # Examples
     ///
@@ -215,20 +217,22 @@ impl Session {
         self.text(key)
     }
 
-    /// Sets an entry; a new key is added at the end, an existing one keeps its position.
+    /// Sets an entry.
     ///
-    /// A value that was read, changed and not inserted again is not saved.
+    /// A new key is added at the end; an existing key keeps its position. Changing a value that
+    /// [`get`](Self::get) returned does not change the session: insert it again.
     ///
-    /// A key is a name that your program chooses, never user input: keys appear in errors and logs,
-    /// such as [`EncodeError::TooLarge`](crate::EncodeError::TooLarge) of a session that is too
-    /// large. To store values under names that visitors choose, put a map under one key.
+    /// Do not use user input as a key: keys appear in errors and logs, for example in
+    /// [`EncodeError::TooLarge`](crate::EncodeError::TooLarge), except that a key that does not
+    /// look like an identifier is replaced by its index. To store values under names that visitors
+    /// choose, put a map under one key.
     ///
     /// # Errors
     ///
-    /// [`ValueError::NotFinite`] for NaN and the infinities, which JSON cannot represent;
+    /// [`ValueError::NotFinite`] for NaN and infinite numbers, which JSON cannot represent;
     /// [`ValueError::Unserializable`] if the value cannot be written as JSON;
     /// [`ValueError::Reserved`] for `_session_started`, and for a `_session_expiry` that no decoder
-    /// would accept: see [`set_expiry`](Self::set_expiry). The session is then unchanged.
+    /// would accept: see [`set_expiry`](Self::set_expiry). On error the session is unchanged.
     pub fn insert<T: Serialize>(&mut self, key: &str, value: T) -> Result<(), ValueError> {
         let text = encode(key, &value)?;
         self.set(key, text);
@@ -237,13 +241,13 @@ impl Session {
 
     /// Sets an entry to a JSON text; see [`insert`](Self::insert).
     ///
-    /// Use this for values that no Rust type holds, such as integers that exceed 64 bits. Numbers
-    /// and white space stay as they are; characters beyond ASCII become escapes.
+    /// Use this for values that no Rust type can represent, such as integers that exceed 64 bits.
+    /// Numbers and white space stay unchanged; characters that are not ASCII become escapes.
     ///
     /// # Errors
     ///
     /// [`ValueError::NotJson`] if the text is not one JSON value; [`ValueError::Reserved`] as for
-    /// `insert`. The session is then unchanged.
+    /// `insert`. On error the session is unchanged.
     pub fn insert_json(&mut self, key: &str, json: &str) -> Result<(), ValueError> {
         let text = allow(key, json::adopt(json)?)?;
         self.set(key, text);
@@ -264,20 +268,20 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] if it does not fit `T`; the entry then stays.
+    /// [`ValueError::WrongType`] if the value does not fit `T`. The entry is then not removed.
     pub fn pop<T: DeserializeOwned>(&mut self, key: &str) -> Result<Option<T>, ValueError> {
         let value = self.get(key)?;
         self.remove(key);
         Ok(value)
     }
 
-    /// Returns the entry's value, after inserting `value` if there was no entry.
+    /// Returns the entry's value, after inserting `value` if there was none.
     ///
     /// Corresponds to Python's `setdefault`: an existing entry is not changed.
     ///
     /// # Errors
     ///
-    /// See [`get`](Self::get) and [`insert`](Self::insert).
+    /// The errors of [`get`](Self::get) and [`insert`](Self::insert).
     pub fn get_or_insert<T>(&mut self, key: &str, value: T) -> Result<T, ValueError>
     where
         T: Serialize + DeserializeOwned,
@@ -289,16 +293,17 @@ impl Session {
         Ok(value)
     }
 
-    /// Calls a function with an entry's value to change it, and returns the function's result.
+    /// Changes an entry with a function, and returns the function's result.
     ///
-    /// If there is no entry, the function gets the type's default. The value is set only if the
-    /// function changed it, so that merely looking at it sends no cookie. Fields of the entry that
-    /// the struct does not have are lost when it is changed; see the guide on [changing what is in
-    /// a session](crate::guide#changing-what-is-in-a-session).
+    /// If there is no entry, the function gets the type's default. The entry is set only if the
+    /// function changed the value, so reading an entry this way sends no cookie. Fields of the
+    /// entry that `T` does not have are lost when the value is changed; see the guide on [changing
+    /// what is in a session](crate::guide#changing-what-is-in-a-session).
     ///
     /// # Errors
     ///
-    /// See [`get`](Self::get) and [`insert`](Self::insert). The session is then unchanged.
+    /// The errors of [`get`](Self::get) and [`insert`](Self::insert). On error the session is
+    /// unchanged.
     ///
     /// # Examples
     ///
@@ -334,9 +339,9 @@ impl Session {
 
     /// Returns the entry's value, and removes the entry if it does not fit `T`.
     ///
-    /// Use this for an entry to which an older release of the program gave another type. A removed
-    /// entry is missing from the next response that writes the session. The removal does not count
-    /// as a change, because a page that only reads must not set a cookie.
+    /// Use this for an entry whose type has changed since an older release of the program. The
+    /// removal is saved by the next response that writes the session. It does not count as a
+    /// change, because a page that only reads must not set a cookie.
     ///
     /// # Examples
     ///
@@ -344,7 +349,7 @@ impl Session {
     /// use signed_session::Session;
     ///
     /// let mut session = Session::new();
-    /// session.insert("cart", 3)?; // the last release counted only
+    /// session.insert("cart", 3)?; // the last release stored only a count
     /// assert_eq!(session.get_or_discard::<Vec<String>>("cart"), None);
     /// assert!(!session.contains_key("cart"));
     /// # Ok::<(), signed_session::ValueError>(())
@@ -359,8 +364,8 @@ impl Session {
 
     /// Returns all entries as one struct or map, without the reserved ones.
     ///
-    /// All keys that begin with `_` are reserved. With `#[serde(default)]` on the struct, a session
-    /// of an older release can be read too: see the guide on [changing what is in a
+    /// All keys that begin with `_` are reserved. With `#[serde(default)]` on the struct, sessions
+    /// that an older release wrote can be read too: see the guide on [changing what is in a
     /// session](crate::guide#changing-what-is-in-a-session).
     ///
     /// # Errors
@@ -400,16 +405,17 @@ impl Session {
         })
     }
 
-    /// Replaces all entries by those of a struct or a map, except for the reserved ones.
+    /// Replaces all entries except the reserved ones with those of `value`.
     ///
-    /// Entries whose keys begin with `_` stay: they belong to Django and to this crate. An entry
-    /// whose JSON is the same stays as it came.
+    /// Entries whose keys begin with `_` are kept: they belong to Django and to this crate. An
+    /// entry whose JSON stays the same is not written again.
     ///
     /// # Errors
     ///
-    /// [`ValueError::NotAnObject`] if it is neither a struct nor a map; [`ValueError::Reserved`] if it
-    /// has a key that begins with `_`; [`ValueError::NotFinite`] and [`ValueError::Unserializable`]
-    /// as [`insert`](Self::insert). The session is then unchanged.
+    /// [`ValueError::NotAnObject`] if `value` is neither a struct nor a map;
+    /// [`ValueError::Reserved`] if it has a key that begins with `_`; [`ValueError::NotFinite`] and
+    /// [`ValueError::Unserializable`] as for [`insert`](Self::insert). On error the session is
+    /// unchanged.
     pub fn replace<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
         let new = Entries::read(json::write(value)?).map_err(|_| ValueError::NotAnObject)?;
         if let Some((key, _)) = new.iter().find(|(key, _)| is_reserved(key)) {
@@ -434,15 +440,16 @@ impl Session {
 
     /// Returns the keys in order.
     ///
-    /// A key that is not Unicode (Python allows lone surrogates) is kept and counted, but not
-    /// returned. Keys appear in errors and logs: see [`insert`](Self::insert).
+    /// A key that is not valid Unicode (Python allows lone surrogates) is kept, and counted by
+    /// [`len`](Self::len), but not returned. Keys appear in errors and logs: see
+    /// [`insert`](Self::insert).
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(key, _)| key)
     }
 
-    /// Returns the keys, in order, and each value as its JSON text.
+    /// Returns the keys, in order, with the JSON text of their values.
     ///
-    /// It skips the same keys as [`keys`](Self::keys).
+    /// Keys that [`keys`](Self::keys) does not return are skipped.
     ///
     /// # Examples
     ///
@@ -474,11 +481,13 @@ impl Session {
         self.len() == 0
     }
 
-    /// Sets several entries, as Python's `update`; an empty list still counts as a change.
+    /// Sets several entries, like Python's `dict.update`.
+    ///
+    /// An empty list still counts as a change.
     ///
     /// # Errors
     ///
-    /// See [`insert`](Self::insert). The session is then unchanged.
+    /// The errors of [`insert`](Self::insert). On error the session is unchanged.
     pub fn extend<K, V, I>(&mut self, entries: I) -> Result<(), ValueError>
     where
         K: AsRef<str>,
@@ -497,10 +506,10 @@ impl Session {
         Ok(())
     }
 
-    /// Removes all entries, and keeps the session.
+    /// Removes all entries without ending the session.
     ///
-    /// The cookie is rewritten as an empty session. To log out, use [`flush`](Self::flush), which
-    /// removes the cookie.
+    /// The response sets a cookie with an empty session. To log out, use [`flush`](Self::flush),
+    /// which removes the cookie.
     pub fn clear(&mut self) {
         self.change();
         self.entries.clear();
@@ -508,8 +517,8 @@ impl Session {
 
     /// Removes all entries and ends the session. Call this at logout.
     ///
-    /// Entries that are inserted afterwards belong to a new session, and so does an expiry. Call
-    /// [`set_expiry`](Self::set_expiry) after this: an expiry set before is removed like any other
+    /// Entries that are inserted afterwards belong to a new session. Call
+    /// [`set_expiry`](Self::set_expiry) after `flush`, which removes an expiry like any other
     /// entry.
     ///
     /// With [`Revocations`] the session has ended as soon as this returns, whatever happens to the
@@ -537,10 +546,10 @@ impl Session {
         }
     }
 
-    /// Re-signs the session with a new timestamp, as Django's `cycle_key`.
+    /// Re-signs the session with a new timestamp, like Django's `cycle_key`.
     ///
-    /// The entries stay; if there are none, an empty session is written. This does not begin
-    /// another session: at login call [`begin`](Self::begin), or log in with
+    /// The entries are kept; if there are none, an empty session is written. This does not start a
+    /// new session: at login call [`begin`](Self::begin), or log in with
     /// [`AuthUser`](crate::django::AuthUser).
     pub fn cycle_key(&mut self) {
         self.change();
@@ -549,17 +558,16 @@ impl Session {
         }
     }
 
-    /// Begins another session for the same visitor. Call this at login.
+    /// Starts a new session for the same visitor. Call this at login.
     ///
-    /// Only the entries for whose keys `keep` returns `true` stay, such as a cart. An attacker who
-    /// planted a session in the visitor's browser controls every entry that stays, so keep as
-    /// little as possible: `|_| false` keeps nothing. The recorded beginning of the session, and
-    /// the other entries that this crate keeps for itself, never stay. A key that is not Unicode is
-    /// passed to `keep` with replacement characters.
+    /// It keeps only the entries for whose keys `keep` returns `true`, such as a cart. An attacker
+    /// who planted a session in the visitor's browser controls every entry that is kept, so keep as
+    /// little as possible: `|_| false` keeps nothing. `_session_started` and `_session_id` are
+    /// never kept. A key that is not valid Unicode is passed to `keep` with replacement characters.
     ///
-    /// With [`Revocations`] the session has a new [`id`](Self::id) from now on, and the session
-    /// that it replaces ends with the response that carries the new cookie: copies of the former
-    /// cookie are then refused. Call this only when the user has just been authenticated.
+    /// With [`Revocations`] the new session has a new [`id`](Self::id), and the session that it
+    /// replaces ends with the response that sets the new cookie: copies of the former cookie are
+    /// then refused. Call this only when the user has just been authenticated.
     ///
     /// # Examples
     ///
@@ -595,10 +603,11 @@ impl Session {
         self.now.unwrap_or_else(Moment::now)
     }
 
-    /// Sets when this session ends, as Django's `set_expiry`.
+    /// Sets when this session ends, like Django's `set_expiry`.
     ///
     /// [`Expiry::Default`] removes an expiry that was set before. At login call this last:
-    /// [`flush`](Self::flush) and [`clear`](Self::clear) remove the expiry with all other entries.
+    /// [`flush`](Self::flush) and [`clear`](Self::clear) remove the expiry with all other entries,
+    /// and [`begin`](Self::begin) does unless its argument returns `true` for `_session_expiry`.
     ///
     /// # Examples
     ///
@@ -620,7 +629,7 @@ impl Session {
         }
     }
 
-    /// Returns when this session ends, as last set.
+    /// Returns the expiry that is set for this session.
     ///
     /// A negative number of seconds, which Django allows, is read as zero. A date without an
     /// offset, which Django writes with `USE_TZ = False`, is read as UTC here and in the three
@@ -630,15 +639,16 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] if `_session_expiry` does not hold a valid expiry.
+    /// [`ValueError::WrongType`] if `_session_expiry` is not a valid expiry.
     pub fn expiry(&self) -> Result<Expiry, ValueError> {
         self.read_claim().map(Expiry::from)
     }
 
-    /// Returns how long the session lasts from `modification`, as Django's `get_expiry_age`.
+    /// Returns how long the session lasts, counted from `modification`.
     ///
-    /// `cookie_age` is how long the site's sessions last. For an expiry other than the session's
-    /// own, see [`Expiry::age`].
+    /// Corresponds to Django's `get_expiry_age`. `cookie_age` is the lifetime of a session that
+    /// does not set its own expiry. For an [`Expiry`] that is not in a session, see
+    /// [`Expiry::age`].
     ///
     /// # Errors
     ///
@@ -651,9 +661,10 @@ impl Session {
         Ok(self.read_claim()?.age(cookie_age, modification.into()))
     }
 
-    /// Returns when the session ends if written at `modification`, as `get_expiry_date`.
+    /// Returns when the session ends if it is written at `modification`.
     ///
-    /// For an expiry other than the session's own, see [`Expiry::date`].
+    /// Corresponds to Django's `get_expiry_date`. For an [`Expiry`] that is not in a session, see
+    /// [`Expiry::date`].
     ///
     /// # Errors
     ///
@@ -677,12 +688,15 @@ impl Session {
         Ok(self.read_claim()?.at_browser_close(setting))
     }
 
-    /// Sets the test entry, by which the next request can check that cookies come back.
+    /// Sets a test entry, like Django's `set_test_cookie`.
+    ///
+    /// In the next request [`test_cookie_worked`](Self::test_cookie_worked) returns `true` if the
+    /// browser accepts cookies.
     pub fn set_test_cookie(&mut self) {
         self.set_text(TEST_COOKIE_KEY, TEST_COOKIE_VALUE);
     }
 
-    /// Returns `true` if the test entry came back.
+    /// Returns `true` if the session has the test entry.
     #[must_use]
     pub fn test_cookie_worked(&self) -> bool {
         self.get(TEST_COOKIE_KEY) == Ok(Some(TEST_COOKIE_VALUE.to_owned()))
@@ -705,7 +719,7 @@ impl Session {
         self.accessed.load(Ordering::Relaxed)
     }
 
-    /// Returns when the session's token was signed, if it came in one.
+    /// Returns when the session's token was signed, if it was in a token.
     #[must_use]
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.touch();
@@ -714,15 +728,16 @@ impl Session {
 
     /// Returns when the session began, if that is recorded.
     ///
-    /// This includes a beginning that this response will record.
+    /// This includes a start that the response to this request will record.
     ///
-    /// Unlike [`signed_at`](Self::signed_at) it does not move when the session is written. It is
+    /// Unlike [`signed_at`](Self::signed_at) it does not change when the session is written. It is
     /// `None` unless the session's codec records it: see
     /// [`SessionCodec::track_start`](crate::SessionCodec::track_start).
     ///
-    /// With [`Revocations`] the beginning of a session with a subject is part of its
-    /// [`id`](Self::id). If the session began right after its predecessors were ended, or came
-    /// without an id, this can be up to five minutes late, but never later than the token.
+    /// With [`Revocations`] the start of a session with a subject is part of its [`id`](Self::id).
+    /// If the session began right after earlier sessions of its subject were ended, or was in a
+    /// token without an id, the returned time can be up to five minutes late, but never later than
+    /// the token's timestamp.
     #[must_use]
     pub fn started_at(&self) -> Option<OffsetDateTime> {
         self.touch();
@@ -740,16 +755,17 @@ impl Session {
         }
     }
 
-    /// Returns the session's id, if it has a subject and its manager has [`Revocations`].
+    /// Returns the session's id, if it has one.
     ///
-    /// The id stays the same from login to the end of the session, through every write and in every
-    /// copy of its cookie. It has 22 characters. Use it for a list of a user's devices and with
-    /// [`Revocations::end_one`]. It is not a secret. A session that is begun has its id at once;
-    /// read it after the subject was inserted.
+    /// A session has an id if it has a subject and its manager has [`Revocations`]. The id stays
+    /// the same from login to the end of the session, through every write and in every copy of its
+    /// cookie. It has 22 characters. Use it for a list of a user's devices and with
+    /// [`Revocations::end_one`]. It is not a secret. At login, read it after the subject was
+    /// inserted, which can change the id of a new session.
     ///
-    /// If all sessions of the subject are ended while a login is under way, its session is saved
-    /// with another id: call [`Revocations::end_all`] before [`begin`](Self::begin), or
-    /// [`Revocations::end_others`] in place of both.
+    /// If all sessions of the subject are ended between a login and its response, the login's
+    /// session is saved with a different id. So call [`Revocations::end_all`] before
+    /// [`begin`](Self::begin), or [`Revocations::end_others`] instead of both.
     #[must_use]
     pub fn id(&self) -> Option<&str> {
         self.touch();
@@ -757,7 +773,9 @@ impl Session {
         ending.text(&present, self.time())
     }
 
-    /// Returns the index in the ring of the secret that signed the token: 0 for the first.
+    /// Returns the index in the ring of the secret that signed the token.
+    ///
+    /// The index of the first secret is 0.
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
         self.touch();
@@ -766,7 +784,7 @@ impl Session {
 
     /// Returns why the visitor's token was refused, if it was.
     ///
-    /// The session is then an empty one that stands in for it.
+    /// The session is then empty.
     #[must_use]
     pub fn refusal(&self) -> Option<&DecodeError> {
         self.touch();
@@ -792,7 +810,7 @@ impl Session {
         self.source = Source::Token(origin);
     }
 
-    /// Sets the session's identity from its token; returns an error if the session was ended.
+    /// Sets the session's identity from its token, or refuses the session.
     pub(crate) fn identify(
         &mut self,
         watch: &Arc<Watch>,
@@ -809,7 +827,7 @@ impl Session {
     /// Returns the session, connected to the list of ended sessions.
     pub(crate) fn into_watched(mut self, watch: &Arc<Watch>) -> Self {
         if self.ending.is_none() {
-            // A session that only a codec has decoded keeps the identity in its entries.
+            // If only a codec has decoded the session, its identity is in its entries.
             let is_of_token = matches!(self.source, Source::Token(_));
             let entry = |key: &str| self.text(key).filter(|_| is_of_token);
             let ending = Ending::of_entries(watch, entry(&watch.subject_key), entry(ID_KEY));
@@ -818,8 +836,9 @@ impl Session {
         self
     }
 
-    /// Does this for a session that a program created itself; see
-    /// [`into_watched`](Self::into_watched).
+    /// Connects a session that the program created to the list.
+    ///
+    /// See [`into_watched`](Self::into_watched).
     pub(crate) fn watched(&self, watch: &Arc<Watch>) -> Cow<'_, Self> {
         match self.ending {
             Some(_) => Cow::Borrowed(self),
@@ -827,10 +846,10 @@ impl Session {
         }
     }
 
-    /// Replaces the session with an empty one if the list cannot say whether it was ended.
+    /// Replaces the session with an empty one if the list is out of date.
     ///
-    /// The empty session still knows which session it stands in for, so that a logout ends that
-    /// one.
+    /// The empty session knows which session it replaces, so that a logout ends the replaced
+    /// session. An anonymous session is not replaced.
     pub(crate) fn refuse_if_unheard(self) -> Self {
         match self.ending {
             Some(ending) if ending.is_unheard() => {
@@ -846,26 +865,31 @@ impl Session {
         self.ending.clone()
     }
 
-    /// Returns the known part of the session's identity, and its subject by its entries; does not
-    /// count as access.
+    /// Returns the known part of the session's identity, and its subject.
+    ///
+    /// The subject is that of the present entries. Does not count as access.
     fn present(&self) -> Result<Option<(&Ending, Present)>, DecodeError> {
         let Some(ending) = &self.ending else { return Ok(None) };
         let subject = Subject::read(self.text(ending.subject_key()))?;
         Ok(Some((ending, Present { subject, is_another: self.is_another() })))
     }
 
-    /// Returns `true` if it is not the session that came, or if another one has replaced it.
+    /// Returns `true` if this is not, or is no longer, the request's session.
     fn is_another(&self) -> bool {
         !matches!(self.source, Source::Token(_) | Source::Refused(DecodeError::Unheard))
     }
 
-    /// Returns when the session began, by its identity; does not count as access.
+    /// Returns when the session began, from its identity.
+    ///
+    /// Does not count as access.
     fn identity_began(&self) -> Option<Moment> {
         let (ending, present) = self.present().ok()??;
         ending.began(&present, self.time()).map(Moment::from_microseconds)
     }
 
-    /// Returns the session as it is written, with its identity, and the longest that this lasts.
+    /// Returns the session with its identity entry, and its maximum lifetime.
+    ///
+    /// The lifetime is the remaining one; an anonymous session has none.
     pub(crate) fn identified(
         &self,
         now: Moment,
@@ -879,7 +903,7 @@ impl Session {
         Ok((self.with_entry(ID_KEY, json), left))
     }
 
-    /// Returns the session with an additional entry, which the program does not see.
+    /// Returns the session with one more entry, which the program does not see.
     fn with_entry(&self, key: &str, json: Option<String>) -> Cow<'_, Self> {
         if self.text(key) == json.as_deref() {
             return Cow::Borrowed(self);
@@ -892,15 +916,17 @@ impl Session {
         Cow::Owned(copy)
     }
 
-    /// Ends the session that came, if another one was written.
+    /// Ends the request's session if a different session was written.
     pub(crate) fn end_former(&self, now: Moment) {
         if let Ok(Some((ending, present))) = self.present() {
             ending.end_former(&present, now);
         }
     }
 
-    /// Returns `true` if nothing should be sent: the session was ended since it came, or the list
-    /// could not say whether it was.
+    /// Returns `true` if no cookie should be sent.
+    ///
+    /// This is so if the session was ended after it was read, or was refused because the list is
+    /// out of date.
     pub(crate) fn is_held_back(&self) -> bool {
         let present = self.present().ok().flatten();
         self.reason() == Some(&DecodeError::Unheard)
@@ -913,12 +939,12 @@ impl Session {
         present.is_some_and(|(ending, present)| ending.is_adopted(&present))
     }
 
-    /// Returns the session's subject, by its entries; does not count as access.
+    /// Returns the subject in the session's entries; does not count as access.
     fn subject(&self) -> Option<Subject> {
         self.present().ok()??.1.subject
     }
 
-    /// Returns when the session began, if that is known; does not count as access.
+    /// Returns when the session began, if known; does not count as access.
     pub(crate) fn began(&self) -> Option<Moment> {
         match self.source {
             Source::Token(origin) => Some(origin.started),
@@ -926,8 +952,9 @@ impl Session {
         }
     }
 
-    /// Returns when the session was begun, if that was in this request and it still exists; does
-    /// not count as access.
+    /// Returns when the session started, if it did in this request.
+    ///
+    /// Returns `None` if it was flushed since. Does not count as access.
     #[cfg(feature = "random")]
     pub(crate) fn begun_here(&self) -> Option<Moment> {
         self.begun_at.filter(|_| matches!(self.source, Source::Begun { .. }))
@@ -939,7 +966,7 @@ impl Session {
         self.now = Some(now);
     }
 
-    /// Sets the current time, and whether the session's beginning is recorded.
+    /// Sets the current time, and whether the session's start is recorded.
     pub(crate) fn set_clock(&mut self, now: Moment, tracks_start: bool) {
         self.now = Some(now);
         self.tracks_start = tracks_start;
@@ -953,7 +980,7 @@ impl Session {
         self.retired = retired;
     }
 
-    /// Returns `true` if the browser sent a cookie of the name, valid or not.
+    /// Returns `true` if the browser sent a cookie with the name, valid or not.
     pub(crate) fn has_cookie(&self) -> bool {
         match self.source {
             Source::Nothing { has_cookie } | Source::Begun { has_cookie } => has_cookie,
@@ -961,17 +988,21 @@ impl Session {
         }
     }
 
-    /// Returns `true` if there is nothing to keep, as Django's `is_empty`; does not count as access.
+    /// Returns `true` if there is nothing to save, like Django's `is_empty`.
+    ///
+    /// Does not count as access.
     pub(crate) fn is_void(&self) -> bool {
         matches!(self.source, Source::Nothing { .. }) && self.entries.is_empty()
     }
 
-    /// Returns `true` if all entries are as they came, to the byte; does not count as access.
+    /// Returns `true` if the entries are unchanged, byte for byte.
+    ///
+    /// Does not count as access.
     pub(crate) fn is_as_it_arrived(&self) -> bool {
         self.entries.are_as_they_arrived()
     }
 
-    /// Returns all keys, with replacement characters where one is not Unicode.
+    /// Returns all keys, with replacement characters for invalid Unicode.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn names(&self) -> Vec<String> {
         self.touch();
@@ -982,14 +1013,16 @@ impl Session {
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn replace_moved(&mut self, moved: Option<Box<Ending>>) {
         self.change();
-        // The replaced session ends with the response, as any session that another one replaces.
+        // The replaced session ends with the response, like any other session that is replaced.
         self.ending = moved;
         if let Source::Nothing { has_cookie } | Source::Begun { has_cookie } = &mut self.source {
             *has_cookie = true;
         }
     }
 
-    /// Returns `true` if the entries are the same JSON; does not count as access.
+    /// Returns `true` if both sessions have the same JSON.
+    ///
+    /// Does not count as access.
     pub(crate) fn has_the_entries_of(&self, other: &Self) -> bool {
         let [mut ours, mut theirs] = [String::new(), String::new()];
         self.write(&mut ours);
@@ -997,12 +1030,12 @@ impl Session {
         ours == theirs
     }
 
-    /// Returns each key with the size of its entry in bytes of JSON, the largest first.
+    /// Returns each key and its entry's size in bytes of JSON, largest first.
     pub(crate) fn sizes(&self) -> Vec<(String, usize)> {
         self.entries.sizes()
     }
 
-    /// Notes that what was changed has been written.
+    /// Records that the changes were written.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn set_saved(&mut self) {
         self.change = Change::Nothing;
@@ -1025,14 +1058,14 @@ impl Session {
         Ok(claim.with_offset(Some(UtcOffset::UTC)))
     }
 
-    /// Sets an entry to a text on behalf of this crate; the response may omit it.
+    /// Sets an entry to a string for this crate; the response may omit it.
     pub(crate) fn renew_text(&mut self, key: &str, text: &str) {
         let change = self.change.max(Change::Unasked);
         self.set_text(key, text);
         self.change = change;
     }
 
-    /// Sets an entry to a text, which cannot fail.
+    /// Sets an entry to a string, which cannot fail.
     pub(crate) fn set_text(&mut self, key: &str, text: &str) {
         self.set(key, json::quote(text));
     }
@@ -1065,17 +1098,17 @@ impl Session {
         }
     }
 
-    /// Notes that the response depends on what is in the session.
+    /// Records that the response depends on the session's content.
     pub(crate) fn touch(&self) {
         self.accessed.store(true, Ordering::Relaxed);
     }
 
-    /// Marks the session as not read, after a read that was not a handler's.
+    /// Marks the session as not read, after a read by a rule or this crate.
     pub(crate) fn set_untouched(&self) {
         self.accessed.store(false, Ordering::Relaxed);
     }
 
-    /// Notes that the session is to be written.
+    /// Records that the session must be written.
     fn change(&mut self) {
         self.touch();
         self.change = Change::Asked;
@@ -1087,12 +1120,12 @@ impl Session {
     }
 }
 
-/// Returns `true` if a key is reserved to Django or to this crate.
+/// Returns `true` if a key is reserved for Django or this crate.
 fn is_reserved(key: &str) -> bool {
     key.starts_with('_')
 }
 
-/// Returns a value as JSON, or an error if it could not be read back under this key.
+/// Returns a value as JSON, or an error if this key does not allow it.
 fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, ValueError> {
     allow(key, json::write(value)?)
 }
@@ -1100,7 +1133,7 @@ fn encode<T: Serialize>(key: &str, value: &T) -> Result<String, ValueError> {
 /// Returns an error if no decoder would accept this text under a reserved key.
 fn allow(key: &str, text: String) -> Result<String, ValueError> {
     match key {
-        // A session's beginning does not move.
+        // A session's start does not change.
         STARTED_KEY => Err(ValueError::Reserved { key: key.to_owned() }),
         EXPIRY_KEY if Claim::read(Some(&text)).is_none() => {
             Err(ValueError::Reserved { key: key.to_owned() })
@@ -1118,7 +1151,7 @@ impl<'a> IntoIterator for &'a Session {
     }
 }
 
-/// Counts as reading: a clone can be read where the session is not watched.
+/// Counts as reading, because reads of the clone are not tracked.
 impl Clone for Session {
     fn clone(&self) -> Self {
         self.touch();
@@ -1128,11 +1161,12 @@ impl Clone for Session {
 
 /// The operations of a list of ended sessions on one session.
 impl Revocations {
-    /// Ends a session that a manager with this list has read, or begun and written.
+    /// Ends a session.
     ///
-    /// Returns what was ended, or `None` if the session is anonymous or had ended already, or if it
-    /// was not read by a manager with this list. At logout [`Session::flush`] does this and removes
-    /// the cookie.
+    /// A manager with this list must have read the session, or have written it if it is new.
+    /// Returns what was ended, or `None` if no such manager has, if the session is anonymous, or if
+    /// it had ended already. At logout use [`Session::flush`] instead, which also removes the
+    /// cookie.
     pub fn end(&self, session: &Session) -> Option<Revocation> {
         self.end_at(session, session.time().date())
     }
@@ -1145,20 +1179,22 @@ impl Revocations {
         self.end_session(subject.clone(), id, Moment::from(now).microseconds())
     }
 
-    /// Ends all sessions of this session's subject, and begins this one again.
+    /// Ends all sessions of this session's subject, and starts this one again.
     ///
-    /// All its entries stay. Call this when a password or another factor was changed.
+    /// This session is replaced by a new session with all its entries. Call this when a password or
+    /// another factor was changed.
     ///
-    /// Copies of this very session's cookie are refused from then on, and so is the browser's
-    /// present cookie, until the response brings the new one. Returns `None`, and does nothing, if
-    /// the session is anonymous.
+    /// All existing copies of this session's cookie are refused from then on, also the browser's
+    /// own, which the response replaces. Returns `None`, and does nothing, if the session is
+    /// anonymous.
     pub fn end_others(&self, session: &mut Session) -> Option<Revocation> {
         let now = session.time().date();
         self.end_others_at(session, now)
     }
 
-    /// Ends all other sessions of this session's subject, at `now`; see
-    /// [`end_others`](Self::end_others).
+    /// Ends all sessions of this session's subject, at `now`.
+    ///
+    /// Starts this session again, as [`end_others`](Self::end_others).
     pub fn end_others_at(&self, session: &mut Session, now: OffsetDateTime) -> Option<Revocation> {
         session.touch();
         let revocation = self.end_subject(session.subject()?, Moment::from(now).microseconds());
@@ -1168,7 +1204,7 @@ impl Revocations {
 
     /// Returns `true` if a session was ended after it was read.
     ///
-    /// The session must have been read, or begun and written, by a manager with this list.
+    /// A manager with this list must have read the session, or have written it if it is new.
     ///
     /// Use this for connections that outlive their request, such as a WebSocket: a session is
     /// checked when it is read, and not again.
@@ -1177,8 +1213,9 @@ impl Revocations {
         self.has_ended_at(session, session.time().date())
     }
 
-    /// Returns `true` if a session was ended, or its lifetime is over, at `now`; see
-    /// [`has_ended`](Self::has_ended).
+    /// Returns `true` if a session was ended, or is past its lifetime, at `now`.
+    ///
+    /// See [`has_ended`](Self::has_ended).
     #[must_use]
     pub fn has_ended_at(&self, session: &Session, now: OffsetDateTime) -> bool {
         session.touch();
@@ -1190,7 +1227,7 @@ impl Revocations {
     }
 }
 
-/// Shows no entry: a session's data belong to the visitor.
+/// Omits the entries, which are private data.
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session")

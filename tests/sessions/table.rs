@@ -68,10 +68,10 @@ fn cookies(words: &str) -> Vec<(&'static str, String)> {
     match words {
         "none" => none,
         "valid" => good,
-        "without a recorded beginning" => good,
-        "under a fallback key" => fallback,
-        "under a former name" => former,
-        "valid, and one under a former name" => {
+        "without a recorded start" => good,
+        "signed with a fallback key" => fallback,
+        "with a former name" => former,
+        "valid, and one with a former name" => {
             vec![
                 ("both", format!("sid={}; sessionid={valid}", token(&ring(), MINUTE * 3))),
                 ("both", format!("sessionid={valid}; sid=forged:1r31eq:forged")),
@@ -80,12 +80,12 @@ fn cookies(words: &str) -> Vec<(&'static str, String)> {
         "two with equal entries" => {
             vec![("two", format!("sessionid={valid}; sessionid={}", token(&ring(), MINUTE * 2)))]
         }
-        "two that differ" => {
+        "two with different entries" => {
             let other = SessionCodec::new(&ring()).encode_at(&Session::new(), NOW).unwrap();
             vec![("two", format!("sessionid={valid}; sessionid={other}"))]
         }
         "refused, expired or too short" => refused.to_vec(),
-        "any other" => [good, fallback, refused.to_vec()].concat(),
+        "valid, refused, expired or too short" => [good, fallback, refused.to_vec()].concat(),
         "any" => [none, good, fallback, former, refused.to_vec()].concat(),
         other => panic!("no such cookie: {other}"),
     }
@@ -102,14 +102,14 @@ fn managers(words: &str) -> Vec<(&'static str, SessionManager)> {
     let tracked = SessionCodec::new(&ring()).track_start(true);
     let track = ("track_start", SessionManager::new(tracked, options("sessionid")));
     match words {
-        "" => vec![("no setting", manager())],
+        "none" => vec![("no setting", manager())],
         "`refresh_after`, and the token is older" => vec![refresh],
         "`reissue_under_primary`" => vec![reissue],
         "`retire`" => vec![retire],
-        "`retire` of attributes" => vec![attributes],
+        "`retire` with other attributes" => vec![attributes],
         "`save_every_request`" => vec![save],
         "`track_start`" => vec![track],
-        "any other" => vec![refresh, reissue, retire, save, track],
+        "any but `retire` with other attributes" => vec![refresh, reissue, retire, save, track],
         "any" => vec![refresh, reissue, retire, save, track, attributes],
         other => panic!("no such setting: {other}"),
     }

@@ -1,4 +1,4 @@
-//! Tracks a session's identity, as it came and as it is written next.
+//! Tracks a session's identity, in the request and as it is written next.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,9 +13,10 @@ pub(crate) struct Watch {
     pub(crate) subject_key: Box<str>,
 }
 
-/// The subject by a session's present entries, and whether another session replaced it.
+/// The subject in a session's present entries.
 pub(crate) struct Present {
     pub(crate) subject: Option<Subject>,
+    /// Whether the session is not, or is no longer, the request's session.
     pub(crate) is_another: bool,
 }
 
@@ -23,11 +24,11 @@ pub(crate) struct Present {
 #[derive(Clone)]
 pub(crate) struct Ending {
     watch: Arc<Watch>,
-    /// The identity as it came; an anonymous session has none.
+    /// The identity of the request's session; an anonymous session has none.
     came: Option<Came>,
-    /// The identity as it begins here, from when that was decided or requested.
+    /// The identity of a new session, set when it starts or is first needed.
     begun: OnceLock<Named>,
-    /// The identity as it was written here, if it began here.
+    /// The identity of a new session, as it was written.
     sent: OnceLock<Owned>,
 }
 
@@ -44,7 +45,7 @@ struct Owned {
     named: Named,
 }
 
-/// An identity, with its text to be borrowed.
+/// An identity and its text, so that the text can be borrowed.
 #[derive(Clone, Copy)]
 struct Named {
     id: Identity,
@@ -58,13 +59,13 @@ impl From<Identity> for Named {
 }
 
 impl Ending {
-    /// Creates the identity of a session that did not come in a token.
+    /// Creates the identity of a session that was not in a token.
     pub(crate) fn new(watch: &Arc<Watch>) -> Self {
         let watch = Arc::clone(watch);
         Self { watch, came: None, begun: OnceLock::new(), sent: OnceLock::new() }
     }
 
-    /// Creates the identity of a session from its entries, if they hold one.
+    /// Creates the identity of a session from its entries, if they have one.
     pub(crate) fn of_entries(watch: &Arc<Watch>, subject: Option<&str>, id: Option<&str>) -> Self {
         let subject = Subject::read(subject).ok().flatten();
         let id = id.and_then(|id| Identity::read(id).ok());
@@ -75,7 +76,7 @@ impl Ending {
         Self { came, ..Self::new(watch) }
     }
 
-    /// Creates the identity of a session that came in this token, or returns why it is refused.
+    /// Creates the identity of a token's session, or returns why it is refused.
     ///
     /// `subject` and `id` are the JSON of its two entries.
     pub(crate) fn of_token(
@@ -118,12 +119,12 @@ impl Ending {
         &self.watch.subject_key
     }
 
-    /// Returns `true` if the list is silent and this session is therefore refused.
+    /// Returns `true` if this is refused because the list is out of date.
     pub(crate) fn is_unheard(&self) -> bool {
         self.came.is_some() && self.watch.revocations.refuses()
     }
 
-    /// Returns the identity that came, if the session is still the one that came.
+    /// Returns the request's identity, if the session was not replaced.
     fn came(&self, present: &Present) -> Option<&Came> {
         let is_same = |came: &&Came| present.subject.as_ref() == Some(&came.owned.subject);
         self.came.as_ref().filter(|_| !present.is_another).filter(is_same)
@@ -139,8 +140,9 @@ impl Ending {
         Some(self.named(present, now)?.id.began)
     }
 
-    /// Returns the session's present identity. A session that was begun has one before its subject
-    /// is known.
+    /// Returns the session's present identity.
+    ///
+    /// A new session has an identity before its subject is known.
     fn named(&self, present: &Present, now: Moment) -> Option<&Named> {
         if let Some(sent) = self.sent.get() {
             return Some(&sent.named);
@@ -152,15 +154,16 @@ impl Ending {
         })
     }
 
-    /// Returns the identity that the session is written with, and how long it may still last, in
-    /// microseconds. An anonymous session has none.
+    /// Returns the identity to write, and the microseconds that remain to it.
+    ///
+    /// An anonymous session has neither.
     pub(crate) fn written(&self, present: &Present, now: Moment) -> Option<(IdText, i64)> {
         let subject = present.subject.as_ref()?;
         let named = if let Some(came) = self.came(present) {
             came.owned.named
         } else {
             let begun = self.begun.get_or_init(|| self.draw(Some(subject), now)).id;
-            // Ends of other sessions since it began do not concern it.
+            // Revocations of other sessions since it began do not apply to it.
             let first = self.watch.revocations.first_moment(Some(subject));
             let named = Named::from(begun.at_or_after(first));
             self.sent.get_or_init(|| Owned { subject: subject.clone(), named });
@@ -175,14 +178,15 @@ impl Ending {
         self.watch.revocations.begin(subject, now.microseconds()).into()
     }
 
-    /// Gives the session another identity, at once, so that the program can read it.
+    /// Sets a new identity at once, so that the program can read it.
     pub(crate) fn begin(&mut self, subject: Option<&Subject>, now: Moment) {
         self.replace_sent();
         self.begun = self.draw(subject, now).into();
     }
 
-    /// Sets the subject of a session that was begun; earlier ends of the subject do not apply to
-    /// it.
+    /// Sets the subject of a new session.
+    ///
+    /// Earlier revocations of the subject do not apply to the session.
     pub(crate) fn set_subject(&mut self, subject: &Subject) {
         if self.sent.get().is_some_and(|sent| sent.subject != *subject) {
             self.replace_sent();
@@ -194,20 +198,21 @@ impl Ending {
         }
     }
 
-    /// Treats the session that was written here as the one that came, because another one replaces
-    /// it.
+    /// Treats the session that was written as the request's session.
+    ///
+    /// This is because a new session replaces it.
     fn replace_sent(&mut self) {
         let has_ended = |Came { owned, .. }: &Came| {
             self.watch.revocations.covers(&owned.subject, owned.named.id)
         };
         let is_gone = self.came.as_ref().is_none_or(has_ended);
-        // If the one that came is still valid, the one that was to replace it was never sent.
+        // If the request's session is still valid, the one that replaces it was never sent.
         if let Some(owned) = self.sent.take().filter(|_| is_gone) {
             self.came = Some(Came { owned, is_recorded: true });
         }
     }
 
-    /// Ends the session, as it came and as it was written: another one begins.
+    /// Ends the request's session and the written one; a new session starts.
     pub(crate) fn flush(&mut self, now: Moment) {
         let ended = Self::new(&self.watch);
         let Self { came, sent, .. } = std::mem::replace(self, ended);
@@ -216,7 +221,7 @@ impl Ending {
         }
     }
 
-    /// Ends the session as it came, if another one was written.
+    /// Ends the request's session if a different session was written.
     pub(crate) fn end_former(&self, present: &Present, now: Moment) {
         if let (Some(Came { owned, .. }), None) = (&self.came, self.came(present)) {
             let Owned { subject, named } = owned.clone();
@@ -224,19 +229,19 @@ impl Ending {
         }
     }
 
-    /// Returns `true` if the session that came is still present and was ended since.
+    /// Returns `true` if the request's session was not replaced, but was ended.
     pub(crate) fn has_ended_since(&self, present: &Present) -> bool {
         self.came(present).is_some_and(|Came { owned, .. }| {
             self.watch.revocations.covers(&owned.subject, owned.named.id)
         })
     }
 
-    /// Returns `true` if the identity of a session was derived and has yet to be recorded.
+    /// Returns `true` if the identity was derived, and is not recorded yet.
     pub(crate) fn is_adopted(&self, present: &Present) -> bool {
         self.came(present).is_some_and(|came| !came.is_recorded)
     }
 
-    /// Returns the subject and the identity of a session that browsers may have.
+    /// Returns the subject and the identity of a session that browsers have.
     pub(crate) fn current(&self, present: &Present) -> Option<(&Subject, Identity)> {
         let came = || self.came(present).map(|came| &came.owned);
         let Owned { subject, named } = self.sent.get().or_else(came)?;

@@ -1,4 +1,4 @@
-//! Turns a request's cookies into a session that middleware and handlers share.
+//! Shares the session of a request between middleware and handlers.
 
 use std::any::type_name;
 use std::collections::HashSet;
@@ -25,16 +25,16 @@ use crate::session::Session;
 /// The session of a request, as the middleware provides it to handlers.
 ///
 /// The cookie is decoded on first access: a request that never uses the session pays nothing.
-/// Clones share one session. All methods of [`Session`] are here too; combine several steps that
-/// belong together in one call of [`with`](Self::with).
+/// Clones share one session. All methods of [`Session`] are here too. To make several steps atomic,
+/// combine them in a call of [`with`](Self::with).
 ///
 /// The session is written with the head of the response. Changes made later, while a body streams,
 /// cannot be saved: methods that return a `Result` then return [`ValueError::TooLate`], and the
-/// others log a warning. A session that is read only then also logs a warning, because
-/// `Vary: Cookie` is missing and caches may share the response.
+/// others log a warning. A warning is also logged if the session is first read at that time,
+/// because `Vary: Cookie` is then missing and caches may share the response.
 ///
-/// A request can have several sessions. The marker `M` distinguishes them: it is the type with
-/// which their layer was created, and `()` if there is only one.
+/// A request can have more than one session. The marker type `M` distinguishes them: it is the type
+/// that was passed to `marked` when the layer was created, or `()` for a layer without a marker.
 ///
 /// # Examples
 ///
@@ -46,7 +46,7 @@ use crate::session::Session;
 /// async fn visits(session: SessionHandle) -> Result<String, ValueError> {
 ///     let visits = session.get::<u32>("visits")?.unwrap_or(0) + 1;
 ///     session.insert("visits", visits)?;
-///     Ok(format!("You were here {visits} times."))
+///     Ok(format!("You have visited {visits} times."))
 /// }
 /// ```
 pub struct SessionHandle<M = ()> {
@@ -56,14 +56,14 @@ pub struct SessionHandle<M = ()> {
 }
 
 struct Shared {
-    /// The number that identifies the source of the layer's manager.
+    /// The id of the `LiveManager` of the layer.
     source: u64,
     /// The manager of this request, even if the source has changed since.
     manager: Arc<SessionManager>,
     /// The session of the next outer layer with the same marker.
     outer: Option<Arc<Shared>>,
     state: Mutex<State>,
-    /// The thread that uses the session, by [`this_thread`]; 0 if there is none.
+    /// The thread that uses the session ([`this_thread`]), or 0 if none does.
     user: AtomicUsize,
 }
 
@@ -72,17 +72,18 @@ struct State {
     cookies: Vec<u8>,
     /// `None` until the session is first accessed.
     session: Option<Session>,
-    /// Whether a layer with another manager is between this one and the handlers.
+    /// Whether a layer with another manager is between this and the handlers.
     is_hidden: bool,
     /// Whether the response has begun.
     is_sent: bool,
 }
 
 impl<M> SessionHandle<M> {
-    /// Returns the session of these `Cookie:` headers, given the one that the request already has.
+    /// Returns the session of a request with these `Cookie:` headers.
     ///
-    /// The second value is a handle of the same session if this middleware should commit it. It is
-    /// `None` if the session belongs to the same middleware further out, which commits it.
+    /// `outer` is the session that the request already has. The second value is a handle of the
+    /// same session if this middleware must commit it. It is `None` if the session belongs to the
+    /// same middleware further out, which commits it.
     pub(crate) fn enter<'h>(
         source: &LiveManager,
         outer: Option<&Self>,
@@ -112,7 +113,7 @@ impl<M> SessionHandle<M> {
     ) -> Self {
         let mut cookies = Vec::new();
         for header in cookie_headers {
-            // Only the first is allocated at once: nearly always there is only one.
+            // Allocated for this header alone: nearly every request has only one.
             cookies.reserve_exact(header.len().saturating_add(1));
             cookies.extend_from_slice(header);
             // Several headers are joined with semicolons, as in RFC 9113, section 8.2.3.
@@ -125,7 +126,7 @@ impl<M> SessionHandle<M> {
         Self { shared, marker: PhantomData }
     }
 
-    /// Returns a handle of the same session for a middleware, which needs no marker.
+    /// Returns a handle without a marker to the same session, for middleware.
     pub(crate) fn unmarked(&self) -> SessionHandle {
         SessionHandle { shared: Arc::clone(&self.shared), marker: PhantomData }
     }
@@ -152,9 +153,9 @@ impl<M> SessionHandle<M> {
         &self.shared.manager
     }
 
-    /// Runs a function that reads and changes the session, with exclusive access.
+    /// Runs a function with exclusive access to the session.
     ///
-    /// Other users of the session wait. Inside the function, use the session that it is given.
+    /// Other users of the session wait. Inside the function, use its argument and not a handle.
     ///
     /// # Panics
     ///
@@ -175,7 +176,7 @@ impl<M> SessionHandle<M> {
     /// ```
     pub fn with<R>(&self, function: impl FnOnce(&mut Session) -> R) -> R {
         self.share(|session| {
-            // A login inside begins now, and not when the request came in.
+            // A login in the function begins now, not when the request arrived.
             session.set_now(self.shared.manager.now());
             let (has_cookie, ending) = (session.has_cookie(), session.ending());
             let result = function(session);
@@ -212,11 +213,11 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.remove(key))
     }
 
-    /// Removes an entry and returns its value, if there was one; see [`Session::pop`].
+    /// Removes an entry and returns its value, if any; see [`Session::pop`].
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] if it does not fit `T`; the entry then stays.
+    /// [`ValueError::WrongType`] if the value does not fit `T`; the entry is then not removed.
     /// [`ValueError::TooLate`] if the response has begun.
     pub fn pop<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ValueError> {
         self.change(|session| session.pop(key))
@@ -235,7 +236,7 @@ impl<M> SessionHandle<M> {
         self.share(Session::flush);
     }
 
-    /// Begins another session, with the entries to keep; see [`Session::begin`].
+    /// Starts a new session, with the entries to keep; see [`Session::begin`].
     ///
     /// Call this at login.
     pub fn begin(&self, keep: impl Fn(&str) -> bool) {
@@ -254,7 +255,9 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.id().map(str::to_owned))
     }
 
-    /// Returns when the session began, if that is recorded; see [`Session::started_at`].
+    /// Returns when the session began, if that is recorded.
+    ///
+    /// See [`Session::started_at`].
     #[must_use]
     pub fn started_at(&self) -> Option<OffsetDateTime> {
         self.share(|session| session.started_at())
@@ -273,8 +276,8 @@ impl<M> SessionHandle<M> {
     /// Returns the key ring of this request's manager.
     ///
     /// Use it for everything that is bound to the session's keys, such as
-    /// [`AuthUser`](crate::django::AuthUser). A ring that a handler keeps in its own state does not
-    /// change when the keys of a [`LiveManager`] are replaced, and would log everybody out.
+    /// [`AuthUser`](crate::django::AuthUser). A ring in a handler's own state does not change when
+    /// the keys of a [`LiveManager`] are replaced; using it would then log everybody out.
     #[must_use]
     pub fn keyring(&self) -> &Keyring {
         self.shared.manager.ring()
@@ -300,14 +303,16 @@ impl<M> SessionHandle<M> {
     ///         session.remove("note");
     ///         return Ok("That note is too long.");
     ///     }
-    ///     Ok("It is written down.")
+    ///     Ok("The note was saved.")
     /// }
     /// ```
     pub fn check(&self) -> Result<(), EncodeError> {
         self.share(|session| self.shared.manager.check(session))
     }
 
-    /// Returns an entry's JSON text, unchanged, if there is one; see [`Session::get_json`].
+    /// Returns an entry's JSON text, unchanged, if there is one.
+    ///
+    /// See [`Session::get_json`].
     #[must_use]
     pub fn get_json(&self, key: &str) -> Option<String> {
         self.share(|session| session.get_json(key).map(str::to_owned))
@@ -322,13 +327,13 @@ impl<M> SessionHandle<M> {
         self.change(|session| session.insert_json(key, json))
     }
 
-    /// Returns the entry's value, after inserting `value` if there was no entry.
+    /// Returns the entry's value, after inserting `value` if there was none.
     ///
     /// See [`Session::get_or_insert`].
     ///
     /// # Errors
     ///
-    /// See [`get`](Self::get) and [`insert`](Self::insert).
+    /// The errors of [`get`](Self::get) and [`insert`](Self::insert).
     pub fn get_or_insert<T>(&self, key: &str, value: T) -> Result<T, ValueError>
     where
         T: Serialize + DeserializeOwned,
@@ -336,15 +341,14 @@ impl<M> SessionHandle<M> {
         self.change(|session| session.get_or_insert(key, value))
     }
 
-    /// Calls a function with an entry's value to change it, and returns the function's result.
+    /// Changes an entry with a function, and returns the function's result.
     ///
-    /// See [`Session::update`].
-    ///
-    /// Requests that share the handle wait meanwhile, so that none of their changes are lost.
+    /// See [`Session::update`]. Other users of the session wait until the function returns, so that
+    /// none of their changes are lost.
     ///
     /// # Errors
     ///
-    /// See [`get`](Self::get) and [`insert`](Self::insert).
+    /// The errors of [`get`](Self::get) and [`insert`](Self::insert).
     ///
     /// # Panics
     ///
@@ -378,7 +382,9 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.get_or_discard(key))
     }
 
-    /// Returns all entries as one struct or map, except the reserved; see [`Session::read`].
+    /// Returns all entries as one struct or map, without the reserved ones.
+    ///
+    /// See [`Session::read`].
     ///
     /// # Errors
     ///
@@ -387,7 +393,7 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.read())
     }
 
-    /// Replaces all entries by those of a struct or a map, except for the reserved ones.
+    /// Replaces all entries except the reserved ones with those of `value`.
     ///
     /// See [`Session::replace`].
     ///
@@ -405,7 +411,9 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.keys().map(str::to_owned).collect())
     }
 
-    /// Returns the keys, in order, and each value as its JSON text; see [`Session::iter`].
+    /// Returns the keys, in order, with the JSON text of their values.
+    ///
+    /// See [`Session::iter`].
     pub fn iter(&self) -> impl Iterator<Item = (String, String)> + use<M> {
         let owned = |(key, json): (&str, &str)| (key.to_owned(), json.to_owned());
         self.share(|session| session.iter().map(owned).collect::<Vec<_>>()).into_iter()
@@ -433,7 +441,7 @@ impl<M> SessionHandle<M> {
     ///
     /// # Errors
     ///
-    /// See [`insert`](Self::insert). The session is then unchanged.
+    /// The errors of [`insert`](Self::insert). On error the session is unchanged.
     pub fn extend<K, V, I>(&self, entries: I) -> Result<(), ValueError>
     where
         K: AsRef<str>,
@@ -443,16 +451,16 @@ impl<M> SessionHandle<M> {
         self.change(|session| session.extend(entries))
     }
 
-    /// Removes all entries, and keeps the session; see [`Session::clear`].
+    /// Removes all entries without ending the session; see [`Session::clear`].
     pub fn clear(&self) {
         self.share(Session::clear);
     }
 
-    /// Returns when this session ends, as last set; see [`Session::expiry`].
+    /// Returns the expiry that this session sets; see [`Session::expiry`].
     ///
     /// # Errors
     ///
-    /// [`ValueError::WrongType`] if `_session_expiry` does not hold a valid expiry.
+    /// [`ValueError::WrongType`] if `_session_expiry` is not a valid expiry.
     pub fn expiry(&self) -> Result<Expiry, ValueError> {
         self.share(|session| session.expiry())
     }
@@ -494,12 +502,12 @@ impl<M> SessionHandle<M> {
         self.share(|session| session.expires_at_browser_close(setting))
     }
 
-    /// Sets the test entry, by which the next request can check that cookies come back.
+    /// Sets a test entry; see [`Session::set_test_cookie`].
     pub fn set_test_cookie(&self) {
         self.share(Session::set_test_cookie);
     }
 
-    /// Returns `true` if the test entry came back.
+    /// Returns `true` if the session has the test entry.
     #[must_use]
     pub fn test_cookie_worked(&self) -> bool {
         self.share(|session| session.test_cookie_worked())
@@ -516,31 +524,35 @@ impl<M> SessionHandle<M> {
         self.lock().session.as_ref().is_some_and(Session::is_modified)
     }
 
-    /// Returns `true` if the session was read or changed; see [`Session::is_accessed`].
+    /// Returns `true` if the session was read or changed.
+    ///
+    /// See [`Session::is_accessed`].
     #[must_use]
     pub fn is_accessed(&self) -> bool {
         self.lock().session.as_ref().is_some_and(Session::is_accessed)
     }
 
-    /// Returns when the session's token was signed, if it came in one.
+    /// Returns when the session's token was signed, if it had one.
     #[must_use]
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.share(|session| session.signed_at())
     }
 
-    /// Returns the index in the ring of the secret that signed the token: 0 for the first.
+    /// Returns the index in the ring of the secret that signed the token.
+    ///
+    /// See [`Session::key_index`].
     #[must_use]
     pub fn key_index(&self) -> Option<usize> {
         self.share(|session| session.key_index())
     }
 
-    /// Returns why the visitor's token was refused, if it was; see [`Session::refusal`].
+    /// Returns why the token was refused, if it was; see [`Session::refusal`].
     #[must_use]
     pub fn refusal(&self) -> Option<DecodeError> {
         self.share(|session| session.refusal().cloned())
     }
 
-    /// Runs `function` with the session if it was accessed already, and does not decode it.
+    /// Runs `function` with the session if it was accessed; never decodes it.
     pub(crate) fn with_loaded<R>(&self, function: impl FnOnce(&mut Session) -> R) -> Option<R> {
         self.lock().session.as_mut().map(function)
     }
@@ -574,7 +586,7 @@ impl<M> SessionHandle<M> {
         self.share_locked(self.lock(), function)
     }
 
-    /// Runs a function that changes the session; the change is lost once the response has begun.
+    /// Runs a function that changes the session, unless the response has begun.
     fn change<R>(
         &self,
         function: impl FnOnce(&mut Session) -> Result<R, ValueError>,
@@ -605,7 +617,7 @@ impl<M> SessionHandle<M> {
         });
         let was_read = session.is_accessed();
         if session.origin().is_none() {
-            // Entries written into it are from now, and not from when the request came in.
+            // Entries written into it are from now, not from when the request arrived.
             session.set_now(self.shared.manager.now());
         }
         let result = function(session);
@@ -662,7 +674,7 @@ impl Drop for Locked<'_> {
     }
 }
 
-/// Returns a number that no other running thread has: the address of a thread-local.
+/// Returns a number that identifies this thread: a thread-local's address.
 fn this_thread() -> usize {
     thread_local! {
         static HERE: u8 = const { 0 };
@@ -670,7 +682,7 @@ fn this_thread() -> usize {
     HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
-/// Returns the headers to append to a response, given its present headers.
+/// Returns the headers to append to a response that has the headers `present`.
 pub(crate) fn headers<'a, I: IntoIterator<Item = (&'a str, &'a [u8])>>(
     reply: &Reply,
     present: impl Fn() -> I,
@@ -733,17 +745,17 @@ impl<M> Clone for SessionHandle<M> {
     }
 }
 
-/// Shows no content: a session's data belong to the visitor.
+/// Omits the content, which is private data.
 impl<M> fmt::Debug for SessionHandle<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionHandle").finish_non_exhaustive()
     }
 }
 
-/// The error of a handler without a session layer around it.
+/// The error for a handler or service without a session layer around it.
 ///
-/// The message says which layer is missing, and where to add it. As a response it is a 500 with the
-/// message as its body.
+/// The message says which layer is missing, and where to add it. The response to this error has the
+/// status 500 and the message as its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingSession {
     asker: Asker,
@@ -763,7 +775,7 @@ pub(crate) enum Asker {
 }
 
 impl MissingSession {
-    /// Creates the error for a caller that asked for a session with the marker `M`.
+    /// Creates the error for a caller that needs a session with the marker `M`.
     pub(crate) fn new<M>(asker: Asker) -> Self {
         Self { asker, marker: type_name::<M>() }
     }

@@ -606,7 +606,7 @@ impl SessionManager {
         Ok(reply)
     }
 
-    /// Returns the response's headers for a session that was not ended meanwhile.
+    /// Returns the headers for a session that has not been ended meanwhile.
     fn reply(&self, session: &Session, status: u16, now: Moment) -> Result<Reply, EncodeError> {
         let is_asked = session.is_asked();
         let mut reply = Reply { vary_on_cookie: session.is_accessed(), ..Reply::default() };
@@ -701,7 +701,7 @@ impl SessionManager {
         found
     }
 
-    /// Returns `true` if a session that the program did not change must be written.
+    /// Returns `true` if an unchanged session must be written.
     ///
     /// A refused cookie is never replaced here: a late response would overwrite a cookie that
     /// another response has set meanwhile.
@@ -745,7 +745,7 @@ fn is_adoption_due(session: &Session) -> bool {
     session.is_accessed() && session.is_adopted()
 }
 
-/// Returns the first valid session with a former name, or else the first refusal.
+/// Returns the first valid session with a former name, or the first refusal.
 fn first_valid(
     former: &[Candidates<Cow<'_, [u8]>>],
     decode: impl Fn(&str) -> Result<Session, DecodeError>,

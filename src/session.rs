@@ -719,7 +719,7 @@ impl Session {
         self.accessed.load(Ordering::Relaxed)
     }
 
-    /// Returns when the session's token was signed, if it was in a token.
+    /// Returns when the session's token was signed, if it had one.
     #[must_use]
     pub fn signed_at(&self) -> Option<OffsetDateTime> {
         self.touch();
@@ -1213,7 +1213,7 @@ impl Revocations {
         self.has_ended_at(session, session.time().date())
     }
 
-    /// Returns `true` if a session was ended, or is past its lifetime, at `now`.
+    /// Returns `true` if a session was ended, or its lifetime is over at `now`.
     ///
     /// See [`has_ended`](Self::has_ended).
     #[must_use]

@@ -20,19 +20,22 @@ use crate::json;
 /// The version of the format, which is part of each line.
 const VERSION: u64 = 1;
 
-/// The most bytes of a line. The longest subject takes 1,530, if each of its bytes is escaped.
+/// The maximum length of a line in bytes.
+///
+/// A subject takes at most 1,530 bytes: 255, each of them escaped.
 const MAX_LINE_LEN: usize = 2_048;
 
 const FIELDS: &[&str] = &["v", "subject", "session", "by"];
 
 /// A record of ended sessions: one session, all of a subject, or everyone's.
 ///
-/// Every process that serves the same users needs it: send it as one line of JSON, with
-/// [`Display`](fmt::Display) or serde, and pass each line that arrives to
+/// Send each revocation to every process that serves the same users, as one line of JSON, with
+/// [`Display`](fmt::Display) or serde. Parse each line that arrives, and pass it to
 /// [`Revocations::apply`](crate::Revocations::apply). Lines can arrive in any order and any number
-/// of times. Anyone who can send one can end sessions; nobody can begin or restore one with it.
+/// of times. Anyone who can send a line can end sessions, but nobody can start or restore a session
+/// with a line.
 ///
-/// Subjects are in plain text. If that matters, use ids that say nothing about people.
+/// Lines contain subjects in plain text. If that matters, use ids that reveal nothing about people.
 ///
 /// # Examples
 ///
@@ -48,7 +51,7 @@ const FIELDS: &[&str] = &["v", "subject", "session", "by"];
 /// assert!(line.starts_with(r#"{"v":1,"subject":"42","by":"#));
 /// let revocation: Revocation = line.parse()?;
 /// assert_eq!(there.apply(&revocation), Ok(true));
-/// assert_eq!(there.apply(&revocation), Ok(false), "it is known already");
+/// assert_eq!(there.apply(&revocation), Ok(false), "the revocation is already known");
 /// # Ok::<(), signed_session::RevocationError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -111,8 +114,9 @@ impl Serialize for Revocation {
     }
 }
 
-/// Unknown fields and versions are errors: a line that is not understood must not be mistaken for
-/// another revocation.
+/// Treats unknown fields and versions as errors.
+///
+/// A line that is not understood must not be mistaken for a different revocation.
 impl<'de> Deserialize<'de> for Revocation {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_struct("Revocation", FIELDS, Fields)

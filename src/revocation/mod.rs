@@ -1,7 +1,7 @@
-//! Remembers which sessions were ended, for as long as that matters.
+//! Remembers which sessions were ended, until they would have expired.
 //!
-//! Nothing is stored about active sessions. The table of ended sessions is in memory, the same in
-//! every process that serves the same users, and bounded in time by the sessions' lifetime.
+//! Nothing is stored about active sessions. The table of ended sessions is in memory. The program
+//! keeps it the same in every process that serves the same users.
 
 pub(crate) mod state;
 
@@ -22,22 +22,23 @@ use crate::identity::{Identity, Subject};
 use crate::revocation::line::{Ended, Revocation};
 use crate::revocation::table::Table;
 
-/// The largest difference between the clocks of two machines, in microseconds: five minutes.
+/// The largest clock difference between machines: five minutes (microseconds).
 ///
-/// A constant of the format: sessions that came without an identity derive theirs from it.
+/// This is part of the format: the identity of a session without one is derived from it.
 pub(crate) const CLOCK_SKEW: i64 = 300_000_000;
 
-/// How far ahead of this machine's clock a moment chosen by another machine may be. That machine
-/// may be ahead by the skew, choose a moment later by the skew, and be read by a clock that is
-/// behind by the skew.
+/// How far another machine's timestamp may be ahead of this machine's clock.
+///
+/// The other clock may be ahead by the skew, the timestamp is chosen later by the skew, and this
+/// clock may be behind by the skew.
 const MAX_AHEAD: i64 = 3 * CLOCK_SKEW;
 
 /// A list of ended sessions, by session, by subject or for everyone.
 ///
-/// Pass it to [`SessionManager::revocations`], with the key of the entry that names the user. From
-/// then on every session with a subject has an identity, which no write and no refresh changes. A
-/// logout ends the session itself: all copies of its cookie are refused as
-/// [`DecodeError::Revoked`](crate::DecodeError::Revoked), even if they were re-signed since.
+/// Pass it to [`SessionManager::revocations`], with the key of the entry that names the user, the
+/// *subject*. From then on every session with a subject has an [id](crate::Session::id), which no
+/// write and no refresh changes. A logout ends the session itself: all copies of its cookie are
+/// refused as [`DecodeError::Revoked`](crate::DecodeError::Revoked), even if they were re-signed.
 ///
 /// - [`Session::flush`](crate::Session::flush) at logout and
 ///   [`Session::begin`](crate::Session::begin) at login end the session of the request. They need
@@ -45,13 +46,14 @@ const MAX_AHEAD: i64 = 3 * CLOCK_SKEW;
 /// - Call [`end_others`](Self::end_others) after a password was changed, [`end_all`](Self::end_all)
 ///   to sign a user out everywhere, and [`end_everyone`](Self::end_everyone) after an incident.
 ///
-/// Clones share one list: configure it before you clone it. It is in memory. If there are several
-/// processes, or the list has to survive a restart, send each revocation to the others
-/// ([`on_revocation`](Self::on_revocation)) and [`apply`](Self::apply) those that arrive. Share one
-/// list among managers only if their subjects are the same people.
+/// Clones share one list: configure it before you clone it. The list is in memory. If there are
+/// several processes, send each revocation to the others ([`on_revocation`](Self::on_revocation)),
+/// and [`apply`](Self::apply) those that arrive. To keep the list after a restart, store each
+/// revocation, and apply them when the process starts. Share a list between managers only if a
+/// subject means the same user in all of them.
 ///
-/// Ending sessions does not lock an account: a user who can log in can log in again. A login is
-/// ordered after every end that its process knows of, whatever the clock says.
+/// Ending sessions does not lock an account: a user who can log in can log in again. No revocation
+/// that a process knows applies to a later login in that process, whatever the clock says.
 ///
 /// # Examples
 ///
@@ -90,6 +92,7 @@ pub struct Revocations {
     /// The random source of session identities.
     random: fn() -> [u8; 8],
     list: Arc<List>,
+    /// The function to call with each new revocation.
     tell: Option<Tell>,
     expected: Option<(Duration, Silence)>,
 }
@@ -100,9 +103,9 @@ struct List {
     table: Table,
     /// The zero of the times in `heard`.
     began: Instant,
-    /// When news was last complete, in microseconds plus one; zero for never.
+    /// When the list was last up to date: microseconds plus one; 0 for never.
     heard: AtomicU64,
-    /// Whether the present silence was reported.
+    /// Whether it was reported that the list is out of date.
     has_warned: AtomicBool,
 }
 
@@ -110,27 +113,28 @@ struct List {
 impl UnwindSafe for Revocations {}
 impl RefUnwindSafe for Revocations {}
 
-/// The behavior while news of other processes is overdue.
+/// The behavior while the list of ended sessions is out of date.
 ///
 /// See [`Revocations::expect_news_within`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Silence {
     /// Sessions are accepted unless they are known to have ended.
     Accept,
-    /// Sessions with a subject are refused, as
-    /// [`DecodeError::Unheard`](crate::DecodeError::Unheard), and their cookies are kept. Anonymous
-    /// sessions are accepted.
+    /// Sessions with a subject are refused, and their cookies are kept.
+    ///
+    /// The refusal is [`DecodeError::Unheard`](crate::DecodeError::Unheard). Anonymous sessions are
+    /// accepted.
     Refuse,
 }
 
 impl Revocations {
-    /// Creates an empty list, for sessions that last for `lifetime` from their login.
+    /// Creates an empty list for sessions that last `lifetime` from the login.
     ///
     /// A manager with this list refuses a session with a subject once it is older than `lifetime`,
-    /// whatever its own expiry and however often it was refreshed. It also limits the cookie's
-    /// `Max-Age` to the lifetime. An end is remembered for the lifetime plus five minutes, because
-    /// clocks differ; after that, every copy is refused because of its age. Browsers keep a cookie
-    /// for at most 400 days.
+    /// whatever its own expiry and however often it was refreshed. The manager also limits the
+    /// cookie's `Max-Age` to the lifetime; browsers limit it to 400 days. A revocation is
+    /// remembered for the lifetime plus five minutes, because clocks differ; after that, every copy
+    /// is refused because of its age.
     #[cfg(feature = "random")]
     #[cfg_attr(docsrs, doc(cfg(feature = "random")))]
     #[must_use]
@@ -150,32 +154,34 @@ impl Revocations {
         }
     }
 
-    /// Sets how often [`heard`](Self::heard) must be called, and what happens if it is not.
+    /// Sets the longest time between calls of [`heard`](Self::heard).
     ///
-    /// The list is *silent* while a call is overdue, by this machine's monotonic clock. It is also
-    /// silent until the first call, because a process that has just started does not know what was
-    /// ended. Without this setting a list is never silent.
+    /// The list is out of date ([`is_silent`](Self::is_silent)) while a call is overdue, by this
+    /// machine's monotonic clock. It is also out of date until the first call, because a process
+    /// that has just started does not know what was ended. `silence` sets what happens then.
+    /// Without this setting a list is never out of date.
     #[must_use]
     pub fn expect_news_within(mut self, time: Duration, silence: Silence) -> Self {
         self.expected = Some((time, silence));
         self
     }
 
-    /// Sets a function to call with each new end in this process.
+    /// Sets a function to call with each new revocation by this process.
     ///
-    /// It is called in the thread that ends the session, often while a response waits for it: pass
-    /// the revocation on to a queue. It is not called for revocations that were
-    /// [applied](Self::apply), or for an end that was already known.
+    /// It is called in the thread that ends the session, often while a response waits for it, so
+    /// only add the revocation to a queue. It is not called for revocations that were
+    /// [applied](Self::apply), or for one that was already known.
     #[must_use]
     pub fn on_revocation(mut self, tell: impl Fn(&Revocation) + Send + Sync + 'static) -> Self {
         self.tell = Some(Arc::new(tell));
         self
     }
 
-    /// Ends one session of a subject, by the [id](crate::Session::id) noted at its login.
+    /// Ends one session of a subject, by its [id](crate::Session::id).
     ///
-    /// Use this for a list of devices. An id is not a secret, and does not prove that the session
-    /// belongs to the subject: only the program's own record does.
+    /// Use this for a list of devices, with the ids that the program recorded at login. An id is
+    /// not a secret, and does not prove that the session belongs to the subject: only the program's
+    /// own record does.
     ///
     /// # Errors
     ///
@@ -209,10 +215,11 @@ impl Revocations {
         Ok(self.told(is_news, Ended::One { subject, id }))
     }
 
-    /// Ends all sessions of a subject that began up to now: signs a user out everywhere.
+    /// Ends all sessions of a subject that began up to now.
     ///
-    /// Sessions that begin later, on a process that knows of this, are valid. A login in progress
-    /// at this moment, whose response is still to come, is valid too.
+    /// This signs a user out everywhere. Sessions that begin later are valid, if they begin in a
+    /// process that knows this revocation. The session of a login in progress, whose response is
+    /// still to come, is valid too.
     ///
     /// # Examples
     ///
@@ -234,7 +241,9 @@ impl Revocations {
         self.end_all_at(subject, OffsetDateTime::now_utc())
     }
 
-    /// Ends all sessions of a subject that began up to `now`; see [`end_all`](Self::end_all).
+    /// Ends all sessions of a subject that began up to `now`.
+    ///
+    /// See [`end_all`](Self::end_all).
     ///
     /// # Errors
     ///
@@ -247,13 +256,17 @@ impl Revocations {
         Ok(self.end_subject(read_subject(&subject)?, Moment::from(now).microseconds()))
     }
 
-    /// Ends everyone's sessions that began up to now. Anonymous sessions stay.
+    /// Ends all users' sessions that began up to now.
+    ///
+    /// Anonymous sessions are not affected.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn end_everyone(&self) -> Revocation {
         self.end_everyone_at(OffsetDateTime::now_utc())
     }
 
-    /// Ends everyone's sessions that began up to `now`. Anonymous sessions stay.
+    /// Ends all users' sessions that began up to `now`.
+    ///
+    /// See [`end_everyone`](Self::end_everyone).
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn end_everyone_at(&self, now: OffsetDateTime) -> Revocation {
         let by = self
@@ -263,9 +276,9 @@ impl Revocations {
         self.told(true, Ended::Everyone { by })
     }
 
-    /// Adds a revocation of another process, or of this one before it restarted.
+    /// Adds a revocation from another process, or from before a restart.
     ///
-    /// Returns `true` if it was not known.
+    /// Returns `true` if the revocation was not known.
     ///
     /// # Errors
     ///
@@ -274,14 +287,15 @@ impl Revocations {
         self.apply_at(revocation, OffsetDateTime::now_utc())
     }
 
-    /// Adds a revocation of another process, as of `now`; returns `true` if it was not known.
+    /// Adds a revocation from another process, as of `now`.
     ///
-    /// A revocation so old that it would be forgotten already is not added.
+    /// Returns `true` if the revocation was not known. A revocation that is too old to be
+    /// remembered is not added.
     ///
     /// # Errors
     ///
     /// [`ApplyError::Ahead`] if it is more than fifteen minutes ahead of `now`: the clock of one of
-    /// the machines is wrong, and users would be locked out for that long. Nothing was added.
+    /// the machines is wrong, and users would be locked out for that long. Nothing is added then.
     pub fn apply_at(
         &self,
         revocation: &Revocation,
@@ -305,13 +319,13 @@ impl Revocations {
     ///
     /// A single session is omitted if all sessions of its subject were ended later.
     ///
-    /// Use it for a copy on disk, or to tell another process everything again.
+    /// Use it to save the list to disk, or to send it to another process.
     #[must_use]
     pub fn list(&self) -> Vec<Revocation> {
         self.list_at(OffsetDateTime::now_utc())
     }
 
-    /// Returns all revocations still remembered at `now`; see [`list`](Self::list).
+    /// Returns all revocations remembered at `now`; see [`list`](Self::list).
     #[must_use]
     pub fn list_at(&self, now: OffsetDateTime) -> Vec<Revocation> {
         let (table, now) = (&self.list.table, Moment::from(now).microseconds());
@@ -326,9 +340,9 @@ impl Revocations {
         list
     }
 
-    /// Records that every revocation of other processes until now was applied.
+    /// Records that all revocations of other processes up to now were applied.
     ///
-    /// Call this after each read that reached the end of the other processes' revocations, even if
+    /// Call this after each read that reached the last of the other processes' revocations, even if
     /// nothing was new; see [`expect_news_within`](Self::expect_news_within).
     pub fn heard(&self) {
         let time = u64::try_from(self.list.began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -336,7 +350,7 @@ impl Revocations {
         self.list.has_warned.store(false, Ordering::Relaxed);
     }
 
-    /// Returns `true` if news of other processes is overdue.
+    /// Returns `true` if the list is out of date: a call of `heard` is overdue.
     ///
     /// See [`expect_news_within`](Self::expect_news_within).
     #[must_use]
@@ -350,8 +364,8 @@ impl Revocations {
 
     /// Returns the number of subjects in the list, for monitoring.
     ///
-    /// Subjects that can be forgotten count until the table is swept, which happens as it is
-    /// written to. A subject takes 110 to 200 bytes.
+    /// Subjects whose revocations have expired count until they are removed, which happens during
+    /// later writes. A subject takes 110 to 200 bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.list.table.len()
@@ -363,12 +377,12 @@ impl Revocations {
         self.len() == 0
     }
 
-    /// Returns `true` if sessions with a subject are refused because the list is silent.
+    /// Returns `true` if the list is out of date and sessions are refused.
     pub(crate) fn refuses(&self) -> bool {
         matches!(self.expected, Some((_, Silence::Refuse))) && self.is_silent()
     }
 
-    /// Returns `true` if a silence has begun and was not reported yet.
+    /// Returns `true` if the list is out of date and this was not reported yet.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn is_silence_news(&self) -> bool {
         self.is_silent() && !self.list.has_warned.swap(true, Ordering::Relaxed)
@@ -389,12 +403,16 @@ impl Revocations {
         self.list.table.covers(subject, id)
     }
 
-    /// Returns the first moment at which a session can begin without being ended by a known end.
+    /// Returns the first moment that is after all known revocations.
+    ///
+    /// This means revocations of everyone's sessions and of all sessions of the subject.
     pub(crate) fn first_moment(&self, subject: Option<&Subject>) -> i64 {
         self.list.table.first_moment(subject)
     }
 
-    /// Returns the identity of a session that begins at `now`, after every known end.
+    /// Returns the identity of a session that starts at `now`.
+    ///
+    /// It starts after every known revocation.
     pub(crate) fn begin(&self, subject: Option<&Subject>, now: i64) -> Identity {
         Identity::new(now.max(self.first_moment(subject)), (self.random)())
     }
@@ -430,7 +448,7 @@ fn read_subject(subject: &impl fmt::Display) -> Result<Subject, RevocationError>
     Subject::new(&subject.to_string()).ok_or(RevocationError::BadSubject)
 }
 
-/// Shows nothing about whose sessions were ended.
+/// Omits whose sessions were ended.
 impl fmt::Debug for Revocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Revocations").finish_non_exhaustive()

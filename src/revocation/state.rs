@@ -1,12 +1,12 @@
 //! Holds the ended sessions of one subject: a cut-off, and single sessions.
 //!
-//! A session of the subject survives if it began after the cut-off and is not listed. Joining two
-//! states intersects the surviving sessions. The order and the number of times in which ends arrive
-//! therefore make no difference, and an ended session never becomes valid again.
+//! A session of the subject survives if it began after the cut-off and is not listed. Merging two
+//! states keeps only the sessions that survive in both. So it makes no difference in which order
+//! and how often revocations arrive, and an ended session never becomes valid again.
 
 use crate::identity::Identity;
 
-/// The most ended sessions that are listed for one subject: the newest.
+/// The maximum number of ended sessions that are listed for one subject.
 ///
 /// If there are more, the oldest of them becomes the cut-off. This ends only sessions of this
 /// subject, and only those that began before its 1,000 newest ended sessions.
@@ -62,7 +62,7 @@ impl State {
         id.began <= self.by() || self.ids().binary_search(&id).is_ok()
     }
 
-    /// Ends one session. Returns `true` if it had not ended before.
+    /// Ends one session. Returns `true` if it was not ended before.
     pub(crate) fn end(&mut self, id: Identity) -> bool {
         if self.covers(id) {
             return false;
@@ -79,7 +79,7 @@ impl State {
         true
     }
 
-    /// Ends all sessions that began up to a moment. Returns `true` if that is new.
+    /// Ends all sessions that began up to `by`; returns `true` if that is new.
     pub(crate) fn end_by(&mut self, by: i64) -> bool {
         let is_news = by > self.by();
         if is_news {
@@ -90,7 +90,7 @@ impl State {
         is_news
     }
 
-    /// Forgets the ends before a moment. Returns `true` if something is left.
+    /// Forgets what is before a moment; returns `true` if anything is left.
     pub(crate) fn forget_before(&mut self, moment: i64) -> bool {
         match self {
             Self::By(by) if *by < moment => *by = 0,

@@ -1,4 +1,6 @@
-//! Holds the ended sessions of all subjects, in bounded memory shared by all threads.
+//! Stores the ended sessions of all subjects, shared by all threads.
+//!
+//! Its memory is bounded.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -9,25 +11,26 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, TryLockE
 use crate::identity::{Identity, Subject};
 use crate::revocation::state::State;
 
-/// The number of parts in which the table is locked, grows and is swept: with a million subjects no
-/// pause is then longer than a millisecond.
+/// The number of shards, each of which is locked, grown and swept separately.
+///
+/// With a million subjects no pause is then longer than a millisecond.
 const SHARDS: usize = 64;
 
-/// How often a shard that is written to is swept, in microseconds: once an hour.
+/// How often a shard that is written to is swept: once an hour (microseconds).
 const SWEEP_INTERVAL: i64 = 3_600_000_000;
 
 /// The ended sessions of all subjects.
 pub(crate) struct Table {
-    /// How long an end is kept, in microseconds.
+    /// How long a revocation is kept, in microseconds.
     memory: i64,
-    /// The hash has a random key: users can choose subjects, and could otherwise make them collide.
+    /// The hasher, with a random key: users could make subjects collide.
     hasher: RandomState,
     shards: [RwLock<Shard>; SHARDS],
     /// The shard to sweep next.
     next_swept: AtomicUsize,
     /// Whether anything was ever ended: until then nothing else is read.
     has_any: AtomicBool,
-    /// All sessions of everyone that began up to this moment were ended.
+    /// Everyone's sessions that began up to this moment were ended.
     everyone: AtomicI64,
     /// The latest cut-off of any subject.
     latest: AtomicI64,
@@ -62,12 +65,14 @@ impl Table {
             || self.read(subject).states.get(subject).is_some_and(|state| state.covers(id))
     }
 
-    /// Returns the moment up to which all sessions of everyone were ended, or zero.
+    /// Returns the moment up to which everyone's sessions were ended, or zero.
     pub(crate) fn everyone(&self) -> i64 {
         self.everyone.load(Ordering::Acquire)
     }
 
-    /// Returns the first moment at which a session can begin without being ended by a known end.
+    /// Returns the first moment that is after all known cut-offs.
+    ///
+    /// These are everyone's cut-off and the subject's.
     pub(crate) fn first_moment(&self, subject: Option<&Subject>) -> i64 {
         let by = subject.and_then(|subject| Some(self.read(subject).states.get(subject)?.by()));
         by.unwrap_or(0).max(self.everyone()).saturating_add(1)
@@ -78,13 +83,16 @@ impl Table {
         id.began >= self.horizon(now) && self.change(subject, now, |state| state.end(id))
     }
 
-    /// Ends a subject's sessions that began up to a moment. Returns `true` if that is new.
+    /// Ends a subject's sessions that began up to `by`.
+    ///
+    /// Returns `true` if that is new.
     pub(crate) fn end_by(&self, subject: &Subject, by: i64, now: i64) -> bool {
         by >= self.horizon(now) && self.change(subject, now, |state| state.end_by(by))
     }
 
-    /// Ends a subject's sessions that began up to `at_least`, and up to all known ends. Returns the
-    /// moment.
+    /// Ends a subject's sessions that began up to `at_least`, or later.
+    ///
+    /// The moment is after all known cut-offs. Returns the moment.
     pub(crate) fn end_all(&self, subject: &Subject, at_least: i64, now: i64) -> i64 {
         let mut by = at_least;
         self.change(subject, now, |state| {
@@ -94,7 +102,9 @@ impl Table {
         by
     }
 
-    /// Ends everyone's sessions that began up to a moment. Returns `true` if that is new.
+    /// Ends everyone's sessions that began up to `by`.
+    ///
+    /// Returns `true` if that is new.
     pub(crate) fn end_everyone_by(&self, by: i64, now: i64) -> bool {
         let is_news = by >= self.horizon(now) && by > self.everyone.fetch_max(by, Ordering::AcqRel);
         if is_news {
@@ -103,8 +113,9 @@ impl Table {
         is_news
     }
 
-    /// Ends everyone's sessions that began up to `at_least`, and up to all known ends. Returns the
-    /// moment.
+    /// Ends everyone's sessions that began up to `at_least`, or later.
+    ///
+    /// The moment is after all known cut-offs. Returns the moment.
     pub(crate) fn end_everyone(&self, at_least: i64) -> i64 {
         let known = self.latest.load(Ordering::Acquire);
         let next = |everyone: i64| at_least.max(everyone.max(known).saturating_add(1));
@@ -115,7 +126,9 @@ impl Table {
         next(set.unwrap_or_else(|everyone| everyone))
     }
 
-    /// Calls `found` with each subject and its ended sessions that are still remembered.
+    /// Calls `found` with each subject, its cut-off and its ended sessions.
+    ///
+    /// Omits what is no longer remembered at `now`.
     pub(crate) fn for_each(&self, now: i64, mut found: impl FnMut(&Subject, i64, &[Identity])) {
         let horizon = self.horizon(now);
         for shard in &self.shards {
@@ -166,7 +179,7 @@ impl Table {
         is_news
     }
 
-    /// Forgets, in one shard, the ends before the horizon, if that was not done for a while.
+    /// Forgets what is before the horizon, in one shard, at intervals.
     fn sweep_next(&self, now: i64) {
         let next = self.next_swept.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let interval = self.memory.checked_div(64).unwrap_or(0).min(SWEEP_INTERVAL);

@@ -28,7 +28,7 @@ use crate::typed::{self, Misfit};
 const TEST_COOKIE_KEY: &str = "testcookie";
 const TEST_COOKIE_VALUE: &str = "worked";
 
-/// A visitor's data: text keys, and values of any type that serde knows.
+/// A visitor's data: string keys, and values of any type that serde supports.
 ///
 /// A session tracks whether it was read ([`is_accessed`](Self::is_accessed)), because the response
 /// then depends on the cookie, and whether it was changed ([`is_modified`](Self::is_modified)),
@@ -748,8 +748,7 @@ impl Session {
         match self.text(STARTED_KEY) {
             Some(json) => read_started(json).map(Moment::date),
             None if !self.tracks_start || self.is_void() => None,
-            // Nothing is recorded for a cookie that was refused, unless another session replaces
-            // it.
+            // Nothing is recorded for a refused cookie, unless a new session replaces it.
             None if self.origin().is_none() && !self.is_modified() => None,
             None => self.began().map(Moment::date),
         }
@@ -848,8 +847,8 @@ impl Session {
 
     /// Replaces the session with an empty one if the list is out of date.
     ///
-    /// The empty session knows which session it replaces, so that a logout ends the replaced
-    /// session. An anonymous session is not replaced.
+    /// This is only so with `Silence::Refuse`, and not for an anonymous session. The empty session
+    /// knows which session it replaces, so that a logout ends the replaced session.
     pub(crate) fn refuse_if_unheard(self) -> Self {
         match self.ending {
             Some(ending) if ending.is_unheard() => {

@@ -199,8 +199,8 @@ impl Revocations {
     /// # Errors
     ///
     /// [`RevocationError::BadSubject`] if the subject does not have 1 to 255 bytes;
-    /// [`RevocationError::BadSessionId`] if the id is malformed, or says that the session
-    /// begins more than fifteen minutes after `now`.
+    /// [`RevocationError::BadSessionId`] if the id is malformed, or if its session would begin more
+    /// than fifteen minutes after `now`.
     pub fn end_one_at(
         &self,
         subject: impl fmt::Display,

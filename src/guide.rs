@@ -180,8 +180,7 @@
 //! and can set it.
 //!
 //! Log in at Django's `/admin/` and open `/rust/hello`: it greets you. The example `beside_django`
-//! in the repository is a complete application with all of this and with the login, the cart and
-//! the messages below.
+//! in the repository is a complete application, with the login, the cart and the messages below.
 //!
 //! ## Share a cart and messages
 //!
@@ -225,9 +224,9 @@
 //!
 //! Let Django handle logins if you can: it knows how passwords are hashed and what else a login
 //! requires. For a login in Rust, [`AuthUser::login`] changes the session as
-//! `django.contrib.auth.login` does. The backend that you pass to `AuthUser::new` must be one of
-//! the site's `AUTHENTICATION_BACKENDS`, or Django ignores the login; and a user model with [its
-//! own hash](#when-the-hash-does-not-match) needs [`AuthUser::with_hash`].
+//! `django.contrib.auth.login` does. The backend that you pass must be one of the site's
+//! `AUTHENTICATION_BACKENDS`, or Django ignores the login; and a user model with [its own
+//! hash](#when-the-hash-does-not-match) needs [`AuthUser::with_hash`].
 //!
 //! ```
 //! use signed_session::django::{self, AuthUser};
@@ -323,7 +322,7 @@
 //! request, or in Rust at the latest after a quarter of a second, the interval at which it reads
 //! the table. A login counts as later than every revocation that its side knows. So let a login in
 //! Rust first call `catch_up` of the copied file, which reads the table. The example
-//! `beside_django` uses the synchronization and `ended.py`.
+//! `beside_django` uses both files.
 //!
 //! Without `ended.py` Django does not know the list:
 //!

@@ -56,7 +56,7 @@ pub struct SessionHandle<M = ()> {
 }
 
 struct Shared {
-    /// The id of the `LiveManager` of the layer.
+    /// The id of the layer's `LiveManager`, as chosen for this request.
     source: u64,
     /// The manager of this request, even if the source has changed since.
     manager: Arc<SessionManager>,

@@ -137,8 +137,8 @@
 //!
 //! A `multipart/form-data` body is not read, because it can be of any length and is often streamed.
 //! Either a script sends the form with the header, or the handler checks the field. In the second
-//! case, put the layer [`CsrfLayer::unchecked`] around the route, and no other CSRF layer. Put the
-//! field first in the form, so that no file is processed before the check:
+//! case, put [`CsrfLayer::unchecked`] around the route, and no other CSRF layer. Put the field
+//! first in the form, so that no file is processed before the check:
 //!
 //! ```
 //! # #[cfg(any(feature = "tower", feature = "actix"))]

@@ -94,8 +94,8 @@
 //!     session: SessionHandle,
 //! ) -> StatusCode {
 //!     session.with(|session| {
-//!         revocations.end_others(session); // ends all sessions of the user, and starts a new one
-//!         session.flush(); // logs this browser out too
+//!         revocations.end_others(session); // ends all sessions of the user
+//!         session.flush(); // logs this browser out
 //!     });
 //!     StatusCode::NO_CONTENT
 //! }
@@ -267,8 +267,8 @@
 //!     session: SessionHandle,
 //! ) -> impl Responder {
 //!     session.with(|session| {
-//!         revocations.end_others(session); // ends all sessions of the user, and starts a new one
-//!         session.flush(); // logs this browser out too
+//!         revocations.end_others(session); // ends all sessions of the user
+//!         session.flush(); // logs this browser out
 //!     });
 //!     HttpResponse::NoContent()
 //! }
@@ -393,8 +393,8 @@
 //! revocation ([`Revocations::on_revocation`]) through a table, a stream or a file, as one line of
 //! JSON, and [`apply`](crate::Revocations::apply) it in the other processes. Lines can arrive in
 //! any order and any number of times. Before a process serves its first request, it must apply all
-//! lines of the last `lifetime` plus five minutes. Choose what happens while the list is out of
-//! date, because no update from the other processes arrives: [`Revocations::expect_news_within`].
+//! lines of the last `lifetime` plus five minutes. Choose what happens while no update from the
+//! other processes arrives: [`Revocations::expect_news_within`].
 //!
 //! The clocks of two machines may differ by up to five minutes: run NTP. A revocation dated more
 //! than fifteen minutes in the future is an [error](crate::ApplyError), because it would lock users

@@ -29,12 +29,12 @@ use crate::source::Source;
 ///
 /// Handlers take a [`SessionHandle`]. The response gets the cookie, `Vary` and `Cache-Control` that
 /// [`SessionManager::commit`](crate::SessionManager::commit) returns; its body is passed through
-/// unchanged. If the session cannot be written, the response is a bare 500, and the reason is
-/// logged with `tracing`. An error that another middleware returns instead of a response gets the
-/// same headers.
+/// unchanged. If the session cannot be written, the response is a 500 with an empty body, and the
+/// reason is logged with `tracing`. If an inner middleware returns an error instead of a response,
+/// the error's response gets the same headers.
 ///
-/// The cookie's name is not signed: a session of another layer with the same key ring and salt is
-/// valid here too. If a site has several sessions, create their codecs with
+/// The cookie's name is not signed: a session of a different middleware with the same key ring and
+/// salt is valid here too. If a site uses more than one session cookie, create the codecs with
 /// [`SessionCodec::named`](crate::SessionCodec::named).
 ///
 /// # Examples
@@ -53,9 +53,10 @@ use crate::source::Source;
 /// }
 ///
 /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
-/// // The cookie is for https. On http://localhost add `.secure(false)`: Safari keeps no other there.
+/// // The cookie is `Secure`. On http://localhost Safari needs `.secure(false)`.
 /// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
-/// let middleware = SessionMiddleware::new(manager); // once, to be cloned for each worker
+/// // Create it once, outside of `HttpServer::new`, and clone it for each worker.
+/// let middleware = SessionMiddleware::new(manager);
 /// let app = App::new().wrap(middleware.clone()).route("/", web::get().to(visits));
 /// # Ok::<(), signed_session::ConfigError>(())
 /// ```
@@ -66,7 +67,7 @@ pub struct SessionMiddleware<M = ()> {
 
 // For `()` only: the default of a type parameter is not used for inference.
 impl SessionMiddleware {
-    /// Creates a middleware for the only session of a request.
+    /// Creates a middleware for requests that have a single session.
     ///
     /// Logs a warning for each weak secret.
     ///
@@ -78,24 +79,25 @@ impl SessionMiddleware {
         Self::marked(manager)
     }
 
-    /// Creates a middleware that chooses the manager by the host of each request.
+    /// Creates a middleware that chooses the manager by each request's host.
     ///
     /// Use it, for example, with a manager for each tenant.
     ///
     /// `choose` gets the host of the URI, or else of the `Host` header, in lower case and without a
-    /// port. It runs in each request, so it has to answer from memory, and must return clones of
-    /// one [`LiveManager`] for one host. A request that does not name exactly one host, or names
-    /// one for which `choose` returns `None`, is answered with 400. The managers need codecs with
-    /// different keys or different [names](crate::SessionCodec::named): otherwise a session of one
-    /// tenant is valid for every other. Logs a warning for each weak secret when it is first used.
+    /// port. It runs in each request, so it must not block, and it must return clones of the same
+    /// [`LiveManager`] whenever it is called with the same host. A request that does not name
+    /// exactly one host, or a host for which `choose` returns `None`, gets a 400 response. The
+    /// managers need codecs with different keys or different [names](crate::SessionCodec::named):
+    /// otherwise a session of one tenant is valid for every other tenant. Logs a warning for each
+    /// weak secret when a manager is first used.
     ///
-    /// The client chooses the header. Do not let it decide anything that a client must not choose.
+    /// The client sets the `Host` header. Do not use the choice of the manager for authorization.
     #[must_use]
     pub fn by_host(choose: impl Fn(&str) -> Option<LiveManager> + Send + Sync + 'static) -> Self {
         Self::marked_by_host(choose)
     }
 
-    /// Creates a middleware that chooses by host, for one of several sessions.
+    /// Creates a marked middleware that chooses the manager by the host.
     ///
     /// See [`by_host`](Self::by_host) and [`marked`](Self::marked).
     #[must_use]
@@ -105,12 +107,12 @@ impl SessionMiddleware {
         SessionMiddleware { source: Source::by_host(choose), marker: PhantomData }
     }
 
-    /// Creates a middleware for one of several sessions: handlers take a `SessionHandle<M>`.
+    /// Creates a middleware for one of several sessions of a request.
     ///
-    /// `M` is a type that identifies the session, and is never instantiated. The sessions of a
-    /// request need different markers, and their managers different cookie names and codecs with
-    /// different names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for
-    /// each weak secret.
+    /// Handlers take a `SessionHandle<M>`. The marker `M` is a type that identifies the session,
+    /// and is never instantiated. The sessions of a request need different markers, and their
+    /// managers need different cookie names and codecs with different names: see
+    /// [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for each weak secret.
     #[must_use]
     pub fn marked<M>(manager: impl Into<LiveManager>) -> SessionMiddleware<M> {
         SessionMiddleware { source: Source::one(manager), marker: PhantomData }
@@ -196,7 +198,7 @@ pin_project! {
     }
 }
 
-/// Shows nothing: it may hold the response already.
+/// Omits the content, which may be the response already.
 impl<F> fmt::Debug for SessionFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionFuture").finish_non_exhaustive()
@@ -239,7 +241,7 @@ where
 ///
 /// # Errors
 ///
-/// A bare 500 to send instead.
+/// A 500 with an empty body, to send instead.
 fn commit(handle: &SessionHandle, status: StatusCode) -> Result<Reply, actix_web::Error> {
     handle.commit(status.as_u16()).map_err(|reason| {
         InternalError::from_response(reason, HttpResponse::InternalServerError().finish()).into()
@@ -272,8 +274,9 @@ impl<M: 'static> FromRequest for SessionHandle<M> {
     }
 }
 
-/// Responds with a 500 that says which middleware is missing and where to add it; this is logged
-/// too.
+/// Responds with a 500 that says which middleware is missing.
+///
+/// The body also says where to add it, and is logged.
 impl ResponseError for MissingSession {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut response = internal_error(self).set_body(BoxBody::new(format!("{self}\n")));
@@ -283,21 +286,25 @@ impl ResponseError for MissingSession {
     }
 }
 
-/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on a session.
+/// Responds with an empty 500 and logs the reason.
+///
+/// Handlers can therefore use `?` on a session.
 impl ResponseError for ValueError {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         internal_error(self)
     }
 }
 
-/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on signed cookies.
+/// Responds with an empty 500 and logs the reason.
+///
+/// Handlers can therefore use `?` on signed cookies.
 impl ResponseError for EncodeError {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         internal_error(self)
     }
 }
 
-/// Returns a bare 500 and logs the reason.
+/// Returns an empty 500 and logs the reason.
 pub(crate) fn internal_error(reason: &dyn std::error::Error) -> HttpResponse<BoxBody> {
     tracing::error!(%reason, "a session could not be used");
     HttpResponse::InternalServerError().finish()
@@ -320,7 +327,7 @@ impl<T: FromStr + 'static, M: 'static> FromRequest for LoggedIn<T, M> {
     }
 }
 
-/// Responds as the table at [`LoggedIn`] says.
+/// Responds as in the table at [`LoggedIn`].
 impl ResponseError for NotLoggedIn {
     fn status_code(&self) -> StatusCode {
         StatusCode::from_u16(self.response().0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)

@@ -16,8 +16,9 @@ use crate::handle::{Asker, MissingSession, SessionHandle};
 use crate::logged_in::{Address, LoggedIn, NotLoggedIn, find};
 use crate::tower::RequestUri;
 
-/// Is `None` if no layer with this marker is around the handler, as in a router that is used with
-/// and without sessions.
+/// Extracts `None` if no layer with this marker is around the handler.
+///
+/// Use this in a router that is used both with and without sessions.
 impl<S: Sync, M: 'static> OptionalFromRequestParts<S> for SessionHandle<M> {
     type Rejection = Infallible;
 
@@ -35,28 +36,34 @@ impl<S: Sync, M: 'static> FromRequestParts<S> for SessionHandle<M> {
     }
 }
 
-/// Responds with a 500 that says which layer is missing and where to add it; this is logged too.
+/// Responds with a 500 that says which layer is missing.
+///
+/// The body also says where to add it, and is logged.
 impl IntoResponse for MissingSession {
     fn into_response(self) -> Response {
         (internal_error(&self).status(), format!("{self}\n")).into_response()
     }
 }
 
-/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on a session.
+/// Responds with an empty 500 and logs the reason.
+///
+/// Handlers can therefore use `?` on a session.
 impl IntoResponse for ValueError {
     fn into_response(self) -> Response {
         internal_error(&self)
     }
 }
 
-/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on signed cookies.
+/// Responds with an empty 500 and logs the reason.
+///
+/// Handlers can therefore use `?` on signed cookies.
 impl IntoResponse for EncodeError {
     fn into_response(self) -> Response {
         internal_error(&self)
     }
 }
 
-/// Returns a bare 500 and logs the reason.
+/// Returns an empty 500 and logs the reason.
 pub(crate) fn internal_error(reason: &dyn std::error::Error) -> Response {
     tracing::error!(%reason, "a session could not be used");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -68,7 +75,7 @@ impl<S: Sync, T: FromStr + Send, M: 'static> FromRequestParts<S> for LoggedIn<T,
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, NotLoggedIn> {
         let session = SessionHandle::from_extensions(&parts.extensions)
             .map_err(|_| NotLoggedIn::no_layer(MissingSession::new::<M>(Asker::AxumHandler)))?;
-        // In a nested router `parts.uri` is only a part of the address.
+        // In a nested router `parts.uri` lacks the prefix.
         let uri = parts.extensions.get::<RequestUri>().map_or(&parts.uri, |uri| &uri.0);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let address = Address { method: parts.method.as_str(), path };
@@ -76,7 +83,7 @@ impl<S: Sync, T: FromStr + Send, M: 'static> FromRequestParts<S> for LoggedIn<T,
     }
 }
 
-/// Is `None` for visitors who are not logged in.
+/// Extracts `None` for visitors who are not logged in.
 impl<S: Sync, T: FromStr + Send, M: 'static> OptionalFromRequestParts<S> for LoggedIn<T, M> {
     type Rejection = NotLoggedIn;
 
@@ -89,7 +96,7 @@ impl<S: Sync, T: FromStr + Send, M: 'static> OptionalFromRequestParts<S> for Log
     }
 }
 
-/// Responds as the table at [`LoggedIn`] says.
+/// Responds as in the table at [`LoggedIn`].
 impl IntoResponse for NotLoggedIn {
     fn into_response(self) -> Response {
         self.log();

@@ -1,14 +1,14 @@
-//! Turns a session into a token, and back, in numbered steps.
+//! Encodes sessions as tokens, and decodes tokens.
+//!
+//! The steps have the numbers of the table in `lib.rs`. Decoding runs from the bottom to the top.
 //!
 //! ```text
-//! encode                                      decode
-//! 1  session    -> JSON, not too large         7  its own expiry has not passed
-//! 2  JSON       -> payload                     6  JSON    <- payload, not too large
-//! 3  payload    -> payload:stamp               5  the timestamp is within the policy
-//! 4  + stamp    -> payload:stamp:signature     4  payload <- payload:stamp
-//!                                              3  proved by one of the keys
-//!                                              2  split from the signature
-//! 5  token not too long                        1  token not too long
+//!    encode                               decode
+//! 2  session -> JSON, not too large       session <- JSON, its own expiry has not passed
+//! 3  JSON -> payload                      JSON <- payload, not too large
+//! 4  payload -> payload:stamp             payload <- payload:stamp, within the policy
+//! 5  payload:stamp -> token               payload:stamp <- token, if a key verifies the signature
+//!    token not too long                   token not too long
 //! ```
 
 use std::fmt::{self, Write as _};
@@ -37,9 +37,9 @@ pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_c
 
 /// Encodes sessions as tokens, and decodes tokens.
 ///
-/// The tokens are those of Django's `signed_cookies` backend, and so are the defaults: its salt,
-/// two weeks, tokens of at most 4,096 bytes (the most that browsers keep), at most 65,536 bytes of
-/// JSON.
+/// The tokens are those of Django's `signed_cookies` backend. The default salt and lifetime (two
+/// weeks) are Django's. In addition, a token has at most 4,096 bytes, the most that browsers keep,
+/// and its JSON at most 65,536.
 ///
 /// # Examples
 ///
@@ -50,7 +50,7 @@ pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_c
 /// let ring = Keyring::new("test-secret-key-0123456789")?;
 /// let codec = SessionCodec::new(&ring);
 ///
-/// // A token that Django made, read at the same second.
+/// // A token that Django created, decoded in the same second.
 /// let now = time::OffsetDateTime::from_unix_timestamp(1_700_000_000)?;
 /// let token = "eyJ1c2VyX2lkIjo0Mn0:1r31eq:LiU8YAv1PND9KvRoXls35Yzj9bRllXH3a44cb4Ji8xw";
 /// let mut session = codec.decode_at(token, now)?;
@@ -82,7 +82,7 @@ pub struct SessionCodec {
 impl SessionCodec {
     /// Creates a codec for Django's session cookie.
     ///
-    /// If a site has several sessions, use [`named`](Self::named).
+    /// If a site uses more than one session cookie, use [`named`](Self::named).
     #[must_use]
     pub fn new(ring: &Keyring) -> Self {
         Self {
@@ -102,16 +102,16 @@ impl SessionCodec {
         }
     }
 
-    /// Creates a codec for one of several sessions, separate from the others.
+    /// Creates a codec for one of several session cookies of a site.
     ///
     /// All codecs that [`new`](Self::new) creates for one key ring accept each other's tokens, as
-    /// in Django, whatever their cookies are called: a visitor who renames the shop's cookie to
-    /// that of the office is logged in to the office as their user of the shop. A separate name for
-    /// each session prevents that. The name is not that of the cookie, which may change while this
-    /// one stays, and it is not a secret.
+    /// in Django, whatever their cookies are called: a visitor who gives the shop's cookie the name
+    /// of the office's is logged in to the office with the user id of the shop. A separate `name`
+    /// for each codec prevents that. It is independent of the cookie's name, which may change, and
+    /// it is not secret.
     ///
     /// The salt is `signed_session.named:` followed by the name. No salt of Django begins this way.
-    /// Django and the command line read such tokens if they are given the salt.
+    /// Django and the command line can read such tokens if you pass the salt.
     ///
     /// # Examples
     ///
@@ -140,7 +140,9 @@ impl SessionCodec {
         Self::new(ring).salt(&format!("signed_session.named:{name}"))
     }
 
-    /// Sets the purpose of the tokens; see [`Signer`](crate::Signer) for why it matters.
+    /// Sets the salt, which is the purpose of the tokens.
+    ///
+    /// See [`Signer`](crate::Signer) for why it matters.
     #[must_use]
     pub fn salt(mut self, salt: &str) -> Self {
         self.signer = TimestampSigner::new(&self.ring, salt);
@@ -154,50 +156,53 @@ impl SessionCodec {
         self
     }
 
-    /// Sets how long a session lasts after it was last written. Defaults to two weeks.
+    /// Sets how long a session lasts after it was last written.
     ///
-    /// Django's `SESSION_COOKIE_AGE`. A token of exactly this age is accepted.
+    /// Defaults to two weeks. This is Django's `SESSION_COOKIE_AGE`. A token of exactly this age is
+    /// accepted.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = max_age;
         self
     }
 
-    /// Sets whether a session's own expiry counts. Defaults to [`ExpiryRule::Enforce`].
+    /// Sets whether a session's own expiry is enforced.
+    ///
+    /// Defaults to [`ExpiryRule::Enforce`].
     #[must_use]
     pub fn expiry_rule(mut self, rule: ExpiryRule) -> Self {
         self.expiry_rule = rule;
         self
     }
 
-    /// Sets the longest token that is accepted, in bytes. Defaults to 4,096.
+    /// Sets the maximum length of a token in bytes. Defaults to 4,096.
     #[must_use]
     pub fn max_token_len(mut self, bytes: usize) -> Self {
         self.max_token_len = bytes;
         self
     }
 
-    /// Sets the most JSON that a session may have, in bytes. Defaults to 65,536.
+    /// Sets the maximum size of a session's JSON in bytes.
     ///
-    /// Decompression stops at this limit.
+    /// Defaults to 65,536. Decompression stops at this limit.
     #[must_use]
     pub fn max_payload_len(mut self, bytes: usize) -> Self {
         self.max_payload_len = bytes;
         self
     }
 
-    /// Refuses every token that was signed before this moment: signs everyone out.
+    /// Refuses every token that was signed before `moment`.
     ///
-    /// Every session that began before it is refused, too.
+    /// This signs everyone out. Every session that began before `moment` is refused, too.
     ///
-    /// Timestamps are whole seconds: pass a whole second. Otherwise tokens signed in the same
-    /// second, before the fraction, are refused too.
+    /// Timestamps are whole seconds, so pass a whole second. Otherwise tokens that are signed later
+    /// in the same second are refused too.
     ///
-    /// A writer that does not know this moment, such as Django or a machine that has not been
-    /// restarted, signs older sessions again with a new timestamp. They are still refused by their
-    /// beginning, if that was recorded before: enable [`track_start`](Self::track_start) before
-    /// there is a need. Nothing is recorded for sessions of Django that were never read here:
-    /// Django has to refuse them itself, or needs a new secret.
+    /// A writer that does not know `moment`, such as Django or a machine that has not been
+    /// restarted, signs older sessions again with a new timestamp. They are still refused if their
+    /// start was recorded before: enable [`track_start`](Self::track_start) in advance. Nothing is
+    /// recorded for sessions of Django that were never read here: Django has to refuse them itself,
+    /// or needs a new secret.
     ///
     /// # Examples
     ///
@@ -221,20 +226,21 @@ impl SessionCodec {
         self
     }
 
-    /// Sets how far in the future a timestamp may lie. Defaults to five minutes.
+    /// Sets how far in the future a timestamp may be.
     ///
-    /// Clocks of different machines differ. [`ExpiryRule::Django`] accepts any timestamp in the
-    /// future.
+    /// Defaults to five minutes, because the clocks of machines differ. [`ExpiryRule::Django`]
+    /// accepts any timestamp in the future.
     #[must_use]
     pub fn max_clock_skew(mut self, skew: Duration) -> Self {
         self.max_clock_skew = skew;
         self
     }
 
-    /// Sets how long a session lasts from its beginning, however often it is written.
+    /// Sets how long a session lasts after it began.
     ///
-    /// This records the beginning, as [`track_start`](Self::track_start) does. A session that Django
-    /// began counts from the timestamp of the token that was first read here.
+    /// Writing the session does not extend this time. The start is recorded, as by
+    /// [`track_start`](Self::track_start). For a session that began in Django, the time counts from
+    /// the timestamp of the first token that was read here.
     #[must_use]
     pub fn absolute_max_age(mut self, max_age: Duration) -> Self {
         self.absolute_max_age = Some(max_age);
@@ -245,26 +251,26 @@ impl SessionCodec {
     ///
     /// Implied by [`absolute_max_age`](Self::absolute_max_age).
     ///
-    /// The beginning is the reserved entry `_session_started`, in microseconds of Unix time, which
+    /// The start is the reserved entry `_session_started`, in microseconds of Unix time, which
     /// Django preserves. It is recorded with the next response to a request that read the session,
-    /// and does not move until [`Session::begin`] or [`Session::flush`] begins another session, as
-    /// long as other writers keep the entry. [`Session::started_at`] returns it.
+    /// and does not change until [`Session::begin`] or [`Session::flush`] starts a new session,
+    /// provided that other writers keep the entry. [`Session::started_at`] returns it.
     ///
-    /// The program did not ask for that cookie, so it is omitted if it would be too large for
-    /// browsers, or if the response sets the cookie already. If that holds for every response to a
-    /// session, because the session is at the limit or another program signs it each time, nothing
-    /// is recorded: keep some hundred bytes free.
+    /// The program did not ask for this cookie, so it is omitted if it would be too large for
+    /// browsers, or if the response already sets the cookie. If this happens in every response,
+    /// because the session is at the limit or another program signs it each time, the start is
+    /// never recorded: leave a few hundred bytes free.
     #[must_use]
     pub fn track_start(mut self, track: bool) -> Self {
         self.track_start = track;
         self
     }
 
-    /// Sets the UTC offset of expiry dates without one. Defaults to `None`: unknown.
+    /// Sets the UTC offset of expiry dates that do not contain one.
     ///
-    /// Django writes such dates with `USE_TZ = False`, in the local time of its `TIME_ZONE`. With
-    /// an offset they are enforced. Without one they are not, because a date of another time zone
-    /// would end valid sessions: [`max_age`](Self::max_age) applies instead.
+    /// Django writes such dates with `USE_TZ = False`, in the local time of its `TIME_ZONE`. They
+    /// are enforced only if this is set, because a date in the wrong time zone would end valid
+    /// sessions. Defaults to `None`: [`max_age`](Self::max_age) applies instead.
     ///
     /// # Examples
     ///
@@ -288,12 +294,12 @@ impl SessionCodec {
         self
     }
 
-    /// Sets whether the site's expiry dates carry an offset. Defaults to `true`.
+    /// Sets whether the site's expiry dates contain an offset.
     ///
-    /// This is Django's `USE_TZ`. A Django with `USE_TZ = False` cannot compare a date that carries
-    /// an offset: it answers each request that saves such a session with status 500. With `false`,
-    /// a session with [`Expiry::At`](crate::Expiry::At) is therefore not encoded;
-    /// [`Expiry::After`](crate::Expiry::After) is valid on every site.
+    /// This is Django's `USE_TZ`. Defaults to `true`. Django with `USE_TZ = False` cannot compare a
+    /// date that has an offset, and responds with status 500 to each request that saves such a
+    /// session. With `false`, a session with [`Expiry::At`](crate::Expiry::At) is therefore not
+    /// encoded; [`Expiry::After`](crate::Expiry::After) is valid on every site.
     #[must_use]
     pub fn use_tz(mut self, use_tz: bool) -> Self {
         self.use_tz = use_tz;
@@ -311,18 +317,18 @@ impl SessionCodec {
 
     /// Returns a token of a session, signed at `now`.
     ///
-    /// A session that this codec could not read back is an error, so that no session is lost. A
-    /// session that its policy would refuse is still encoded: one that has expired, or one from
-    /// before [`refuse_signed_before`](Self::refuse_signed_before).
+    /// Encoding fails if this codec could not decode the token again, so that no session is lost. A
+    /// session that the policy refuses, because it has expired or because of
+    /// [`refuse_signed_before`](Self::refuse_signed_before), is still encoded.
     ///
     /// # Errors
     ///
-    /// - [`EncodeError::BadExpiry`] if `_session_expiry` or `_session_started` matters to this
-    ///   codec and is not valid.
-    /// - [`EncodeError::AwareExpiry`] if the session ends at a moment and [`use_tz`](Self::use_tz) is
-    ///   `false`.
+    /// - [`EncodeError::BadExpiry`] if this codec uses `_session_expiry` or `_session_started` and
+    ///   the entry is not valid.
+    /// - [`EncodeError::AwareExpiry`] if the session's expiry is a date with an offset, such as an
+    ///   [`Expiry::At`](crate::Expiry::At), and [`use_tz`](Self::use_tz) is `false`.
     /// - [`EncodeError::TooLarge`] if the JSON or the token exceeds its limit.
-    /// - [`EncodeError::BadTimestamp`] if `now` is before 1970 or past the year 9999.
+    /// - [`EncodeError::BadTimestamp`] if `now` is before 1970 or after the year 9999.
     pub fn encode_at(&self, session: &Session, now: OffsetDateTime) -> Result<String, EncodeError> {
         self.encode_session(session, now.into())
     }
@@ -334,8 +340,9 @@ impl SessionCodec {
         self.session_token(session, &limits, now)
     }
 
-    /// Returns a token of a session, signed at `now`, and how long a browser should keep it: `None`
-    /// means until it is closed.
+    /// Returns a token signed at `now`, and how long a browser should keep it.
+    ///
+    /// The time is `None` if the browser should keep the token until it is closed.
     ///
     /// `at_browser_close` is the default for a session that does not set its own expiry.
     ///
@@ -373,7 +380,7 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// Any [`DecodeError`] except `WrongType`.
+    /// Any [`DecodeError`] except [`DecodeError::WrongType`].
     pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
         self.decode_session(token, now.into())
     }
@@ -396,8 +403,9 @@ impl SessionCodec {
     /// Returns a token of a struct or a map, signed now, without a [`Session`].
     ///
     /// With [`track_start`](Self::track_start) or [`absolute_max_age`](Self::absolute_max_age) the
-    /// struct must carry the field `_session_started: Option<i64>` from one token to the next,
-    /// omitted if it is `None`: without it every token begins a new session.
+    /// struct needs a field `_session_started: Option<i64>`, with
+    /// `#[serde(skip_serializing_if = "Option::is_none")]`, whose value is kept from one token to
+    /// the next. Without it every token starts a new session.
     ///
     /// # Errors
     ///
@@ -474,12 +482,12 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// Any [`DecodeError`]; `WrongType` if the session does not fit `T`.
+    /// Any [`DecodeError`]; [`DecodeError::WrongType`] if the session does not fit `T`.
     pub fn decode_as<T: DeserializeOwned>(&self, token: &str) -> Result<T, DecodeError> {
         self.decode_value(token, Moment::now())
     }
 
-    /// Returns a token's session as a struct or a map, if the token is valid at `now`.
+    /// Returns a token's session as a struct or a map, if it is valid at `now`.
     ///
     /// # Errors
     ///
@@ -541,7 +549,7 @@ impl SessionCodec {
         self.track_start || self.absolute_max_age.is_some()
     }
 
-    /// Returns `true` if a session that is written records its beginning, and has not done so yet.
+    /// Returns `true` if the session's start has yet to be recorded.
     pub(crate) fn is_start_due(&self, session: &Session) -> bool {
         self.tracks_start() && session.text(STARTED_KEY).is_none()
     }
@@ -551,7 +559,7 @@ impl SessionCodec {
         self.max_token_len
     }
 
-    /// Returns what makes each of the secrets easy to guess.
+    /// Returns why each of the weak secrets is easy to guess.
     pub(crate) fn weaknesses(&self) -> Vec<(usize, Weakness)> {
         self.ring.weaknesses()
     }
@@ -589,7 +597,7 @@ impl SessionCodec {
         if limits.is_aware {
             return Err(EncodeError::AwareExpiry);
         }
-        // 1: the JSON, with the session's beginning if that should be recorded
+        // 2: the JSON, with the session's start if it has to be recorded
         if self.tracks_start() && limits.started.is_none() {
             json.pop();
             let comma = if json.trim_ascii_end().ends_with('{') { "" } else { "," };
@@ -599,35 +607,35 @@ impl SessionCodec {
         if json.len() > self.max_payload_len {
             return Err(EncodeError::too_large(json.len(), self.max_payload_len));
         }
-        // 2: the payload
+        // 3: the payload
         let mut payload = self.signer.start(payload::max_payload_len(json.len()));
         payload::append(&mut payload, json, self.compress);
-        // 3 and 4: timestamp and signature
+        // 4 and 5: the timestamp and the signature
         let token = self.signer.stamp_readably(payload, now)?;
-        // 5: the length
+        // The length of the token.
         if token.len() > self.max_token_len {
             return Err(EncodeError::too_large(token.len(), self.max_token_len));
         }
         Ok(token)
     }
 
-    /// Returns the payload of a genuine token: the first five steps of decoding.
+    /// Returns the payload of a token that a key verifies: steps 5 and 4.
     ///
-    /// Nothing is allocated: a forged token costs one HMAC per key and nothing else.
+    /// This does not allocate: a forged token costs one HMAC per key and nothing else.
     fn prove<'t>(&self, token: &'t str, now: Moment) -> Result<Proved<'t>, DecodeError> {
-        // 1: the length
+        // The length of the token.
         if token.len() > self.max_token_len {
             return Err(DecodeError::TooLong { len: token.len(), limit: self.max_token_len });
         }
-        // 2, 3 and 4: the signature and the timestamp
+        // 5 and 4: the signature and the timestamp
         let Unsigned { value, signed_at, key_index } = self.signer.unsign_any_age(token)?;
-        // 5: the policy
+        // The policy for the timestamp.
         let age = Age::new(signed_at, now);
         self.check_stamp(age)?;
         Ok(Proved { payload: value, age, key_index })
     }
 
-    /// Refuses a timestamp outside the policy, as far as the timestamp alone decides.
+    /// Checks a timestamp against the policy, without the session's contents.
     fn check_stamp(&self, age: Age) -> Result<(), DecodeError> {
         let Age { signed_at, time } = age;
         let is_early = time.saturating_add(signed(self.max_clock_skew)).is_negative();
@@ -657,8 +665,9 @@ impl SessionCodec {
         }
     }
 
-    /// Reads what a session says about its own end, as far as that counts; `None` if it is not
-    /// valid.
+    /// Returns the limits in a session's entries that this codec enforces.
+    ///
+    /// `None` if one of them is not valid.
     fn limits(&self, session: &Session) -> Option<Limits> {
         let expiry = match self.expiry_rule {
             ExpiryRule::Enforce | ExpiryRule::Shorter => self.claim(session)?,
@@ -669,13 +678,13 @@ impl SessionCodec {
             Some(json) => Some(read_started(json)?),
             None => None,
         };
-        // Under each rule, because Django's getters read it whatever its backend does.
+        // With every rule, because Django's getters read the entry whatever its backend does.
         let is_aware =
             !self.use_tz && matches!(Claim::read(session.text(EXPIRY_KEY)), Some(Claim::Until(_)));
         Some(Limits { expiry, is_aware, started })
     }
 
-    /// Reads what a session says about its own end; `None` if it is not valid.
+    /// Reads the session's own expiry; `None` if it is not valid.
     fn claim(&self, session: &Session) -> Option<Claim> {
         let claim = Claim::read(session.text(EXPIRY_KEY))?;
         Some(claim.with_offset(self.naive_offset))
@@ -683,8 +692,8 @@ impl SessionCodec {
 
     /// Reads the limits from a session's JSON, which must be an object.
     fn limits_of_text(&self, json: &str) -> Result<Limits, DecodeError> {
-        // A key can be spelled with escapes. Without a backslash or a reserved name, no reserved
-        // key exists.
+        // A key may contain escapes. Without a backslash and a reserved name, there is no reserved
+        // key.
         if is_object(json) && !json.contains("_session") && !json::has_escape(json) {
             return Ok(Limits { expiry: Claim::Nothing, is_aware: false, started: None });
         }
@@ -698,17 +707,17 @@ fn began(session: &Session, now: Moment) -> Moment {
     session.began().unwrap_or(now)
 }
 
-/// The results of the first five steps of decoding.
+/// A payload whose signature and timestamp were checked.
 struct Proved<'t> {
     payload: &'t str,
     age: Age,
     key_index: usize,
 }
 
-/// What a session says about its own end.
+/// The limits in a session's own entries.
 struct Limits {
     expiry: Claim,
-    /// Whether the expiry is a date with an offset, on a site whose dates have none.
+    /// Whether the expiry has an offset, on a site whose dates have none.
     is_aware: bool,
     started: Option<Moment>,
 }

@@ -5,19 +5,19 @@ use std::fmt;
 use crate::django::{Level, Message, MessageStorage, MessagesError};
 use crate::handle::SessionHandle;
 
-/// Messages for the next page that the visitor sees, such as "Your order was saved."
+/// Messages for the next page that the visitor sees.
 ///
-/// This is an argument of handlers for axum and actix-web. [`add`](Self::add) stores a message in
-/// the session; [`take`](Self::take) returns the stored messages and removes them. The format is
-/// that of Django's `SessionStorage`: a Django site that shares the session and has it as its
-/// `MESSAGE_STORAGE` shows the messages too. For a site that keeps messages in a cookie see
-/// [`django::MessageStorage`](crate::django::MessageStorage).
+/// This is an argument of handlers for axum and actix-web. [`add`](Self::add) stores a message,
+/// such as "Your order was saved.", in the session; [`take`](Self::take) returns the stored
+/// messages and removes them. The format is that of Django's `SessionStorage`: a Django site that
+/// shares the session and uses `SessionStorage` shows the messages too. For a site that keeps
+/// messages in a cookie see [`django::MessageStorage`](crate::django::MessageStorage).
 ///
-/// A logout removes messages with everything else: call [`flush`](SessionHandle::flush) first, and
-/// then add "You are logged out." A message to an anonymous visitor is an entry of their session,
-/// so they get a cookie.
+/// A logout removes stored messages with the rest of the session, so call
+/// [`flush`](SessionHandle::flush) before you add "You are logged out." A message for an anonymous
+/// visitor creates a session, so the response sets a cookie.
 ///
-/// Messages take space in the cookie: only a few short ones fit.
+/// The messages are in the cookie, so only a few short ones fit.
 ///
 /// # Examples
 ///
@@ -40,7 +40,7 @@ pub struct FlashMessages<M = ()> {
 }
 
 impl<M> FlashMessages<M> {
-    /// Creates the messages of a session, for services without extractors.
+    /// Creates a `FlashMessages` for a session, without an extractor.
     #[must_use]
     pub fn new(session: SessionHandle<M>) -> Self {
         Self { session }
@@ -50,12 +50,13 @@ impl<M> FlashMessages<M> {
     ///
     /// # Errors
     ///
-    /// [`MessagesError::Value`] if the session's entry for messages holds anything else.
+    /// [`MessagesError::Value`] if the session's entry `_messages` does not contain messages in
+    /// Django's format.
     pub fn add(&self, level: Level, text: impl Into<String>) -> Result<(), MessagesError> {
         self.add_message(Message::new(level, text))
     }
 
-    /// Adds a message that has its own tags, or is safe HTML.
+    /// Adds a [`Message`], which can have its own tags or be safe HTML.
     ///
     /// # Errors
     ///
@@ -63,11 +64,11 @@ impl<M> FlashMessages<M> {
     pub fn add_message(&self, message: Message) -> Result<(), MessagesError> {
         let mut messages = MessageStorage::session().level(Level(i64::MIN)).load([] as [&str; 0]);
         messages.add(message);
-        // No cookie is involved, and the session takes all messages.
+        // No cookie is involved, and the session stores all messages.
         self.session.with(|session| messages.commit(session)).map(drop)
     }
 
-    /// Removes the stored messages from the session and returns them, oldest first.
+    /// Removes and returns the stored messages, oldest first.
     ///
     /// # Errors
     ///
@@ -90,7 +91,7 @@ impl<M> Clone for FlashMessages<M> {
     }
 }
 
-/// Shows no message: they belong to the visitor.
+/// Omits the messages, which are private data.
 impl<M> fmt::Debug for FlashMessages<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FlashMessages").finish_non_exhaustive()

@@ -11,8 +11,8 @@ use crate::manager::SessionManager;
 /// A session manager whose settings can change while requests are served.
 ///
 /// The settings include the keys and the policy. Clones share one manager. Create the layers with
-/// one clone, keep another, and [`update`](Self::update) it. Each request keeps the manager with
-/// which it began, so that it is read and written by the same rules.
+/// one clone, keep another, and [`update`](Self::update) it. Each request uses the manager with
+/// which it began, so that its session is loaded and committed by the same rules.
 ///
 /// # Examples
 ///
@@ -22,7 +22,7 @@ use crate::manager::SessionManager;
 /// let old = Keyring::new("example-only-winter-correct-horse-battery-staple")?;
 /// let manager = SessionManager::new(SessionCodec::new(&old), CookieOptions::new("sessionid")?);
 /// let live = LiveManager::from(manager);
-/// // SessionLayer::new(live.clone())
+/// // let layer = SessionLayer::new(live.clone());
 ///
 /// // Later, from a task that watches the file of the secrets.
 /// let ring = Keyring::new("example-only-summer-a-wholly-different-passphrase")?
@@ -41,7 +41,7 @@ struct Shared {
     current: RwLock<Arc<SessionManager>>,
     /// Held while an update is computed, so that no other update is lost.
     update: Mutex<()>,
-    /// Whether a layer has checked the secrets of the current manager.
+    /// Whether the secrets of the current manager were checked for weakness.
     is_checked: AtomicBool,
 }
 
@@ -67,17 +67,16 @@ impl LiveManager {
     /// manager that was returned.
     #[must_use]
     pub fn get(&self) -> Arc<SessionManager> {
-        // A manager is replaced as a whole: a panic cannot leave it half changed.
+        // A manager is replaced as a whole, so a panic cannot leave it half changed.
         Arc::clone(&self.shared.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the manager for the requests that arrive afterwards.
+    /// Replaces the manager. Requests that arrive afterwards use the new one.
     ///
-    /// `change` gets the current manager and returns the new one: with [`SessionManager::keyring`]
-    /// it replaces only the keys, or it can build another manager. The list of
-    /// [`Revocations`](crate::Revocations) always stays the same, because another list would not
-    /// know which sessions were ended. Do work that can fail, such as reading a file, before the
-    /// call.
+    /// `change` gets the current manager and returns the new one. To replace only the keys, call
+    /// [`SessionManager::keyring`]. The list of [`Revocations`](crate::Revocations) always stays
+    /// the same, because a new list would not contain the sessions that were ended. Do work that
+    /// can fail, such as reading a file, before the call.
     ///
     /// Updates run one after the other, and requests do not wait for them. `change` must not call
     /// `update` of the same manager. If it panics, the manager stays unchanged.
@@ -90,13 +89,13 @@ impl LiveManager {
         is_checked.store(false, Ordering::Relaxed);
     }
 
-    /// Returns a number that only clones of this manager have.
+    /// Returns a number that identifies this manager and its clones.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn id(&self) -> u64 {
         self.shared.id
     }
 
-    /// Returns `true` once for each manager that this has held.
+    /// Returns `true` in the first call for each current manager.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn is_news(&self) -> bool {
         let is_checked = &self.shared.is_checked;

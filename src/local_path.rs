@@ -1,11 +1,11 @@
-//! Distinguishes a path of this site from an address that leads elsewhere.
+//! Checks that the target of a redirect is a path on this site.
 
-/// Returns the path if a browser that is redirected there stays on this site.
+/// Returns `path` if a redirect to it stays on this site, or else `None`.
 ///
-/// Use it for `?next=` at a login: anyone can put an address into a link, and a redirect to any
-/// other site would lead visitors from a page that they trust to one that they should not trust.
-/// The path must begin with exactly one slash and contain neither backslashes nor control
-/// characters. A query and a fragment are part of it.
+/// Use this to check `?next=` at a login. Anyone can create a link with the address of another site
+/// in `?next=`, and a redirect there would lead visitors from a page that they trust to one that
+/// they should not trust. The path must begin with exactly one slash and contain neither
+/// backslashes nor control characters. It may include a query and a fragment.
 ///
 /// # Examples
 ///
@@ -20,8 +20,7 @@
 #[must_use]
 pub fn local_path(path: &str) -> Option<&str> {
     let is_rooted = path.starts_with('/') && !path.starts_with("//");
-    // Browsers read a backslash as a slash, and remove tabs and line feeds before they read the
-    // rest.
+    // Browsers treat a backslash as a slash, and remove tabs and line feeds first.
     let is_plain = !path.contains(|char: char| char == '\\' || char.is_control());
     (is_rooted && is_plain).then_some(path)
 }

@@ -10,42 +10,48 @@ use crate::error::DecodeError;
 use crate::handle::{MissingSession, SessionHandle};
 use crate::identity::Subject;
 
-/// The user's entry in a Django login, which alone is not enough to authorize a request.
+/// The entry with the user's id in a Django login.
+///
+/// This entry alone does not authorize a request.
 const DJANGO_SUBJECT: &str = "_auth_user_id";
 
-/// The seconds after which to retry while the list of ended sessions is out of date.
+/// The value of `Retry-After`, in seconds.
 const RETRY_AFTER: &str = "5";
 
-/// The characters that are encoded in `?next=`: those that could end it, and those browsers encode.
+/// The characters that are percent-encoded in `?next=`.
+///
+/// They include those that could end the parameter, and those that browsers encode anyway.
 const ENCODED: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The logged-in user: the subject of the request's session.
+/// The logged-in user of a request.
 ///
-/// This is an argument of handlers for axum and actix-web. The manager names the entry that holds
-/// the subject ([`SessionManager::subject`] or [`SessionManager::revocations`]), and `T` is its
-/// type, such as `u64` or `String`. A handler that takes it is called only for visitors who are
-/// logged in:
+/// This is an argument of handlers for axum and actix-web. It contains the session's *subject*: the
+/// value of the entry that the manager names with [`SessionManager::subject`] or
+/// [`SessionManager::revocations`]. `T` is the type of that value, such as `u64` or `String`, and
+/// is parsed with [`FromStr`]. A handler that takes a `LoggedIn` is called only for visitors who
+/// are logged in. The response to others:
 ///
 /// | the session | the response |
 /// |---|---|
 /// | anonymous, refused, expired or revoked | 303 to the [login page], if one is set and the request is for a page; otherwise 401 |
-/// | has a subject that is not a `T` | the same |
-/// | may be revoked: news is overdue ([`DecodeError::Unheard`]) | 503 with `Retry-After` |
-/// | has no layer, or its manager names no subject | 500, and the reason in the log |
+/// | has a subject that is not a `T` | the same, but [`NotLoggedIn::is_anonymous`] returns `false` |
+/// | cannot be checked, because the list of ended sessions is out of date ([`DecodeError::Unheard`]) | 503 with `Retry-After` |
+/// | is missing, because no layer is around the handler, or its manager names no subject | 500; the reason is logged |
 ///
-/// The redirect has the address of the request in `?next=`; see [`local_path`](crate::local_path).
-/// A request is for a page if its method is GET or HEAD, its `Accept` header (if any) allows HTML,
-/// and no header says that a script sent it.
+/// The redirect contains the request's path and query in `?next=`; see
+/// [`local_path`](crate::local_path). A request is for a page if its method is GET or HEAD, its
+/// `Accept` header (if any) allows HTML, and no header says that a script sent it.
 ///
-/// `Option<LoggedIn<T>>` is for pages that anonymous visitors see as well. With axum it is `None`
-/// for visitors who are not logged in, and the other rows of the table still apply. actix-web turns
-/// *every* error of an extractor into `None`: use `Result<LoggedIn<T>, NotLoggedIn>` there, which
-/// works with both, and check [`NotLoggedIn::is_anonymous`].
+/// For pages that anonymous visitors see as well, take an `Option<LoggedIn<T>>` with axum. It is
+/// `None` in the case of the first row, and the other rows of the table still apply. With
+/// actix-web, an `Option` is `None` for *every* error of an extractor. Take a
+/// `Result<LoggedIn<T>, NotLoggedIn>`, which works with both frameworks, and check
+/// [`NotLoggedIn::is_anonymous`].
 ///
 /// If the subject is Django's `_auth_user_id`, the response is always 500: a Django login is valid
 /// only if the password's hash matches and the user is active, which only the database knows. The
-/// [guide](crate::guide) shows an extractor for Django logins.
+/// [guide](crate::guide) shows how to verify a Django login.
 ///
 /// # Examples
 ///
@@ -66,28 +72,28 @@ const ENCODED: &AsciiSet =
 /// [`DecodeError::Unheard`]: crate::DecodeError::Unheard
 /// [login page]: crate::SessionManager::login_page
 pub struct LoggedIn<T, M = ()> {
-    /// The subject.
+    /// The subject of the session.
     pub id: T,
-    /// The session that has this subject.
+    /// The session of this user.
     pub session: SessionHandle<M>,
 }
 
-/// Does not show who is logged in.
+/// Omits the user, which is private data.
 impl<T, M> fmt::Debug for LoggedIn<T, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoggedIn").finish_non_exhaustive()
     }
 }
 
-/// The reason why a handler got no logged-in user.
+/// The reason why a [`LoggedIn`] could not be extracted.
 ///
-/// As a response it is the one in the table at [`LoggedIn`].
+/// Its response is in the table at [`LoggedIn`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct NotLoggedIn(Reason);
 
 #[derive(Clone, PartialEq, Eq)]
 enum Reason {
-    /// The address to redirect the visitor to, if there is one.
+    /// The URL of the login page, if the visitor should be redirected to it.
     Anonymous {
         login: Option<String>,
     },
@@ -104,8 +110,8 @@ enum Reason {
 impl NotLoggedIn {
     /// Returns `true` if the visitor is not logged in.
     ///
-    /// `false` means that the list of ended sessions is out of date, that the subject is of another
-    /// type, or that there is a mistake in the program.
+    /// `false` means that the list of ended sessions is out of date, that the subject is not a `T`,
+    /// or that there is a mistake in the program. See the table at [`LoggedIn`].
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         matches!(self.0, Reason::Anonymous { .. })
@@ -142,23 +148,28 @@ impl NotLoggedIn {
 impl fmt::Display for NotLoggedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Reason::Anonymous { .. } => f.write_str("nobody is logged in"),
-            Reason::Unheard => f.write_str("it is not known whether the session was ended"),
-            Reason::Unreadable { .. } => f.write_str("the session's subject is of another type"),
+            Reason::Anonymous { .. } => f.write_str("the visitor is not logged in"),
+            Reason::Unheard => f.write_str(
+                "cannot tell whether the session was ended: the list of ended sessions is out of \
+                 date",
+            ),
+            Reason::Unreadable { .. } => {
+                f.write_str("the session's subject does not fit the type of LoggedIn")
+            }
             Reason::NoSubject => f.write_str(
                 "the manager names no subject: call SessionManager::subject with the entry that \
                  names the user",
             ),
             Reason::Django => f.write_str(
-                "LoggedIn cannot verify a Django login: verify it with \
-                 django::AuthUser, as the guide's CurrentUser does",
+                "LoggedIn cannot verify a Django login: use django::AuthUser, as shown in the \
+                 guide",
             ),
             Reason::NoLayer(error) => error.fmt(f),
         }
     }
 }
 
-/// Shows the reason without the address, which belongs to the visitor.
+/// Shows the reason, and omits the URL, which is private data.
 impl fmt::Debug for NotLoggedIn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "NotLoggedIn({self})")
@@ -167,7 +178,7 @@ impl fmt::Debug for NotLoggedIn {
 
 impl Error for NotLoggedIn {}
 
-/// The parts of a request that decide where its visitor is redirected.
+/// The parts of a request that decide whether and where it is redirected.
 pub(crate) struct Address<'a> {
     pub(crate) method: &'a str,
     /// The path and the query.
@@ -175,8 +186,9 @@ pub(crate) struct Address<'a> {
 }
 
 impl Address<'_> {
-    /// Returns the address of the login page with `?next=`, if this is a page and a login page is
-    /// set.
+    /// Returns the URL of the login page with `?next=`.
+    ///
+    /// `None` if no login page is set, or if the request is not for a page.
     fn login<'h>(
         &self,
         page: Option<&str>,
@@ -187,7 +199,9 @@ impl Address<'_> {
         Some(format!("{page}{separator}next={}", utf8_percent_encode(self.path, ENCODED)))
     }
 
-    /// Returns `true` if a browser will display the response, rather than a script read it.
+    /// Returns `true` if a browser will display the response.
+    ///
+    /// Returns `false` if a script will read it.
     fn is_page<'h>(&self, header: impl Fn(&str) -> Option<&'h [u8]>) -> bool {
         let is_read = matches!(self.method, "GET" | "HEAD");
         let is_navigation = match header("sec-fetch-mode") {
@@ -203,7 +217,7 @@ impl Address<'_> {
     }
 }
 
-/// Returns the logged-in user, or how to respond.
+/// Returns the logged-in user, or the reason why there is none.
 pub(crate) fn find<'h, T: FromStr, M>(
     session: SessionHandle<M>,
     address: &Address<'_>,

@@ -1,4 +1,4 @@
-//! Chooses the manager of a request: the only one of a layer, or one by the host.
+//! Chooses the manager of a request: always the same, or one by the host.
 
 use std::borrow::Cow;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -15,12 +15,12 @@ pub(crate) enum Source {
 
 type Choose = Arc<dyn Fn(&str) -> Option<LiveManager> + Send + Sync>;
 
-// The closure would remove these. A panic in the library cannot leave it half changed.
+// The closure would remove these traits. A panic in the library cannot leave it half changed.
 impl UnwindSafe for Source {}
 impl RefUnwindSafe for Source {}
 
 impl Source {
-    /// Creates the source of one manager, and logs a warning for each weak secret.
+    /// Creates the source of one manager. Warns of each weak secret.
     pub(crate) fn one(manager: impl Into<LiveManager>) -> Self {
         let manager = manager.into();
         warn_of_weak_secrets(&manager);
@@ -33,9 +33,10 @@ impl Source {
         Self::ByHost(Arc::new(choose))
     }
 
-    /// Returns the manager for a request with this authority in its URI and these `Host` headers.
+    /// Returns the manager for the host of a request.
     ///
-    /// `None` if there is no manager for its host; this is logged.
+    /// `authority` is that of the request's URI, and `hosts` are its `Host` headers. `None` if
+    /// there is no manager for the host; this is logged.
     pub(crate) fn manager<'h, I: Iterator<Item = &'h [u8]>>(
         &self,
         authority: impl FnOnce() -> Option<&'h str>,
@@ -49,7 +50,7 @@ impl Source {
         };
         match &manager {
             Some(manager) => warn_of_weak_secrets(manager),
-            // Anyone can send any host: this is not a warning, and does not quote it.
+            // Anyone can send any host, so this is not a warning and does not quote the host.
             None => {
                 tracing::debug!(code = "unknown_host", "there is no session manager for a host");
             }
@@ -72,10 +73,10 @@ fn warn_of_weak_secrets(manager: &LiveManager) {
     }
 }
 
-/// Returns the host that a request is for, in lower case and without its port.
+/// Returns the host of a request, in lower case and without a port.
 ///
-/// The URI takes precedence over the header, as in RFC 9112, section 3.2.2. A value that does not
-/// name exactly one host is ignored: another program on the way could read it as another host.
+/// The URI takes precedence over the header, as in RFC 9112, section 3.2.2. A value that is not
+/// exactly one host is ignored, because a proxy might interpret it differently.
 fn host<'h>(
     authority: Option<&'h str>,
     mut hosts: impl Iterator<Item = &'h [u8]>,

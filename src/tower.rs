@@ -24,14 +24,14 @@ use crate::source::Source;
 
 /// Adds a session to the requests of a service.
 ///
-/// The service finds a [`SessionHandle`] in the request's extensions; with axum it is an extractor.
+/// The layer adds a [`SessionHandle`] to the request's extensions; with axum, it is an extractor.
 /// The response gets the cookie, `Vary` and `Cache-Control` that
-/// [`SessionManager::commit`](crate::SessionManager::commit) returns. Its body, upgrades included,
-/// is passed through unchanged, in a [`SessionBody`]. If the session cannot be written, the
-/// response is a bare 500, and the reason is logged with `tracing`.
+/// [`SessionManager::commit`](crate::SessionManager::commit) returns. The response's body is passed
+/// through unchanged, in a [`SessionBody`]; upgrades work too. If the session cannot be written,
+/// the response is a 500 with an empty body, and the reason is logged with `tracing`.
 ///
-/// The cookie's name is not signed: a session of another layer with the same key ring and salt is
-/// valid here too. If a site has several sessions, create their codecs with
+/// The cookie's name is not signed: a session of a different layer with the same key ring and salt
+/// is valid here too. If a site uses more than one session cookie, create the codecs with
 /// [`SessionCodec::named`](crate::SessionCodec::named).
 ///
 /// # Examples
@@ -52,7 +52,7 @@ use crate::source::Source;
 /// }
 ///
 /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
-/// // The cookie is for https. On http://localhost add `.secure(false)`: Safari keeps no other there.
+/// // The cookie is `Secure`. On http://localhost Safari needs `.secure(false)`.
 /// let manager = SessionManager::new(SessionCodec::new(&ring), CookieOptions::new("sessionid")?);
 /// let app: Router = Router::new().route("/", get(visits)).layer(SessionLayer::new(manager));
 /// # Ok::<(), signed_session::ConfigError>(())
@@ -92,7 +92,7 @@ pub struct SessionLayer<M = ()> {
 
 // For `()` only: the default of a type parameter is not used for inference.
 impl SessionLayer {
-    /// Creates a layer for the only session of a request.
+    /// Creates a layer for requests that have a single session.
     ///
     /// Logs a warning for each weak secret.
     ///
@@ -108,14 +108,14 @@ impl SessionLayer {
     /// Use it, for example, with a manager for each tenant.
     ///
     /// `choose` gets the host of the URI, or else of the `Host` header, in lower case and without a
-    /// port. It runs in each request, so it has to answer from memory, and must return clones of
-    /// one [`LiveManager`] for one host. A request that does not name exactly one host, or names
-    /// one for which `choose` returns `None`, is answered with a bare 400. The managers need codecs
-    /// with different keys or different [names](crate::SessionCodec::named): otherwise a session of
-    /// one tenant is valid for every other. Logs a warning for each weak secret when it is first
-    /// used.
+    /// port. It runs in each request, so it must not block, and it must return clones of the same
+    /// [`LiveManager`] whenever it is called with the same host. A request that does not name
+    /// exactly one host, or a host for which `choose` returns `None`, gets a 400 response with an
+    /// empty body. The managers need codecs with different keys or different
+    /// [names](crate::SessionCodec::named): otherwise a session of one tenant is valid for every
+    /// other tenant. Logs a warning for each weak secret when a manager is first used.
     ///
-    /// The client chooses the header. Do not let it decide anything that a client must not choose.
+    /// The client sets the `Host` header. Do not use the choice of the manager for authorization.
     ///
     /// # Examples
     ///
@@ -140,7 +140,7 @@ impl SessionLayer {
         Self::marked_by_host(choose)
     }
 
-    /// Creates a layer that chooses by host, for one of several sessions.
+    /// Creates a marked layer that chooses the manager by the host.
     ///
     /// See [`by_host`](Self::by_host) and [`marked`](Self::marked).
     #[must_use]
@@ -150,12 +150,12 @@ impl SessionLayer {
         SessionLayer { source: Source::by_host(choose), marker: PhantomData }
     }
 
-    /// Creates a layer for one of several sessions: handlers take a `SessionHandle<M>`.
+    /// Creates a layer for one of several sessions of a request.
     ///
-    /// `M` is a type that identifies the session, and is never instantiated. The sessions of a
-    /// request need different markers, and their managers different cookie names and codecs with
-    /// different names: see [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for
-    /// each weak secret.
+    /// Handlers take a `SessionHandle<M>`. The marker `M` is a type that identifies the session,
+    /// and is never instantiated. The sessions of a request need different markers, and their
+    /// managers need different cookie names and codecs with different names: see
+    /// [`SessionCodec::named`](crate::SessionCodec::named). Logs a warning for each weak secret.
     ///
     /// # Examples
     ///
@@ -209,7 +209,7 @@ impl<M> fmt::Debug for SessionLayer<M> {
     }
 }
 
-/// The address of a request before routers removed a prefix from it.
+/// The URI of a request before nested routers removed a prefix.
 #[cfg(feature = "axum")]
 #[derive(Clone)]
 pub(crate) struct RequestUri(pub(crate) http::Uri);
@@ -278,7 +278,7 @@ pin_project! {
     }
 }
 
-/// Shows nothing: it may hold the response already.
+/// Omits the content, which may be the response already.
 impl<F> fmt::Debug for SessionFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionFuture").finish_non_exhaustive()
@@ -308,11 +308,12 @@ where
 }
 
 pin_project! {
-    /// The body of a response of a [`SessionService`] or a
-    /// [`CsrfService`](crate::django::CsrfService).
+    /// The response body of [`SessionService`] and [`CsrfService`].
     ///
-    /// It is the inner service's body, unchanged, or empty if the layer itself answered: the
-    /// session could not be written, or the request was refused.
+    /// This is the inner service's body, unchanged. It is empty if the layer itself responded,
+    /// because the session could not be written or the request was refused.
+    ///
+    /// [`CsrfService`]: crate::django::CsrfService
     pub struct SessionBody<B> {
         #[pin]
         inner: Option<B>,
@@ -324,7 +325,7 @@ impl<B> SessionBody<B> {
         Self { inner }
     }
 
-    /// Returns the inner service's body, or `None` if the layer itself answered.
+    /// Returns the inner service's body; `None` if the layer itself responded.
     pub fn into_inner(self) -> Option<B> {
         self.inner
     }
@@ -353,7 +354,7 @@ impl<B: Body> Body for SessionBody<B> {
     }
 }
 
-/// Shows nothing: a body belongs to the visitor.
+/// Omits the body, which is private data.
 impl<B> fmt::Debug for SessionBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionBody").finish_non_exhaustive()

@@ -1,7 +1,7 @@
-//! Reads the entries of a session as one struct or map, and reports the one that does not fit.
+//! Deserializes the entries of a session into a struct or a map.
 //!
-//! It reads entry by entry, because an error of `serde_json` gives a position in a text, and not a
-//! key.
+//! Entries are read one by one, so that an error can name the entry that does not fit: an error of
+//! `serde_json` contains only a position.
 
 use std::fmt;
 
@@ -24,9 +24,9 @@ where
 /// The entry that does not fit.
 #[derive(Debug)]
 pub(crate) enum Misfit {
-    /// The entry of this key: it is of another type, or missing.
+    /// The entry with this key is missing or has another type.
     Entry(String),
-    /// The whole, and not a single entry.
+    /// The session as a whole does not fit the type.
     Whole,
 }
 
@@ -104,7 +104,9 @@ impl<'de, I: Iterator<Item = (&'de str, &'de str)>> MapAccess<'de> for Fields<'d
     }
 }
 
-/// One JSON value, read by `serde_json` unless it is nested too deep and not ignored.
+/// One JSON value, deserialized by `serde_json`.
+///
+/// A value that is nested too deep is an error, unless it is ignored.
 struct Value<'de>(&'de str);
 
 impl<'de> Value<'de> {
@@ -125,7 +127,7 @@ macro_rules! open {
         ) -> Result<V::Value, serde_json::Error> {
             let mut json = self.open()?;
             let value = json.$method($($argument,)* visitor)?;
-            // Of `0.5` an integer of 128 bits reads the digits before the point.
+            // An integer of 128 bits reads only the digits before the point of `0.5`.
             json.end()?;
             Ok(value)
         }

@@ -1,4 +1,4 @@
-//! Turns a session into the user whom Django logged in, and a user into a session.
+//! Reads the user whom Django logged in, and logs users in and out.
 //!
 //! Corresponds to `get_user`, `login`, `logout` and `update_session_auth_hash` of
 //! `django.contrib.auth`, without a database.
@@ -21,16 +21,16 @@ const HASH_KEY: &str = "_auth_user_hash";
 /// The salt of the HMAC in `AbstractBaseUser.get_session_auth_hash`.
 const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash";
 
-/// A user as named in Django's sessions: by id, backend and the hash of the password.
+/// The user in a Django session: an id, a backend and a session hash.
 ///
-/// The hash is an HMAC of the stored `password` field, itself a hash. It binds a session to the
-/// password: when the password is changed, on either side, the user's other sessions are no longer
-/// logged in. A `password` here is always that field, such as `pbkdf2_sha256$…`, and never what a
-/// user typed.
+/// The session hash is an HMAC of the user's `password` field. It binds a session to the password:
+/// when the password is changed, in Django or in Rust, the user's other sessions are no longer
+/// logged in. In this API, `password` is always that field, which is a password hash such as
+/// `pbkdf2_sha256$…`, and never the password that a user enters.
 ///
 /// # Examples
 ///
-/// This session was begun by Django; the row comes from the site's database.
+/// The row comes from the site's database.
 ///
 /// ```
 /// use signed_session::django::{AuthUser, DjangoSettings};
@@ -50,7 +50,7 @@ const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth
 ///     if !settings.authentication_backends().iter().any(|known| known == user.backend()) {
 ///         return Ok(None);
 ///     }
-///     // As Django's backends do, but for `AllowAllUsersModelBackend`.
+///     // Like Django's backends, except `AllowAllUsersModelBackend`.
 ///     let Some(row) = find(user.id()).filter(|row| row.is_active) else { return Ok(None) };
 ///     // Nobody is logged in unless the hash matches; the session stays as it is.
 ///     let matched = user.resume(session, settings.keyring(), &row.password);
@@ -66,18 +66,18 @@ const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth
 /// let row = |password: &str| Row { password: password.to_owned(), is_active: true };
 /// assert_eq!(who(&mut session, &settings, |_| Some(row(&password)))?, Some("42".to_owned()));
 ///
-/// // Changed in Django: nobody is logged in with this session any more.
+/// // After a change of the password in Django, this session is no longer logged in.
 /// password.push_str("-of-another");
 /// assert_eq!(who(&mut session, &settings, |_| Some(row(&password)))?, None);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # User models with a hash of their own
+/// # User models that override `get_session_auth_hash`
 ///
-/// A model can override `get_session_auth_hash`: with another salt, another message or another
-/// algorithm. [`new`](Self::new), [`verify`](Self::verify), [`resume`](Self::resume) and
-/// [`rebind`](Self::rebind) then compute a hash that Django does not accept. Compute it as the
-/// model does, and pass it to [`with_hash`](Self::with_hash), [`verify_with`](Self::verify_with),
+/// A model can compute the hash with a different salt, message or algorithm. [`new`](Self::new),
+/// [`verify`](Self::verify), [`resume`](Self::resume) and [`rebind`](Self::rebind) then compute a
+/// hash that Django does not accept. Compute it as the model does, and pass it to
+/// [`with_hash`](Self::with_hash), [`verify_with`](Self::verify_with),
 /// [`resume_with`](Self::resume_with) and [`rebind_with`](Self::rebind_with).
 ///
 /// ```
@@ -85,7 +85,7 @@ const SALT: &str = "django.contrib.auth.models.AbstractBaseUser.get_session_auth
 /// use sha2::Sha256;
 /// use signed_session::{Session, django::AuthUser};
 ///
-/// /// As the site's model does it: over the password and a token of its own.
+/// /// Computes the hash as the site's model does: over the password and a token of each user.
 /// fn session_hash(password: &str, token: &str) -> String {
 ///     let mut mac = Hmac::<Sha256>::new_from_slice(b"a key of the site's").unwrap();
 ///     mac.update(password.as_bytes());
@@ -111,17 +111,17 @@ pub struct AuthUser {
 }
 
 impl AuthUser {
-    /// Creates a user whom a program has authenticated, to be logged in.
+    /// Creates a user whom the program has authenticated.
     ///
-    /// `id` is the row's primary key as Django prints it, `backend` is one of the site's
-    /// `AUTHENTICATION_BACKENDS`, and `password` is the row's field of that name. The hash is
-    /// computed under the ring's first key.
+    /// Call [`login`](Self::login) to log the user in. `id` is the row's primary key as Django
+    /// prints it, `backend` is one of the site's `AUTHENTICATION_BACKENDS`, and `password` is the
+    /// row's `password` field. The hash is computed with the ring's first key.
     #[must_use]
     pub fn new(ring: &Keyring, id: impl Display, backend: &str, password: &str) -> Self {
         Self { id: id.to_string(), backend: backend.to_owned(), hash: hash(ring, password) }
     }
 
-    /// Creates a user whom a program has authenticated, with the user model's own hash.
+    /// Creates a user whom the program has authenticated, with this hash.
     ///
     /// Use this instead of [`new`](Self::new) for a model that overrides `get_session_auth_hash`.
     #[must_use]
@@ -129,13 +129,13 @@ impl AuthUser {
         Self { id: id.to_string(), backend: backend.to_owned(), hash: hash.to_owned() }
     }
 
-    /// Returns the user whom a session names, if it names one.
+    /// Returns the user in the session, if there is one.
     ///
-    /// Django keeps the id as text; a whole number, which some applications write, is accepted too.
-    /// As in `get_user`, a session without a backend has no user.
+    /// Django stores the id as a string; a whole number, which some applications write, is accepted
+    /// too. As in `get_user`, a session without a backend has no user.
     ///
-    /// This proves that the site wrote the entry, and not that it still applies: the user may have
-    /// been deleted, or the password changed. Query the database, and then call
+    /// This proves that the site wrote the entry, but not that the login is still valid: the user
+    /// may have been deleted, or the password changed. Query the database, and then call
     /// [`resume`](Self::resume).
     ///
     /// # Errors
@@ -146,12 +146,12 @@ impl AuthUser {
         let Some(id) = session.get_json(ID_KEY) else { return Ok(None) };
         let id = read_id(id)?;
         let Some(backend) = session.get(BACKEND_KEY)? else { return Ok(None) };
-        // A user model without a password leaves null or an empty text.
+        // A user model without a password stores null or an empty string.
         let hash = session.get::<Option<String>>(HASH_KEY)?.flatten().unwrap_or_default();
         Ok(Some(Self { id, backend, hash }))
     }
 
-    /// Returns the primary key, as text.
+    /// Returns the primary key as a string.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
@@ -167,7 +167,7 @@ impl AuthUser {
         &self.backend
     }
 
-    /// Returns the session's hash, or an empty text if it has none.
+    /// Returns the session's hash, or an empty string if it has none.
     ///
     /// It is derived from the password: compare it with [`verify_with`](Self::verify_with), not
     /// with `==`, and do not log it.
@@ -176,20 +176,20 @@ impl AuthUser {
         &self.hash
     }
 
-    /// Returns the index of the key under which the hash matches this password, if any.
+    /// Returns the index of the key with which the hash matches, if any.
     ///
-    /// 0 is the first key. The hash is compared in constant time with that of every key. A session
-    /// without a hash never matches.
+    /// 0 is the first key. The session's hash is compared in constant time with the hash of
+    /// `password` computed with every key. A session without a hash never matches.
     #[must_use]
     pub fn verify(&self, ring: &Keyring, password: &str) -> Option<usize> {
         self.choose(hashes(ring, password).map(|hash| hash.ct_eq(self.hash.as_bytes())))
     }
 
-    /// Returns the index of the expected hash that equals the session's hash, if any.
+    /// Returns the index of the expected hash that matches, if any.
     ///
     /// `expected` are the hashes that the program computed as the user model does: the current one
-    /// first, then those under `SECRET_KEY_FALLBACKS`. All are compared, in constant time, before
-    /// any result is used. A session without a hash never matches.
+    /// first, then those with `SECRET_KEY_FALLBACKS`. All are compared with the session's hash, in
+    /// constant time, before any result is used. A session without a hash never matches.
     #[must_use]
     pub fn verify_with<H: AsRef<str>>(
         &self,
@@ -199,36 +199,37 @@ impl AuthUser {
         self.choose(expected.into_iter().map(is_equal))
     }
 
-    /// Returns the index of the first true choice, without a branch, in constant time.
+    /// Returns the index of the first true value, without branches.
     fn choose(&self, choices: impl Iterator<Item = Choice>) -> Option<usize> {
         let (mut found, mut matched) = (Choice::from(0), 0_u64);
         for (index, is_equal) in (0..).zip(choices) {
             matched.conditional_assign(&index, is_equal & !found);
             found |= is_equal;
         }
-        // An empty hash would equal an empty one, and both mean that there is none.
+        // An empty hash means that there is none, so two empty hashes do not match.
         let found = bool::from(found) && !self.hash.is_empty();
         found.then(|| usize::try_from(matched).ok()).flatten()
     }
 
-    /// Verifies the user against the password, and renews a hash that a fallback key made.
+    /// Verifies the session's hash, and renews one of a fallback key.
     ///
-    /// Corresponds to the end of `django.contrib.auth.get_user`, with one difference. If the first
-    /// key's hash matches, the session stays unchanged; if a fallback's does, the hash is written
-    /// again under the first. Returns which key matched.
+    /// Corresponds to the last part of `django.contrib.auth.get_user`, except that a mismatch
+    /// leaves the session unchanged. If the hash of the first key matches, the session is not
+    /// changed either; if that of a fallback key matches, the hash is computed again with the first
+    /// key. Returns the index of the key that matched.
     ///
     /// If none matches, the visitor is not logged in, and *the session is left unchanged*. Django
-    /// flushes it. But a mismatch has several causes:
+    /// flushes it, but a mismatch can have several causes:
     ///
-    /// | cause | right |
+    /// | cause | correct reaction |
     /// |---|---|
     /// | the password has been changed | the session may end |
     /// | the row is from a replica that has not seen the change of the password yet | it must stay |
     /// | the user model overrides `get_session_auth_hash` | it must stay; see [`resume_with`](Self::resume_with) |
     /// | the site has rotated its `SECRET_KEY`, and this program has not | it must stay |
     ///
-    /// If you know that it is the first, [`flush`](Session::flush) the session; otherwise Django
-    /// does, at the visitor's next request there.
+    /// If you know that the password has been changed, [`flush`](Session::flush) the session.
+    /// Otherwise Django flushes it at the visitor's next request there.
     ///
     /// A user who is no longer in the database, or is not active, is not logged in either, and
     /// Django leaves the session unchanged too.
@@ -241,11 +242,12 @@ impl AuthUser {
         matched
     }
 
-    /// Verifies the user against the expected hashes, and renews one that is not the first.
+    /// Verifies the session's hash, and renews one that is not current.
     ///
     /// Use this instead of [`resume`](Self::resume) for a user model that overrides
     /// `get_session_auth_hash`: `expected` are the hashes as for
-    /// [`verify_with`](Self::verify_with). If none matches, the session is left unchanged.
+    /// [`verify_with`](Self::verify_with). If one matches that is not the first, the first replaces
+    /// it in the session. If none matches, the session is left unchanged.
     #[must_use = "nobody is logged in unless a hash matched"]
     pub fn resume_with<H: AsRef<str>>(
         &self,
@@ -260,16 +262,16 @@ impl AuthUser {
         matched
     }
 
-    /// Binds the session to this password of its user, under the ring's first key.
+    /// Binds the session to the user's new password.
     ///
     /// Corresponds to `update_session_auth_hash`. Call it after the user has changed the password,
-    /// so that they stay logged in with this session. This begins another session, with all
-    /// entries.
+    /// so that they stay logged in in this browser. This starts a new session that keeps all
+    /// entries. The hash is computed with the ring's first key.
     pub fn rebind(&self, session: &mut Session, ring: &Keyring, password: &str) {
         self.rebind_with(session, &hash(ring, password));
     }
 
-    /// Binds the session to this hash of its user.
+    /// Binds the session to the user's new hash.
     ///
     /// Use this instead of [`rebind`](Self::rebind) for a user model that overrides
     /// `get_session_auth_hash`.
@@ -278,25 +280,25 @@ impl AuthUser {
         session.set_text(HASH_KEY, hash);
     }
 
-    /// Logs the user in, on both sides.
+    /// Logs the user in to the session, for Django and for this program.
     ///
-    /// This always begins another session: [`Session::started_at`] returns the time of the login
-    /// from then on.
+    /// This always starts a new session: [`Session::started_at`] returns the time of the login from
+    /// then on.
     ///
-    /// | the session | what becomes of its entries |
+    /// | the session before the login | its entries |
     /// |---|---|
-    /// | is this user's, with this hash | all stay |
-    /// | is another's, or from before the password was changed | all go |
-    /// | is an anonymous visitor's | those stay that `keep` is true for |
+    /// | belongs to this user, with this hash | all are kept |
+    /// | belongs to another user, or is from before the password was changed | all are removed |
+    /// | is anonymous | those for which `keep` returns `true` are kept |
     ///
     /// Django keeps all entries of an anonymous visitor. But an attacker who prepared a session and
-    /// planted its cookie in the visitor's browser controls every entry that stays, so keep only
+    /// planted its cookie in the visitor's browser controls every entry that is kept, so keep only
     /// what you need, such as a cart. `|_| true` keeps everything, as Django does.
     ///
     /// The visitor's CSRF secret is replaced, so that pages loaded before the login can no longer
     /// be submitted. With `CSRF_USE_SESSIONS` it is removed from the session, and the next form
-    /// creates another. The cookie `csrftoken` is replaced by [`Csrf`](crate::django::Csrf) or its
-    /// layer around the handler; without them it stays as it is.
+    /// creates a new one. The cookie `csrftoken` is replaced if the request is served with
+    /// [`Csrf`](crate::django::Csrf) or its layer; otherwise it is not changed.
     ///
     /// # Examples
     ///
@@ -328,7 +330,9 @@ impl AuthUser {
         session.remove(SESSION_KEY);
     }
 
-    /// Returns `true` if a session is this user's, with this hash if there is one.
+    /// Returns `true` if a session belongs to this user, with this hash.
+    ///
+    /// The hash is not compared if this user has none.
     fn is_of(&self, session: &Session) -> bool {
         let id = session.get_json(ID_KEY).and_then(|id| read_id(id).ok());
         let is_same_id = id.is_some_and(|id| id == self.id);
@@ -338,15 +342,16 @@ impl AuthUser {
     }
 }
 
-/// Logs out the session's user, and ends the session.
+/// Logs out the session's user.
 ///
-/// Corresponds to `django.contrib.auth.logout`: all entries and the cookie are removed. A copy of
-/// the cookie stays valid until it expires; see [`Session::flush`].
+/// Corresponds to `django.contrib.auth.logout`: all entries and the cookie are removed. Without
+/// [`Revocations`](crate::Revocations), a copy of the cookie stays valid until it expires; see
+/// [`Session::flush`].
 pub fn logout(session: &mut Session) {
     session.flush();
 }
 
-/// Reads `_auth_user_id`: a text, or a whole number.
+/// Reads `_auth_user_id`: a string, or a whole number.
 fn read_id(json: &str) -> Result<String, ValueError> {
     let digits = json.strip_prefix('-').unwrap_or(json);
     if digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -359,12 +364,12 @@ fn read_id(json: &str) -> Result<String, ValueError> {
         .ok_or_else(|| ValueError::WrongType { key: ID_KEY.to_owned() })
 }
 
-/// Returns the hash of a password under the first key.
+/// Returns the hash of a password with the first key.
 fn hash(ring: &Keyring, password: &str) -> String {
     sure(hashes(ring, password).next().and_then(|hash| String::from_utf8(hash).ok()))
 }
 
-/// Returns the hash of a password under each key, in hexadecimal.
+/// Returns the hash of a password with each key, in hexadecimal.
 fn hashes(ring: &Keyring, password: &str) -> impl Iterator<Item = Vec<u8>> {
     let digits = |byte: u8| [digit(byte >> 4), digit(byte & 15)];
     salted_hmacs(ring, SALT, password.as_bytes())
@@ -378,7 +383,7 @@ fn digit(number: u8) -> u8 {
     number.wrapping_add(b'0').wrapping_add(is_letter.wrapping_mul(39))
 }
 
-/// Shows nothing: the user of a session is the visitor's data.
+/// Omits the user, which is private data.
 impl fmt::Debug for AuthUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AuthUser").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Reads the messages left for a request's visitor, and stores others.
+//! Reads the messages stored for a visitor, and stores new ones.
 //!
 //! Corresponds to `django.contrib.messages`: the classes `CookieStorage`, `SessionStorage` and
 //! `FallbackStorage`, and their middleware.
@@ -24,35 +24,37 @@ use crate::timestamp::TimestampSigner;
 /// The salt of the messages cookie.
 pub(crate) const MESSAGES_SALT: &str = "django.contrib.messages";
 
-/// The most that Django puts into the messages cookie, in bytes.
+/// The maximum length of the messages cookie's value in Django, in bytes.
 const MAX_COOKIE_LEN: usize = 2048;
 
-/// The entry of a session that holds messages: JSON in a text.
+/// The session entry that contains messages: JSON in a string.
 const SESSION_KEY: &str = "_messages";
 
 /// The beginning of every message, as JSON.
 const MARK: &str = "\"__json_message\"";
 
-/// The last item of a cookie that could not hold all messages, as JSON.
+/// The last item of a cookie that does not contain all messages, as JSON.
 const NOT_FINISHED: &str = "\"__messagesnotfinished__\"";
 
-/// The importance of a message: one of Django's five levels, or any other number.
+/// The level of a message: one of Django's five, or any other number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Level(pub i64);
 
 impl Level {
-    /// For the developers of the site.
+    /// Debugging output for developers.
     pub const DEBUG: Self = Self(10);
-    /// For the visitor's information. Messages below this level are not kept by default.
+    /// Information for the visitor.
+    ///
+    /// By default, messages below this level are not stored.
     pub const INFO: Self = Self(20);
-    /// Something was done.
+    /// An action succeeded.
     pub const SUCCESS: Self = Self(25);
-    /// A problem may be ahead.
+    /// A potential problem.
     pub const WARNING: Self = Self(30);
     /// An action failed.
     pub const ERROR: Self = Self(40);
 
-    /// Returns Django's tag for the level; other levels have none.
+    /// Returns the tag of one of Django's levels; empty for any other level.
     fn tag(self) -> &'static str {
         match self {
             Self::DEBUG => "debug",
@@ -69,14 +71,15 @@ impl Level {
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Message {
-    /// The importance of the message.
+    /// The level of the message.
     pub level: Level,
-    /// The text: HTML if it is safe, else plain text that has to be escaped.
+    /// The text: HTML if `is_safe`, otherwise plain text to be escaped.
     pub text: String,
-    /// Tags other than the level's, separated by spaces; Django's `add` sets `""` if there are
-    /// none.
+    /// The tags other than the level's, separated by spaces.
+    ///
+    /// If there are none, Django's `add` sets `""`.
     pub extra_tags: Option<String>,
-    /// Whether the program that added it marked it as HTML, with Django's `mark_safe`.
+    /// Whether the text is safe HTML, as marked by Django's `mark_safe`.
     pub is_safe: bool,
 }
 
@@ -94,16 +97,18 @@ impl Message {
         self
     }
 
-    /// Sets whether the text is HTML that is shown unescaped. Defaults to `false`.
+    /// Sets whether the text is HTML, shown unescaped. Defaults to `false`.
     ///
-    /// Never use it for text that contains user input.
+    /// Never set this for text that contains user input.
     #[must_use]
     pub fn safe(mut self, is_safe: bool) -> Self {
         self.is_safe = is_safe;
         self
     }
 
-    /// Writes the row as Django's encoder does, with this text between its items.
+    /// Writes the message as Django's encoder does.
+    ///
+    /// `comma` separates the items.
     fn to_json(&self, comma: &str) -> String {
         let (safe, level) = (u8::from(self.is_safe), self.level.0);
         let mut row = [MARK, &safe.to_string(), &level.to_string()].join(comma);
@@ -115,7 +120,7 @@ impl Message {
     }
 }
 
-/// Does not show the text and the tags: they belong to the visitor.
+/// Omits the text and the tags, which are private data.
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Message")
@@ -129,7 +134,7 @@ impl fmt::Debug for Message {
 #[derive(Clone)]
 enum Row {
     Message(Message),
-    /// An item that is not a message: preserved as it came.
+    /// An item that is not a message: preserved unchanged.
     Other(Box<str>),
 }
 
@@ -177,7 +182,7 @@ fn read_message(row: &str) -> Option<Message> {
     })
 }
 
-/// The place where a site keeps its messages: Django's `MESSAGE_STORAGE`.
+/// The storage of a site's messages, which is Django's `MESSAGE_STORAGE`.
 ///
 /// # Examples
 ///
@@ -188,7 +193,7 @@ fn read_message(row: &str) -> Option<Message> {
 /// let ring = Keyring::new("example-only-correct-horse-battery-staple")?;
 /// let storage = MessageStorage::fallback(&ring, CookieOptions::new("messages")?);
 ///
-/// // A request that leaves a message, and one that shows it, be it in Django.
+/// // One request adds a message. A later one, which Django may serve, shows it.
 /// let mut session = Session::new();
 /// let mut messages = storage.load(["theme=dark"]);
 /// messages.add(Message::new(Level::SUCCESS, "The pears are in the cart.").extra_tags("cart"));
@@ -222,25 +227,27 @@ struct MessageCookie {
 impl MessageStorage {
     /// Creates a storage in a cookie, as `CookieStorage`.
     ///
-    /// It keeps the newest messages, as many as fit 2,048 bytes.
+    /// It keeps the newest messages, as many as fit in 2,048 bytes.
     ///
-    /// Django's cookie is named `messages`, has the path `/` and otherwise the attributes of the
-    /// session's. The browser drops it when it closes.
+    /// Django's cookie is named `messages`. It has the path `/`, and otherwise the attributes of
+    /// the session cookie. The browser drops it when it closes.
     #[must_use]
     pub fn cookie(ring: &Keyring, options: CookieOptions) -> Self {
         Self::new(Some((ring, options)), false)
     }
 
-    /// Creates a storage in the session, as `SessionStorage`, which keeps all messages.
+    /// Creates a storage in the session, as `SessionStorage`.
+    ///
+    /// It keeps all messages.
     #[must_use]
     pub fn session() -> Self {
         Self::new(None, true)
     }
 
-    /// Creates a storage in a cookie, and in the session what does not fit, as `FallbackStorage`.
+    /// Creates a storage in a cookie and the session, as `FallbackStorage`.
     ///
-    /// This is Django's default. The cookie is that of [`cookie`](Self::cookie), but here it holds
-    /// the oldest messages.
+    /// This is Django's default. Messages that do not fit in the cookie are in the session. The
+    /// cookie is that of [`cookie`](Self::cookie), except that it contains the oldest messages.
     #[must_use]
     pub fn fallback(ring: &Keyring, options: CookieOptions) -> Self {
         Self::new(Some((ring, options)), true)
@@ -254,7 +261,9 @@ impl MessageStorage {
         Self { cookie, has_session, level: Level::INFO, tags: BTreeMap::new() }
     }
 
-    /// Sets the lowest level that is kept, as `MESSAGE_LEVEL`. Defaults to [`Level::INFO`].
+    /// Sets the lowest level that is stored, as `MESSAGE_LEVEL`.
+    ///
+    /// Defaults to [`Level::INFO`].
     #[must_use]
     pub fn level(mut self, level: Level) -> Self {
         self.level = level;
@@ -268,7 +277,9 @@ impl MessageStorage {
         self
     }
 
-    /// Returns a message's own tags and its level's tag, as `message.tags` in a template.
+    /// Returns all tags of a message, as `message.tags` in a template.
+    ///
+    /// These are its own tags and the tag of its level.
     #[must_use]
     pub fn tags(&self, message: &Message) -> String {
         let of_level = self.tags.get(&message.level).map_or(message.level.tag(), String::as_str);
@@ -279,7 +290,7 @@ impl MessageStorage {
 
     /// Loads the messages of a request from its `Cookie:` headers.
     ///
-    /// Nothing is decoded until it is needed.
+    /// The cookie is not decoded before the messages are needed.
     pub fn load<'h, H>(&self, cookie_headers: impl IntoIterator<Item = &'h H>) -> Messages
     where
         H: AsRef<[u8]> + ?Sized + 'h,
@@ -316,45 +327,45 @@ impl fmt::Debug for MessageStorage {
     }
 }
 
-/// The messages of one request: those left for it, and those that it adds.
+/// The messages of one request: those stored earlier, and those it adds.
 pub struct Messages {
     storage: MessageStorage,
-    /// The values of the cookie, as they came; `None` for one longer than browsers keep.
+    /// The raw values of the cookie; empty if longer than browsers keep.
     values: Candidates<Vec<u8>>,
-    /// The length of the last such value.
+    /// The length of the last value that is too long.
     too_long: usize,
     /// `None` until the messages are first needed.
     loaded: Option<Loaded>,
     refusal: Option<DecodeError>,
     queued: Vec<Message>,
-    /// Whether the loaded messages are dropped at the end: Django's `used`.
+    /// Whether the loaded messages are dropped by the commit: Django's `used`.
     is_shown: bool,
 }
 
-/// The messages that were left before.
+/// The messages that were stored earlier.
 #[derive(Clone, Default)]
 struct Loaded {
     rows: Vec<Row>,
-    /// Whether there were any in the cookie, and in the session: Django's `_used_storages`.
+    /// Whether the cookie contained any; see Django's `_used_storages`.
     from_cookie: bool,
     from_session: bool,
 }
 
 impl Messages {
-    /// Adds a message, for this page or the next.
+    /// Adds a message, to be shown on this page or the next.
     ///
-    /// A message without text is dropped, and so is one below the storage's
-    /// [`level`](MessageStorage::level), as in Django.
+    /// As in Django, a message without text or below the storage's [`level`](MessageStorage::level)
+    /// is dropped.
     pub fn add(&mut self, message: Message) {
         if !message.text.is_empty() && message.level >= self.storage.level {
             self.queued.push(message);
         }
     }
 
-    /// Returns all messages, the oldest first, to be shown now and not again.
+    /// Returns all messages, oldest first, and marks them as shown.
     ///
-    /// They are removed by the commit. Items that are not messages, which another program may have
-    /// put there, are kept and not returned.
+    /// [`commit`](Self::commit) removes them. Items that are not messages, which another program
+    /// may have stored, are neither returned nor removed.
     ///
     /// # Errors
     ///
@@ -368,13 +379,15 @@ impl Messages {
         Ok(shown)
     }
 
-    /// Returns why the cookie of the request was refused, once it was decoded.
+    /// Returns why the messages cookie was refused.
+    ///
+    /// `None` before [`show`](Self::show) has decoded the cookie.
     #[must_use]
     pub fn refusal(&self) -> Option<&DecodeError> {
         self.refusal.as_ref()
     }
 
-    /// Keeps the messages that were not shown, and returns the headers of the response.
+    /// Stores the messages that were not shown. Returns the response's headers.
     ///
     /// See [`commit_at`](Self::commit_at).
     ///
@@ -385,19 +398,21 @@ impl Messages {
         self.commit_at(session, OffsetDateTime::now_utc())
     }
 
-    /// Keeps the messages that were not shown, for a response sent at `now`.
+    /// Stores the messages that were not shown, for a response sent at `now`.
     ///
     /// Call this before the session is committed, because it may change the session. If no message
     /// was shown or added, this does nothing.
     ///
-    /// A cookie that no key of the site signed is deleted when messages are shown, as in Django.
-    /// One that is authentic, but that this program cannot read, stays until another is written.
+    /// With [`MessageStorage::cookie`], a cookie that no key of the site verifies is deleted when
+    /// messages are shown, as in Django. An authentic cookie that this program cannot read is kept
+    /// until a new one is written.
     ///
     /// # Errors
     ///
-    /// [`MessagesError::Value`] if the session's messages cannot be read and others would have to
+    /// [`MessagesError::Value`] if the session's messages cannot be read and new ones would have to
     /// be added to them. [`MessagesError::Encode`] with [`EncodeError::TooLarge`] if an item that
-    /// is not a message would not fit, and with [`EncodeError::BadTimestamp`].
+    /// is not a message does not fit, or with [`EncodeError::BadTimestamp`] if `now` is before 1970
+    /// or after the year 9999.
     pub fn commit_at(
         mut self,
         session: &mut Session,
@@ -432,7 +447,7 @@ impl Messages {
         Ok(StoredMessages { reply, unstored })
     }
 
-    /// Returns the messages that were left before; reads them the first time.
+    /// Returns the messages that were stored earlier. Reads them only once.
     fn load(&mut self, session: &Session) -> Result<Loaded, MessagesError> {
         if let Some(loaded) = self.loaded.take() {
             return Ok(loaded);
@@ -443,7 +458,7 @@ impl Messages {
             let (rows, is_whole) = self.read_cookie();
             loaded.from_cookie = !rows.is_empty();
             loaded.rows = rows;
-            // The session holds further messages only if the cookie says so.
+            // The session contains further messages only if the cookie says so.
             is_session_read &= !is_whole;
         }
         if is_session_read {
@@ -454,7 +469,7 @@ impl Messages {
         Ok(loaded)
     }
 
-    /// Reads the rows of the cookie, and whether these are all of them.
+    /// Returns the rows of the cookie, and whether they are complete.
     fn read_cookie(&mut self) -> (Vec<Row>, bool) {
         let Some(place) = &self.storage.cookie else { return (Vec::new(), true) };
         let (len, limit) = (self.too_long, cookie::MAX_LEN);
@@ -478,14 +493,14 @@ impl Messages {
     }
 }
 
-/// Returns `true` if a cookie that was refused may be valid for another program.
+/// Returns `true` if a refused cookie may be valid for another program.
 fn may_be_valid(reason: &DecodeError) -> bool {
     reason.is_authentic() || matches!(reason, DecodeError::TooManyCookies { .. })
 }
 
 /// Reads the rows in a session.
 fn read_session(session: &Session) -> Result<Vec<Row>, ValueError> {
-    // Null and an empty text count as none, as in Django.
+    // Null and an empty string count as none, as in Django.
     let text = session.get::<Option<String>>(SESSION_KEY)?.flatten().unwrap_or_default();
     if text.is_empty() {
         return Ok(Vec::new());
@@ -498,7 +513,8 @@ fn read_session(session: &Session) -> Result<Vec<Row>, ValueError> {
 impl MessageCookie {
     /// Returns the cookie of as many rows as fit, and the rows that do not.
     ///
-    /// Those are the oldest or the newest. The number is found by bisection, as in Django.
+    /// With `drops_oldest` the newest rows are in the cookie, otherwise the oldest. Their number is
+    /// found by bisection, as in Django.
     fn store(
         &self,
         mut rows: Vec<Row>,
@@ -535,7 +551,7 @@ impl MessageCookie {
         Ok((cookie, left))
     }
 
-    /// Encodes rows if they fit, with a mark at the end if they are not all.
+    /// Encodes rows if they fit, with a mark at the end if they are a part.
     fn encode(
         &self,
         rows: &[String],
@@ -553,24 +569,24 @@ impl MessageCookie {
     }
 }
 
-/// Shows nothing: the messages belong to the visitor.
+/// Omits the messages, which are private data.
 impl fmt::Debug for Messages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Messages").finish_non_exhaustive()
     }
 }
 
-/// The reason why a request's messages could not be shown or kept.
+/// The error if the messages of a request cannot be read or stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MessagesError {
-    /// The session's entry of messages is not in Django's format.
+    /// The session's entry for messages is not in Django's format.
     Value(ValueError),
     /// The messages cannot be written.
     Encode(EncodeError),
 }
 
-/// Lets handlers use `?` on a session and its messages.
+/// Lets handlers use `?` on both a session and its messages.
 impl From<ValueError> for MessagesError {
     fn from(error: ValueError) -> Self {
         Self::Value(error)
@@ -601,7 +617,9 @@ impl Error for MessagesError {
     }
 }
 
-/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on messages.
+/// Responds with an empty 500 and logs the reason.
+///
+/// Handlers can therefore use `?` on messages.
 #[cfg(feature = "axum")]
 impl axum_core::response::IntoResponse for MessagesError {
     fn into_response(self) -> axum_core::response::Response {
@@ -609,7 +627,9 @@ impl axum_core::response::IntoResponse for MessagesError {
     }
 }
 
-/// Responds with a bare 500 and logs the reason, so that handlers can use `?` on messages.
+/// Responds with an empty 500 and logs the reason.
+///
+/// Handlers can therefore use `?` on messages.
 #[cfg(feature = "actix")]
 impl actix_web::ResponseError for MessagesError {
     fn error_response(&self) -> actix_web::HttpResponse {
@@ -623,12 +643,13 @@ impl actix_web::ResponseError for MessagesError {
 pub struct StoredMessages {
     /// The headers of the response, in addition to those of the session.
     pub reply: Reply,
-    /// The messages that did not fit, the oldest; always empty except with
-    /// [`MessageStorage::cookie`].
+    /// The messages that did not fit, which are the oldest.
+    ///
+    /// This is always empty except with [`MessageStorage::cookie`].
     pub unstored: Vec<Message>,
 }
 
-/// Shows how many messages did not fit, but not their content.
+/// Shows how many messages did not fit. Omits their content.
 impl fmt::Debug for StoredMessages {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StoredMessages")

@@ -1,4 +1,6 @@
-//! Reads and writes what else a Django site shares: logins, messages, cookies, settings.
+//! Reads and writes other data of a Django site.
+//!
+//! These are logins, messages, signed cookies, CSRF secrets and settings.
 
 // As in `lib.rs`: a module imports only from lower layers.
 
@@ -37,7 +39,7 @@ pub const SESSION_SALT: &str = codec::SESSION_SALT;
 
 /// The salt of `session_data` in database, cached-database and file sessions.
 ///
-/// [`stored_session_codec`] reads and writes such rows.
+/// [`stored_session_codec`] uses it.
 pub const DB_SESSION_SALT: &str = "django.contrib.sessions.SessionStore";
 
 /// The salt of `django.core.signing.dumps` and `loads`.
@@ -52,24 +54,29 @@ pub const TIMESTAMP_SIGNER_SALT: &str = "django.core.signing.TimestampSigner";
 /// The salt of the messages cookie, to be used with [`cookie_signer`].
 pub const MESSAGES_SALT: &str = messages::MESSAGES_SALT;
 
-/// The most JSON that a stored session may have, in bytes.
+/// The maximum size of a stored session's JSON in bytes.
 const STORED_PAYLOAD_LEN: usize = 1024 * 1024;
 
-/// Creates the codec of `session_data` in database, cached-database and file sessions.
+/// Creates the codec of sessions in a database or in files.
 ///
-/// The text of a file session is the same as that of a row. Neither its timestamp nor the session's
-/// own expiry ends it: a row has expired once its `expire_date` is not in the future, and a file
-/// once it was last changed `SESSION_COOKIE_AGE`, or the session's own expiry, ago. Check that
-/// first. When you write a row, set the date again, to [`Session::expiry_date`]. Everything else is
-/// as for cookies, but tokens may have 2 MiB and their JSON 1 MiB. Sessions that are only in a
-/// cache are pickled, and cannot be read here. A site with `cached_db` reads its cache first, and
-/// sees a change of the row only when the cache has dropped the session.
+/// This is the format of `session_data` in rows of the backends `db` and `cached_db`, and of the
+/// content of files of the backend `file`.
 ///
-/// If the site has `USE_TZ = False`, add [`use_tz(false)`](SessionCodec::use_tz): such a Django
+/// The codec enforces neither the timestamp nor the session's own expiry. A row has expired if its
+/// `expire_date` is not in the future. A file has expired if the time since its last modification
+/// exceeds the session's own expiry or, without one, `SESSION_COOKIE_AGE`. Check that first. When
+/// you write a row, set `expire_date` again, to [`Session::expiry_date`]. Otherwise the codec works
+/// as for cookies, except that tokens may have up to 2 MiB and their JSON up to 1 MiB.
+///
+/// Sessions that are only in a cache are pickled, and cannot be read here. A site with `cached_db`
+/// reads its cache first, and sees a change of the row only when the cache has dropped the session.
+///
+/// If the site has `USE_TZ = False`, add [`use_tz(false)`](SessionCodec::use_tz): Django then
 /// cannot compare an expiry date that has an offset, wherever the session is stored.
 ///
-/// A session's key is whatever the visitor's cookie holds. Anything other than 32 of `a-z` and
-/// `0-9` is not the key of a row, and as a file name might lead elsewhere.
+/// The session key in the cookie is user input. Django creates keys of 32 characters `a-z` and
+/// `0-9`. Refuse a key with any other character, because as a file name it could refer to another
+/// folder.
 ///
 /// [`Session::expiry_date`]: crate::Session::expiry_date
 ///

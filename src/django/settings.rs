@@ -1,4 +1,4 @@
-//! Turns a Django project's settings into the types that read its sessions.
+//! Creates this crate's types from the settings of a Django project.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -35,51 +35,51 @@ const ENGINE: &str = "django.contrib.sessions.backends.signed_cookies";
 const SERIALIZERS: [&str; 2] =
     ["django.contrib.sessions.serializers.JSONSerializer", "django.core.signing.JSONSerializer"];
 
-/// The class that signs messages and signed cookies; sessions do not depend on it.
+/// The class that signs messages and signed cookies, but not sessions.
 const SIGNING_BACKEND: &str = "django.core.signing.TimestampSigner";
 
-/// The settings of a Django project that concern what it shares with this program.
+/// The Django settings that affect what a site shares with this program.
 ///
 /// | Django's name | default | values |
 /// |---|---|---|
-/// | `SECRET_KEY` | must be set | text, or bytes as `{"hex": "…"}` |
-/// | `SECRET_KEY_FALLBACKS` | `[]` | a list of the same; empty ones are reported and not used |
-/// | `SESSION_COOKIE_AGE` | `1209600` | seconds, also with a fraction; a negative age counts as 0 |
-/// | `SESSION_COOKIE_NAME` | `"sessionid"` | text |
-/// | `SESSION_COOKIE_DOMAIN` | `None` | text; `None`, `False` and `""` leave it out |
-/// | `SESSION_COOKIE_PATH` | `"/"` | text; `None`, `False` and what does not begin with `/` leave it out |
-/// | `SESSION_COOKIE_SECURE` | `False` | anything, by Python's truth: `0`, `None`, `""`, `[]` and `{}` are false |
+/// | `SECRET_KEY` | must be set | a string, or bytes as `{"hex": "…"}` |
+/// | `SECRET_KEY_FALLBACKS` | `[]` | a list of the same; empty secrets are reported and not used |
+/// | `SESSION_COOKIE_AGE` | `1209600` | a number of seconds, which may have a fraction; a negative age counts as 0 |
+/// | `SESSION_COOKIE_NAME` | `"sessionid"` | a string |
+/// | `SESSION_COOKIE_DOMAIN` | `None` | a string; with `None`, `False` or `""` the attribute is omitted |
+/// | `SESSION_COOKIE_PATH` | `"/"` | a string; with `None`, `False` or a value that does not begin with `/` the attribute is omitted |
+/// | `SESSION_COOKIE_SECURE` | `False` | any value, read as by Python's `bool()`: `0`, `None`, `""`, `[]` and `{}` are false |
 /// | `SESSION_COOKIE_HTTPONLY` | `True` | the same |
-/// | `SESSION_COOKIE_SAMESITE` | `"Lax"` | `"Lax"`, `"Strict"`, `"None"` in any case; whatever is false leaves it out |
-/// | `SESSION_SAVE_EVERY_REQUEST` | `False` | by Python's truth |
+/// | `SESSION_COOKIE_SAMESITE` | `"Lax"` | `"Lax"`, `"Strict"` or `"None"`, in upper or lower case; with a false value the attribute is omitted |
+/// | `SESSION_SAVE_EVERY_REQUEST` | `False` | any value, as by `bool()` |
 /// | `SESSION_EXPIRE_AT_BROWSER_CLOSE` | `False` | the same |
-/// | `SESSION_ENGINE` | see [`from_json`](Self::from_json) and [`new`](Self::new) | text |
-/// | `SESSION_SERIALIZER` | `"django.contrib.sessions.serializers.JSONSerializer"` | text |
-/// | `USE_TZ` | `True` | by Python's truth; see [`SessionCodec::use_tz`] |
-/// | `TIME_ZONE` | `"America/Chicago"` | text or `None`; see [`session_manager`](Self::session_manager) |
-/// | `AUTHENTICATION_BACKENDS` | `["django.contrib.auth.backends.ModelBackend"]` | a list of text |
-/// | `SIGNING_BACKEND` | `"django.core.signing.TimestampSigner"` | text |
-/// | `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` | `False`; `True` for a `DJANGO_VERSION` before 6.1 | by Python's truth |
-/// | `MESSAGE_STORAGE` | `"django.contrib.messages.storage.fallback.FallbackStorage"` | text |
+/// | `SESSION_ENGINE` | see [`from_json`](Self::from_json) and [`new`](Self::new) | a string |
+/// | `SESSION_SERIALIZER` | `"django.contrib.sessions.serializers.JSONSerializer"` | a string |
+/// | `USE_TZ` | `True` | any value, as by `bool()`; see [`SessionCodec::use_tz`] |
+/// | `TIME_ZONE` | `"America/Chicago"` | a string or `None`; see [`session_manager`](Self::session_manager) |
+/// | `AUTHENTICATION_BACKENDS` | `["django.contrib.auth.backends.ModelBackend"]` | a list of strings |
+/// | `SIGNING_BACKEND` | `"django.core.signing.TimestampSigner"` | a string |
+/// | `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` | `False`; `True` for a `DJANGO_VERSION` before 6.1 | any value, as by `bool()` |
+/// | `MESSAGE_STORAGE` | `"django.contrib.messages.storage.fallback.FallbackStorage"` | a string |
 /// | `MESSAGE_LEVEL` | `20`, which is `messages.INFO` | a number |
-/// | `MESSAGE_TAGS` | `{}` | an object of text; keys that are not whole numbers are ignored |
-/// | `CSRF_USE_SESSIONS` | `False` | by Python's truth |
-/// | `CSRF_COOKIE_NAME` | `"csrftoken"` | text |
-/// | `CSRF_COOKIE_AGE` | `31449600` | as `SESSION_COOKIE_AGE`, or `None`: until the browser is closed; a `timedelta` as `{"timedelta": seconds}` |
+/// | `MESSAGE_TAGS` | `{}` | an object whose values are strings; keys that are not whole numbers are ignored |
+/// | `CSRF_USE_SESSIONS` | `False` | any value, as by `bool()` |
+/// | `CSRF_COOKIE_NAME` | `"csrftoken"` | a string |
+/// | `CSRF_COOKIE_AGE` | `31449600` | as `SESSION_COOKIE_AGE`; `None`, which means until the browser is closed; or a `timedelta` as `{"timedelta": seconds}` |
 /// | `CSRF_COOKIE_DOMAIN`, `_PATH`, `_SECURE`, `_SAMESITE` | as the session's | as the session's |
-/// | `CSRF_COOKIE_HTTPONLY` | `False` | by Python's truth |
-/// | `CSRF_HEADER_NAME` | `"HTTP_X_CSRFTOKEN"` | text; one that does not begin with `HTTP_` names no header |
-/// | `CSRF_TRUSTED_ORIGINS` | `[]` | a list of text |
-/// | `ALLOWED_HOSTS` | `[]` | a list of text |
-/// | `DEBUG` | `False` | by Python's truth: allows `localhost` if `ALLOWED_HOSTS` is empty |
-/// | `SECURE_PROXY_SSL_HEADER` | `None` | two texts: a header as in `CSRF_HEADER_NAME`, and its value for https |
-/// | `USE_X_FORWARDED_HOST`, `USE_X_FORWARDED_PORT` | `False` | by Python's truth |
+/// | `CSRF_COOKIE_HTTPONLY` | `False` | any value, as by `bool()` |
+/// | `CSRF_HEADER_NAME` | `"HTTP_X_CSRFTOKEN"` | a string; a name that does not begin with `HTTP_` matches no header |
+/// | `CSRF_TRUSTED_ORIGINS` | `[]` | a list of strings |
+/// | `ALLOWED_HOSTS` | `[]` | a list of strings |
+/// | `DEBUG` | `False` | any value, as by `bool()`; allows `localhost` if `ALLOWED_HOSTS` is empty |
+/// | `SECURE_PROXY_SSL_HEADER` | `None` | two strings: a header as in `CSRF_HEADER_NAME`, and its value for https |
+/// | `USE_X_FORWARDED_HOST`, `USE_X_FORWARDED_PORT` | `False` | any value, as by `bool()` |
 ///
-/// `DJANGO_VERSION`, a text such as `"5.2.19"`, is not a setting of Django. It decides in which
-/// form the site reads and writes [signed cookies](Self::signed_cookie).
+/// `DJANGO_VERSION`, a string such as `"5.2.19"`, is not a setting of Django. It selects the format
+/// in which the site reads and writes [signed cookies](Self::signed_cookie).
 ///
-/// The defaults are Django's, including `SESSION_COOKIE_SECURE`. Options that this crate adds, such
-/// as an absolute age, are not settings: to use them, build a [`SessionManager`] yourself with this
+/// The defaults are Django's, including `SESSION_COOKIE_SECURE`. Options that Django does not have,
+/// such as an absolute age, cannot be set here: to use them, build a [`SessionManager`] with this
 /// [`keyring`](Self::keyring).
 ///
 /// # Examples
@@ -185,9 +185,9 @@ enum MessagePlace {
 }
 
 impl DjangoSettings {
-    /// Creates the settings of a site with this secret and sessions in a signed cookie.
+    /// Creates settings with this secret and sessions in a signed cookie.
     ///
-    /// All others are Django's defaults.
+    /// All other settings have Django's defaults.
     ///
     /// # Errors
     ///
@@ -221,15 +221,16 @@ impl DjangoSettings {
 
     /// Reads the settings from a JSON object that a Django project writes.
     ///
-    /// This script writes it, run in the folder of the project's `manage.py`. In the package it is
-    /// `src/django/write_settings.py`.
+    /// The script below, `src/django/write_settings.py` in the package, writes this object. Run it
+    /// in the folder of the project's `manage.py`:
     ///
     /// ```sh
     /// python manage.py shell -c "exec(open('write_settings.py').read())"
     /// ```
     ///
-    /// Settings read environment variables, so run it in the environment of the Django that serves
-    /// the site, and as the user who runs the Rust service: only that user can read the file.
+    /// Settings can depend on environment variables, so run the script in the environment in which
+    /// Django serves the site. Run it as the user that runs the Rust service, because no other user
+    /// can read the file.
     ///
     /// ```python
     #[doc = include_str!("write_settings.py")]
@@ -238,12 +239,14 @@ impl DjangoSettings {
     /// Settings that are not in the table above are ignored, as Django ignores unknown settings.
     /// Without `SESSION_ENGINE`, sessions are in the database, as in Django.
     ///
-    /// No part of a secret remains in memory outside the ring; wiping `text` itself is up to you.
+    /// This function leaves no copy of a secret in memory outside the key ring. Wiping `text` is up
+    /// to the caller.
     ///
     /// # Errors
     ///
-    /// [`SettingsError::NotAnObject`]; [`SettingsError::Value`] for a value that is not in the
-    /// table, or if `SECRET_KEY` is missing; [`SettingsError::Config`] if it is empty or blank.
+    /// [`SettingsError::NotAnObject`]; [`SettingsError::Value`] for a value that the table does not
+    /// permit, or if `SECRET_KEY` is missing; [`SettingsError::Config`] if `SECRET_KEY` is empty or
+    /// blank.
     ///
     /// # Examples
     ///
@@ -262,7 +265,7 @@ impl DjangoSettings {
     /// # Ok::<(), signed_session::django::SettingsError>(())
     /// ```
     pub fn from_json(text: &str) -> Result<Self, SettingsError> {
-        // Locating a syntax error in a text leaves pieces of it on the stack.
+        // Locating a syntax error leaves pieces of the text on the stack.
         wiping_stack(|| Self::read(text))
     }
 
@@ -279,7 +282,7 @@ impl DjangoSettings {
         Ok(settings)
     }
 
-    /// Sets the setting with this name in Django.
+    /// Sets a setting by its name in Django.
     ///
     /// # Errors
     ///
@@ -332,9 +335,10 @@ impl DjangoSettings {
     /// Creates the manager of the site's session cookie.
     ///
     /// With `USE_TZ = False` Django stores an expiry date without an offset, in the local time of
-    /// `TIME_ZONE`. Such a date is enforced if that is UTC or a fixed offset such as `Etc/GMT+5`.
-    /// It is not enforced for any other zone, because this crate has no time zone database. On such
-    /// a site [`Expiry::At`](crate::Expiry::At) is refused: see [`SessionCodec::use_tz`].
+    /// `TIME_ZONE`. Such a date is enforced if `TIME_ZONE` is UTC or a fixed offset such as
+    /// `Etc/GMT+5`. It is not enforced for any other zone, because this crate has no time zone
+    /// database. On such a site [`Expiry::At`](crate::Expiry::At) is refused: see
+    /// [`SessionCodec::use_tz`].
     ///
     /// # Errors
     ///
@@ -362,15 +366,17 @@ impl DjangoSettings {
             .expire_at_browser_close(self.expire_at_browser_close))
     }
 
-    /// Creates a cookie of the site's `set_signed_cookie`, in the form that its Django reads.
+    /// Creates a signed cookie in the format that the site's Django reads.
     ///
-    /// A Django before 5.2.15 or 6.0.6, by `DJANGO_VERSION`, reads and writes the old form only.
-    /// Later ones write the new form, and read the old one as well if
-    /// `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` says so.
+    /// `DJANGO_VERSION` decides: Django before 5.2.15 and 6.0.0 to 6.0.5 writes the old format.
+    /// Other versions write the new format, and read the old one as well if
+    /// `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is true. Corresponds to `set_signed_cookie`; see
+    /// [`SignedCookie`].
     ///
     /// # Errors
     ///
-    /// [`SettingsError::SigningBackend`] if the site signs them with another class than Django's.
+    /// [`SettingsError::SigningBackend`] if the site signs cookies with a class other than
+    /// Django's.
     ///
     /// # Examples
     ///
@@ -406,9 +412,9 @@ impl DjangoSettings {
     ///
     /// # Errors
     ///
-    /// [`SettingsError::MessageStorage`] if it is not one of Django's three classes;
-    /// [`SettingsError::SigningBackend`] if messages are in a cookie that the site signs with
-    /// another class than Django's; [`SettingsError::Config`] for a domain that browsers would
+    /// [`SettingsError::MessageStorage`] if the storage is not one of Django's three classes;
+    /// [`SettingsError::SigningBackend`] if messages are in a cookie that the site signs with a
+    /// class other than Django's; [`SettingsError::Config`] for a domain that browsers would
     /// refuse.
     pub fn message_storage(&self) -> Result<MessageStorage, SettingsError> {
         let options = self.cookie_options("messages")?;
@@ -426,12 +432,13 @@ impl DjangoSettings {
         Ok(tags.fold(storage, |storage, (level, tag)| storage.level_tag(Level(*level), tag)))
     }
 
-    /// Creates the protection of the site's forms, which both sides then accept.
+    /// Creates the CSRF protection of the site.
     ///
-    /// The site's scheme and host are those that Django determines from the request's headers, so
-    /// `ALLOWED_HOSTS` must list the host, and behind a proxy that terminates TLS
-    /// `SECURE_PROXY_SSL_HEADER` must be set: see [`Csrf`]. The secret is never written masked, as
-    /// with `CSRF_COOKIE_MASKED`; both forms are read.
+    /// Django and this program then accept each other's forms. The site's scheme and host are those
+    /// that Django determines from the request's headers, so `ALLOWED_HOSTS` must list the host,
+    /// and behind a proxy that terminates TLS `SECURE_PROXY_SSL_HEADER` must be set: see [`Csrf`].
+    /// The secret is always written unmasked, even with `CSRF_COOKIE_MASKED`. Masked and unmasked
+    /// secrets are read.
     ///
     /// Feature `random`.
     ///
@@ -495,7 +502,9 @@ impl DjangoSettings {
         Ok(csrf)
     }
 
-    /// Returns the options of a cookie with the attributes of the session's, except for the path.
+    /// Returns options with the attributes of the session cookie.
+    ///
+    /// The path is not set.
     fn cookie_options(&self, name: &str) -> Result<CookieOptions, SettingsError> {
         let options = CookieOptions::new(name)?
             .secure(self.secure)
@@ -530,12 +539,12 @@ impl Forms {
 #[cfg(feature = "random")]
 const LOCALHOST: [&str; 3] = [".localhost", "127.0.0.1", "[::1]"];
 
-/// Returns the setting with this name, if it is used here.
+/// Returns the setting with this name, if this crate uses it.
 fn known(name: &str) -> Option<&'static (&'static str, &'static str, Take)> {
     SETTINGS.iter().find(|(known, ..)| *known == name)
 }
 
-/// A value on its way into the settings.
+/// The name of a setting and its value as JSON.
 #[derive(Clone, Copy)]
 struct Setting<'a> {
     name: &'static str,
@@ -544,15 +553,15 @@ struct Setting<'a> {
 
 type Take = fn(&mut DjangoSettings, Setting<'_>) -> Result<(), SettingsError>;
 
-/// Every setting that is used here, its permitted values, and the function that applies it.
+/// The settings that are used: name, permitted values, and setter.
 const SETTINGS: [(&str, &str, Take); 37] = [
-    (SECRET_KEY, "set to text, or to bytes as {\"hex\": \"...\"}", |site, setting| {
+    (SECRET_KEY, "set to a string, or to bytes as {\"hex\": \"...\"}", |site, setting| {
         site.ring = Keyring::new(setting.secret()?)?.fallbacks_of(&site.ring);
         Ok(())
     }),
     (
         "SECRET_KEY_FALLBACKS",
-        "a list of text, or of bytes as {\"hex\": \"...\"}",
+        "a list of strings, or of bytes as {\"hex\": \"...\"}",
         |site, setting| {
             let mut ring = site.ring.without_fallbacks();
             for json in json::items(setting.json).map_err(|_| setting.fault())? {
@@ -564,7 +573,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
     ),
     (
         "SESSION_COOKIE_AGE",
-        "a number of seconds that ends before the year 10000",
+        "a number of seconds that does not reach the year 10000",
         |site, setting| {
             site.cookie_age = setting.seconds()?;
             Ok(())
@@ -579,7 +588,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
         Ok(())
     }),
     ("SESSION_COOKIE_PATH", A_TEXT_OR_NONE, |site, setting| {
-        // Django writes any text, but browsers ignore a path that does not begin with a slash.
+        // Django writes any path, but browsers ignore one that does not begin with a slash.
         site.path = setting.optional_text()?.filter(|path| path.starts_with('/'));
         Ok(())
     }),
@@ -631,7 +640,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
         site.legacy_fallback = Some(setting.is_true()?);
         Ok(())
     }),
-    ("DJANGO_VERSION", "a text that begins with numbers, such as \"5.2.19\"", |site, setting| {
+    ("DJANGO_VERSION", "a string that begins with a number, such as \"5.2.19\"", |site, setting| {
         site.version = Some(setting.version()?);
         Ok(())
     }),
@@ -645,7 +654,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
         site.message_level = Level(setting.level()?);
         Ok(())
     }),
-    ("MESSAGE_TAGS", "an object of text", |site, setting| {
+    ("MESSAGE_TAGS", "an object whose values are strings", |site, setting| {
         site.message_tags = setting.tags()?;
         Ok(())
     }),
@@ -659,7 +668,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
     }),
     (
         "CSRF_COOKIE_AGE",
-        "a number of seconds that ends before the year 10000, or null",
+        "a number of seconds that does not reach the year 10000, or null",
         |site, setting| {
             site.forms.age = setting.optional_seconds()?;
             Ok(())
@@ -701,7 +710,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
         site.forms.debug = setting.is_true()?;
         Ok(())
     }),
-    ("SECURE_PROXY_SSL_HEADER", "two texts, or null", |site, setting| {
+    ("SECURE_PROXY_SSL_HEADER", "two strings, or null", |site, setting| {
         let pair: Option<(String, String)> =
             if setting.is_true()? { Some(setting.read()?) } else { None };
         // A header that no request has is never set.
@@ -719,9 +728,9 @@ const SETTINGS: [(&str, &str, Take); 37] = [
     }),
 ];
 
-const A_TEXT: &str = "text";
-const A_TEXT_OR_NONE: &str = "text or null";
-const A_LIST_OF_TEXT: &str = "a list of text";
+const A_TEXT: &str = "a string";
+const A_TEXT_OR_NONE: &str = "a string or null";
+const A_LIST_OF_TEXT: &str = "a list of strings";
 const A_SAME_SITE: &str = "\"Lax\", \"Strict\", \"None\" or false";
 const ANYTHING: &str = "a value that can be written as JSON";
 
@@ -747,7 +756,7 @@ impl<'a> Setting<'a> {
         self.read()
     }
 
-    /// Reads text that may be missing: `None`, `False` or empty.
+    /// Reads a string that may be missing: `None`, `False` or empty.
     fn optional_text(self) -> Result<Option<String>, SettingsError> {
         match self.json {
             "null" | "false" => Ok(None),
@@ -759,7 +768,7 @@ impl<'a> Setting<'a> {
         Ok(is_true(&self.read()?))
     }
 
-    /// Reads a number; in Python a boolean is one too.
+    /// Reads a number; in Python a boolean is a number too.
     fn number(self) -> Result<f64, SettingsError> {
         match self.read()? {
             Value::Bool(value) => Ok(f64::from(u8::from(value))),
@@ -771,14 +780,14 @@ impl<'a> Setting<'a> {
     fn seconds(self) -> Result<Duration, SettingsError> {
         let seconds = self.number()?.max(0.0);
         let age = Duration::try_from_secs_f64(seconds).map_err(|_| self.fault())?;
-        // Python cannot print the date at which the cookie ends, and Django fails.
+        // Python cannot print a later date for the end of the cookie, and Django fails.
         match time::Duration::try_from(age).map(|age| OffsetDateTime::now_utc().checked_add(age)) {
             Ok(Some(_)) => Ok(age),
             _ => Err(self.fault()),
         }
     }
 
-    /// Reads an age that may be missing or a `timedelta`.
+    /// Reads an age that may be `None` or a `timedelta`.
     fn optional_seconds(self) -> Result<Option<Duration>, SettingsError> {
         match self.json {
             "null" => return Ok(None),
@@ -821,7 +830,7 @@ impl<'a> Setting<'a> {
         Ok([major, next().unwrap_or(0), next().unwrap_or(0)])
     }
 
-    /// Reads a secret: a text, or bytes in hexadecimal.
+    /// Reads a secret: a string, or bytes in hexadecimal.
     fn secret(self) -> Result<Zeroizing<Vec<u8>>, SettingsError> {
         let text = |json| json::read_secret(json).map_err(|_| self.fault());
         if self.json.starts_with('"') {
@@ -845,7 +854,7 @@ impl<'a> Setting<'a> {
         Ok(secret)
     }
 
-    /// Reads a `SameSite` attribute; a value that is false in Python leaves it to the browser.
+    /// Reads a `SameSite` attribute; `None` if the value is false in Python.
     fn same_site(self) -> Result<Option<SameSite>, SettingsError> {
         if !self.is_true()? {
             return Ok(None);
@@ -859,9 +868,9 @@ impl<'a> Setting<'a> {
     }
 }
 
-/// Returns the entries of an object, each value as its JSON text, without copying a secret.
+/// Returns an object's entries, each value as its JSON text.
 ///
-/// An error can then name the setting whose value cannot be read.
+/// No secret is copied. An error can name the setting whose value cannot be read.
 fn entries(text: &str) -> Result<BTreeMap<String, &str>, Fault> {
     let mut entries = BTreeMap::new();
     json::entries(text, |key, value| {
@@ -889,7 +898,7 @@ fn is_true(value: &Value) -> bool {
     }
 }
 
-/// Returns the offset of a time zone in the tz database that has a fixed one.
+/// Returns the offset of a time zone in the tz database, if it is fixed.
 ///
 /// `Etc/GMT+5` is west of UTC, as in POSIX.
 fn fixed_offset(time_zone: &str) -> Option<UtcOffset> {
@@ -907,17 +916,17 @@ fn fixed_offset(time_zone: &str) -> Option<UtcOffset> {
     UtcOffset::from_hms(hours.saturating_mul(sign), 0, 0).ok()
 }
 
-/// Their names, with or without the prefix `Etc/`.
+/// The names of UTC in the tz database, with or without the prefix `Etc/`.
 const UTC_NAMES: [&str; 9] =
     ["UTC", "UCT", "Zulu", "Universal", "GMT", "GMT0", "GMT+0", "GMT-0", "Greenwich"];
 
-/// The reason why the settings of a Django project cannot be used.
+/// The error if the settings of a Django project cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SettingsError {
     /// The settings are not one JSON object.
     NotAnObject,
-    /// The name is not one of the settings that are used here.
+    /// The name is not a setting that this crate uses.
     Unknown,
     /// A required setting is missing, or a value is not permitted.
     Value {
@@ -926,26 +935,26 @@ pub enum SettingsError {
     },
     /// The site does not keep its sessions in a signed cookie.
     ///
-    /// Without `SESSION_ENGINE` Django keeps them in its database. A class derived
-    /// from the one in `signed_cookies` may read and write anything, so it is
-    /// refused too. If you know that it writes the same tokens, say so with
+    /// Without `SESSION_ENGINE` Django keeps them in its database. A class derived from the one in
+    /// `signed_cookies` may read and write anything, so it is refused too. If you know that it
+    /// writes the same tokens, add
     /// `.set("SESSION_ENGINE", "django.contrib.sessions.backends.signed_cookies")`.
     SessionEngine,
     /// The site's sessions are not JSON, but pickled or in a custom format.
     ///
     /// A class derived from Django's `JSONSerializer` is refused too, because it may write
-    /// anything. If you know that it writes the same JSON, say so with
+    /// anything. If you know that it writes the same JSON, add
     /// `.set("SESSION_SERIALIZER", "django.contrib.sessions.serializers.JSONSerializer")`.
     SessionSerializer,
-    /// The site's class for messages is not one of Django's three.
+    /// The class of the site's `MESSAGE_STORAGE` is not one of Django's three.
     MessageStorage,
-    /// The site signs messages and signed cookies with another class than Django's.
+    /// The site's `SIGNING_BACKEND` is a class other than Django's.
     ///
-    /// Sessions do not depend on it.
+    /// It signs messages and signed cookies, but not sessions.
     SigningBackend,
-    /// A secret is empty, or browsers would refuse a cookie with these attributes.
+    /// A secret is empty, or browsers would refuse the cookie.
     Config(ConfigError),
-    /// Browsers would refuse the cookie of the CSRF secret with these attributes.
+    /// Browsers would refuse the cookie of the CSRF secret.
     CsrfCookie(ConfigError),
 }
 
@@ -959,20 +968,20 @@ impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NotAnObject => "the settings are not a JSON object",
-            Self::Unknown => "the name is not among the settings that are used here",
+            Self::Unknown => "the name is not a setting that signed-session uses",
             Self::Value { name } => {
                 let kind = known(name).map_or("of another type", |(_, kind, _)| *kind);
                 return write!(f, "the setting {name} must be {kind}");
             }
             Self::SessionEngine => {
                 "the sessions are not in a signed cookie: set Django's SESSION_ENGINE to \
-                 django.contrib.sessions.backends.signed_cookies, or read what is stored with \
+                 django.contrib.sessions.backends.signed_cookies, or read stored sessions with \
                  django::stored_session_codec"
             }
             Self::SessionSerializer => {
                 "the sessions are not JSON: set Django's SESSION_SERIALIZER to \
-                 django.contrib.sessions.serializers.JSONSerializer, because only Python reads \
-                 what is pickled"
+                 django.contrib.sessions.serializers.JSONSerializer, because only Python can \
+                 read pickles"
             }
             Self::MessageStorage => {
                 "the messages are not in one of Django's storages: set its MESSAGE_STORAGE to \
@@ -1012,7 +1021,7 @@ impl Error for SettingsError {
     }
 }
 
-/// Shows nothing: the settings include the secrets.
+/// Omits the settings, which include the secrets.
 impl fmt::Debug for DjangoSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DjangoSettings").finish_non_exhaustive()

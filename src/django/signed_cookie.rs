@@ -1,4 +1,4 @@
-//! Turns a text into a separate signed cookie, and reads it from a request.
+//! Writes and reads signed cookies that are separate from the session.
 //!
 //! Corresponds to `HttpResponse.set_signed_cookie` and `HttpRequest.get_signed_cookie`.
 
@@ -15,19 +15,20 @@ use crate::error::{DecodeError, EncodeError, sure};
 use crate::key::Keyring;
 use crate::timestamp::TimestampSigner;
 
-/// A cookie of Django's `set_signed_cookie`: its visitor can read but not change it.
+/// A signed cookie, compatible with Django's `set_signed_cookie`.
 ///
-/// The value is signed for this name and this salt. There are two forms:
+/// The visitor can read the value, but not change it. It is signed for the cookie's name and a
+/// salt. There are two formats:
 ///
-/// | Django | writes | reads the old form |
+/// | Django | writes | reads the old format |
 /// |---|---|---|
-/// | before 5.2.15 and 6.0.6 (4.2 among them) | the old form | yes, and no other |
-/// | 5.2.15 and later, 6.0.6 and later | the new form | unless `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is `False` |
-/// | 6.1 | the new form | if `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is `True` |
+/// | before 5.2.15 (including 4.2), and 6.0.0 to 6.0.5 | the old format | yes, and only that |
+/// | 5.2 from 5.2.15, and 6.0 from 6.0.6 | the new format | unless `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is `False` |
+/// | 6.1 | the new format | if `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is `True` |
 ///
-/// [`new`](Self::new) writes and reads only the new form. Set
-/// [`legacy_fallback`](Self::legacy_fallback) to read the old form too, and
-/// [`write_legacy`](Self::write_legacy) for a Django that supports only the old form.
+/// [`new`](Self::new) writes and reads only the new format. Set
+/// [`legacy_fallback`](Self::legacy_fallback) to read the old format too, and
+/// [`write_legacy`](Self::write_legacy) for a Django version that supports only the old format.
 /// [`DjangoSettings::signed_cookie`](crate::django::DjangoSettings::signed_cookie) sets both as the
 /// site needs them.
 ///
@@ -62,9 +63,9 @@ pub struct SignedCookie {
 }
 
 impl SignedCookie {
-    /// Creates a cookie with these options, for a purpose that the salt names.
+    /// Creates a signed cookie with these options and this salt.
     ///
-    /// The salt may be empty.
+    /// The salt names the purpose of the value. It may be empty.
     #[must_use]
     pub fn new(ring: &Keyring, options: CookieOptions, salt: &str) -> Self {
         Self {
@@ -77,38 +78,39 @@ impl SignedCookie {
         }
     }
 
-    /// Sets how long the cookie and its value last. Defaults to a browser session.
+    /// Sets how long the cookie and its value are valid.
     ///
-    /// Without it, the browser drops the cookie when it closes, and the value never expires. The
-    /// age is sent to the browser, and enforced when the cookie is read.
+    /// The age is sent to the browser, and enforced when the cookie is read. By default the browser
+    /// drops the cookie when it closes, and the value never expires.
     #[must_use]
     pub fn max_age(mut self, max_age: Duration) -> Self {
         self.max_age = Some(max_age);
         self
     }
 
-    /// Sets whether the old form is read as well. Defaults to `false`.
+    /// Sets whether the old format is read as well. Defaults to `false`.
     ///
-    /// Django's `SIGNED_COOKIE_LEGACY_SALT_FALLBACK`. In that form the cookie `ab` without a salt
-    /// is also valid as `a` with the salt `b` (CVE-2026-6873). The old form is not tried for a
-    /// value that is merely too old.
+    /// This is Django's `SIGNED_COOKIE_LEGACY_SALT_FALLBACK`. The old format is ambiguous: a cookie
+    /// `ab` without a salt is also valid as `a` with the salt `b` (CVE-2026-6873). It is not tried
+    /// for a value that is valid in the new format but has expired.
     #[must_use]
     pub fn legacy_fallback(mut self, read: bool) -> Self {
         self.reads_legacy = read;
         self
     }
 
-    /// Sets whether the old form is written, and read as well. Defaults to `false`.
+    /// Sets whether the old format is written and read. Defaults to `false`.
     ///
-    /// Use this for a Django before 5.2.15 or 6.0.6, which cannot read the new form. Remove it as
-    /// soon as that Django is upgraded: the old form has the flaw of CVE-2026-6873.
+    /// The new format is still read as well. Use this for Django before 5.2.15 and 6.0.0 to 6.0.5,
+    /// which cannot read the new format. Remove it as soon as Django is upgraded, because the old
+    /// format has the flaw of CVE-2026-6873.
     #[must_use]
     pub fn write_legacy(mut self, write: bool) -> Self {
         self.writes_legacy = write;
         self
     }
 
-    /// Returns the cookie's value from the request's `Cookie:` headers, if there is one.
+    /// Returns the cookie's value, if the request has the cookie.
     ///
     /// # Errors
     ///
@@ -125,14 +127,14 @@ impl SignedCookie {
 
     /// Returns the cookie's value, if there is one, as of `now`.
     ///
-    /// Quotes that the cookie required are removed. If several cookies have the name, the valid one
-    /// is used.
+    /// Quotes around the value, as [`cookie_at`](Self::cookie_at) writes them, are removed. If
+    /// several cookies have the name, the valid one is used.
     ///
     /// # Errors
     ///
-    /// See [`TimestampSigner::unsign_at`]. In addition, [`DecodeError::TooLong`] for more than
-    /// 4,096 bytes, which no browser keeps; [`DecodeError::Ambiguous`] if two valid ones differ,
-    /// and [`DecodeError::TooManyCookies`] if there are more than 16.
+    /// See [`TimestampSigner::unsign_at`]. In addition, [`DecodeError::TooLong`] for a value of
+    /// more than 4,096 bytes, which no browser keeps; [`DecodeError::Ambiguous`] if two valid
+    /// values differ, and [`DecodeError::TooManyCookies`] if there are more than 16.
     pub fn read_at<'h, H>(
         &self,
         cookie_headers: impl IntoIterator<Item = &'h H>,
@@ -144,7 +146,7 @@ impl SignedCookie {
         let values =
             cookie_headers.into_iter().flat_map(|header| self.options.find_bytes(header.as_ref()));
         values.collect::<Candidates<_>>().choose(|value| {
-            // Longer than browsers keep: it is neither copied nor hashed.
+            // A value longer than browsers keep is neither copied nor hashed.
             let (len, limit) = (value.len(), cookie::MAX_LEN);
             if len > limit {
                 return Err(DecodeError::TooLong { len, limit });
@@ -153,7 +155,7 @@ impl SignedCookie {
         })
     }
 
-    /// Returns the cookie that sets this value.
+    /// Returns a cookie with this value.
     ///
     /// # Errors
     ///
@@ -162,16 +164,16 @@ impl SignedCookie {
         self.cookie_at(value, OffsetDateTime::now_utc())
     }
 
-    /// Returns the cookie that sets this value, signed at `now`.
+    /// Returns a cookie with this value, signed at `now`.
     ///
-    /// The value is put in quotes if Python's `http.cookies` does so, for example if it contains a
+    /// The value is quoted whenever Python's `http.cookies` quotes it, for example if it contains a
     /// space. Django removes the quotes.
     ///
     /// # Errors
     ///
     /// [`EncodeError::CookieValue`] for a character past U+00FF, which Django can neither write nor
     /// read; [`EncodeError::TooLarge`] if name and value exceed 4,096 bytes;
-    /// [`EncodeError::BadTimestamp`].
+    /// [`EncodeError::BadTimestamp`] if `now` is before 1970 or after the year 9999.
     pub fn cookie_at(
         &self,
         value: &str,
@@ -201,7 +203,9 @@ impl SignedCookie {
     }
 }
 
-/// Puts a value in quotes if Python does, which quotes more characters than cookies require.
+/// Quotes a value if Python does.
+///
+/// Python quotes more characters than cookies require.
 fn quote(value: &str) -> Result<Cow<'_, str>, EncodeError> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~:".contains(&byte);
     if value.bytes().all(is_plain) {
@@ -259,20 +263,20 @@ impl fmt::Debug for SignedCookie {
     }
 }
 
-/// Creates the signer of Django's own cookies other than the session's.
+/// Creates the signer of Django's cookies other than the session cookie.
 ///
 /// Corresponds to `django.core.signing.get_cookie_signer`: each secret is prefixed with
-/// `django.http.cookies`, so that these keys sign nothing else.
+/// `django.http.cookies`, so that the derived keys are used for nothing else.
 #[must_use]
 pub fn cookie_signer(ring: &Keyring, salt: &str) -> TimestampSigner {
     TimestampSigner::new(&ring.prefixed(b"django.http.cookies"), salt)
 }
 
-/// Creates the signer of one cookie of `set_signed_cookie` and `get_signed_cookie`.
+/// Creates the signer of one cookie of `set_signed_cookie`.
 ///
-/// This is Django's signer since 5.2.15 and 6.0.6: the salt begins with the name's length, so that
-/// no two pairs of name and salt share a signer. The value is plain text, which Django puts in
-/// quotes if a cookie requires them.
+/// `get_signed_cookie` uses the same signer. This is Django's signer since 5.2.15 and 6.0.6: the
+/// effective salt begins with the length of `salt`, so that no two pairs of name and salt share a
+/// signer. The value is plain text, which Django quotes if necessary.
 ///
 /// # Examples
 ///
@@ -292,11 +296,11 @@ pub fn signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> Timestamp
     cookie_signer(ring, &format!("django.http.cookies.v2:{len}:{salt}{name}"))
 }
 
-/// Creates the signer of one cookie in older Django releases.
+/// Creates the signer of one cookie in older Django versions.
 ///
-/// The salt is the name directly followed by the salt, so that the cookie `ab` without a salt is
-/// also valid as `a` with the salt `b` (CVE-2026-6873). Use it for a Django before 5.2.15 or 6.0.6,
-/// and for cookies that such a Django left in browsers.
+/// The effective salt is the name directly followed by `salt`, so a cookie `ab` without a salt is
+/// also valid as `a` with the salt `b` (CVE-2026-6873). Use it for Django before 5.2.15 and 6.0.0
+/// to 6.0.5, and for cookies of these versions that are still in browsers.
 #[must_use]
 pub fn legacy_signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> TimestampSigner {
     cookie_signer(ring, &format!("{name}{salt}"))

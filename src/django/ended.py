@@ -1,6 +1,6 @@
-"""Ends sessions in Django that were ended elsewhere, and tells elsewhere which ended in Django.
+"""Ends sessions in Django that were ended in Rust, and records the sessions that end in Django.
 
-A receiver gives the session of a login an identity, and a middleware asks the table of ended
+A receiver gives the session of a login an identity. A middleware queries the table of ended
 sessions, which the services in Rust read and write as well:
 
     CREATE TABLE ended(
@@ -9,7 +9,7 @@ sessions, which the services in Rust read and write as well:
         line TEXT NOT NULL UNIQUE  -- in Postgres: COLLATE "C"
     )
 
-In the settings "ended.EndedSessions" goes behind "...SessionMiddleware".
+In MIDDLEWARE, put "ended.EndedSessions" after "...SessionMiddleware".
 """
 
 import base64
@@ -26,7 +26,7 @@ from django.core.signing import b62_decode
 from django.db import connection
 from django.dispatch import receiver
 
-# In microseconds: the lifetime that the services give to `Revocations::new`, and how far clocks differ.
+# In microseconds: the lifetime that the services pass to `Revocations::new`, and the clock skew.
 LIFETIME = 30 * 24 * 60 * 60 * 1_000_000
 SKEW = 5 * 60 * 1_000_000
 
@@ -36,19 +36,19 @@ def now():
 
 
 def line(**fields):
-    """Writes what was ended, to the byte as the services do."""
+    """Returns a revocation as a line, byte for byte as the services write it."""
     return json.dumps({"v": 1, **fields}, separators=(",", ":"))
 
 
 def ended_by(subject):
-    """Returns the last moment up to which all sessions of a subject were ended, or everyone's."""
+    """Returns the time up to which all sessions of a subject, or of everyone, were ended."""
     everyone, own = line()[:-1] + ',"by":', line(subject=subject)[:-1] + ',"by":'
     select = "SELECT line FROM ended WHERE line BETWEEN %s AND %s OR line BETWEEN %s AND %s"
     with connection.cursor() as cursor:
         # A colon comes after all digits.
         cursor.execute(select, [everyone, everyone + ":", own, own + ":"])
         moments = [json.loads(row[0])["by"] for row in cursor.fetchall()]
-    # What lies further ahead was written by a machine whose clock is wrong.
+    # A time further in the future is from a machine whose clock is wrong.
     return max((by for by in moments if by <= now() + 3 * SKEW), default=0)
 
 
@@ -73,7 +73,7 @@ def new_identity(began, random):
 
 
 def adopt(session):
-    """Gives a session an identity that began without: anyone who has its token derives the same."""
+    """Gives an identity to a session without one: every holder of its token derives the same."""
     signed = session.session_key.rsplit(":", 1)[0]
     stamp = b62_decode(signed.rsplit(":", 1)[1])
     random = hashlib.sha256(b"signed-session adopt\0" + signed.encode("ascii")).digest()[:8]
@@ -81,14 +81,14 @@ def adopt(session):
 
 
 def whose_and_which(session):
-    """Returns the subject and the identity of a session, or nothing if it is anonymous."""
+    """Returns the subject and the identity of a session, or None if it is anonymous."""
     subject, identity = session.get(SESSION_KEY), session.get("_session_id")
     return (str(subject), identity) if subject is not None and identity else None
 
 
 @receiver(user_logged_in)
 def begin(sender, request, user, **kwargs):
-    """Has the session of a login begin after all that was ended, whatever the clock says."""
+    """Starts the session of a login after all revocations, even if the clock is behind."""
     began = max(now(), ended_by(str(user.pk)) + 1)
     request.session["_session_id"] = new_identity(began, secrets.token_bytes(8))
 
@@ -109,7 +109,7 @@ class EndedSessions:
             came = None
         response = self.get_response(request)
         present = whose_and_which(session)
-        # A logout holds whatever is answered; a login only with the cookie, which a 5xx does not set.
+        # A logout takes effect with any status, a login only if the cookie is set, which a 5xx prevents.
         if came and came != present and (present is None or response.status_code < 500):
             end(*came)
         return response

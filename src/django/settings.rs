@@ -368,10 +368,9 @@ impl DjangoSettings {
 
     /// Creates a signed cookie in the format that the site's Django reads.
     ///
-    /// `DJANGO_VERSION` decides: Django before 5.2.15 and 6.0.0 to 6.0.5 writes the old format.
-    /// Other versions write the new format, and read the old one as well if
-    /// `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is true. Corresponds to `set_signed_cookie`; see
-    /// [`SignedCookie`].
+    /// `DJANGO_VERSION` selects the format. Django before 5.2.15, and 6.0.0 to 6.0.5, reads and
+    /// writes only the old format. Other versions write the new format, and read the old one as
+    /// well if `SIGNED_COOKIE_LEGACY_SALT_FALLBACK` is true.
     ///
     /// # Errors
     ///

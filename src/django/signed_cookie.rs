@@ -101,7 +101,7 @@ impl SignedCookie {
 
     /// Sets whether the old format is written and read. Defaults to `false`.
     ///
-    /// The new format is still read as well. Use this for Django before 5.2.15 and 6.0.0 to 6.0.5,
+    /// The new format is still read as well. Use this for Django before 5.2.15, or 6.0.0 to 6.0.5,
     /// which cannot read the new format. Remove it as soon as Django is upgraded, because the old
     /// format has the flaw of CVE-2026-6873.
     #[must_use]
@@ -299,7 +299,7 @@ pub fn signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> Timestamp
 /// Creates the signer of one cookie in older Django versions.
 ///
 /// The effective salt is the name directly followed by `salt`, so a cookie `ab` without a salt is
-/// also valid as `a` with the salt `b` (CVE-2026-6873). Use it for Django before 5.2.15 and 6.0.0
+/// also valid as `a` with the salt `b` (CVE-2026-6873). Use it for Django before 5.2.15, or 6.0.0
 /// to 6.0.5, and for cookies of these versions that are still in browsers.
 #[must_use]
 pub fn legacy_signed_cookie_signer(ring: &Keyring, name: &str, salt: &str) -> TimestampSigner {

@@ -2,8 +2,8 @@
 
     python manage.py shell -c "exec(open('write_settings.py').read())"
 
-The file is django-settings.json, or the one that the variable SETTINGS_JSON names. It holds the
-site's secrets, so only its owner can read it. It is replaced as a whole, or not at all.
+The file is django-settings.json, or the one that the variable SETTINGS_JSON names. It contains
+the site's secrets, so only its owner can read it. It is replaced as a whole, or not at all.
 """
 
 import json
@@ -31,18 +31,18 @@ NAMES = """
 
 
 def secret(key):
-    """Spells a key as Django signs with it: text as it is, and anything else as bytes."""
+    """Returns a key as Django uses it to sign: a string unchanged, anything else as bytes."""
     if type(key) is str or not key:
         return key or ""
     return {"hex": bytes(force_bytes(key)).hex()}
 
 
 def spelled(value):
-    """Spells what JSON has no form for."""
+    """Converts a value that JSON cannot represent."""
     if isinstance(value, Promise):
         return str(value)
     if isinstance(value, LazyObject):
-        bool(value)  # has it made
+        bool(value)  # makes Django create the wrapped object
         return value._wrapped
     if isinstance(value, (set, frozenset)):
         return list(value)

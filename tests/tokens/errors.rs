@@ -181,22 +181,22 @@ fn config_errors() -> [(ConfigError, &'static str); 10] {
 fn settings_errors() -> [(SettingsError, &'static str); 9] {
     [
         (SettingsError::NotAnObject, "the settings are not a JSON object"),
-        (SettingsError::Unknown, "the name is not among the settings that are used here"),
+        (SettingsError::Unknown, "the name is not a setting that signed-session uses"),
         (
             SettingsError::Value { name: "SECRET_KEY" },
-            r#"the setting SECRET_KEY must be set to text, or to bytes as {"hex": "..."}"#,
+            r#"the setting SECRET_KEY must be set to a string, or to bytes as {"hex": "..."}"#,
         ),
         (
             SettingsError::SessionEngine,
             "the sessions are not in a signed cookie: set Django's SESSION_ENGINE to \
-             django.contrib.sessions.backends.signed_cookies, or read what is stored with \
+             django.contrib.sessions.backends.signed_cookies, or read stored sessions with \
              django::stored_session_codec",
         ),
         (
             SettingsError::SessionSerializer,
             "the sessions are not JSON: set Django's SESSION_SERIALIZER to \
-             django.contrib.sessions.serializers.JSONSerializer, because only Python reads \
-             what is pickled",
+             django.contrib.sessions.serializers.JSONSerializer, because only Python can \
+             read pickles",
         ),
         (
             SettingsError::MessageStorage,
@@ -234,7 +234,7 @@ fn csrf_errors() -> [(CsrfError, &'static str); 10] {
         (CsrfError::MalformedSecret, "the visitor's CSRF secret is malformed"),
         (CsrfError::NoToken, "there is no CSRF token"),
         (CsrfError::MalformedToken, "the CSRF token is malformed"),
-        (CsrfError::WrongToken, "the CSRF token was not made from the visitor's secret"),
+        (CsrfError::WrongToken, "the CSRF token was not created from the visitor's secret"),
     ]
 }
 

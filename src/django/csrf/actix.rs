@@ -22,18 +22,18 @@ use crate::reply::Reply;
 
 /// Adds CSRF protection to an actix-web application or scope.
 ///
-/// A request with an unsafe method is passed on if a page of the site sent it: see
+/// A request with an unsafe method reaches the handlers only if a page of the site sent it: see
 /// [`CsrfRequest::check`]. The token is in the header `X-CSRFToken`, or in the field
-/// `csrfmiddlewaretoken` of a form. A form is read for that up to [`Csrf::form_limit`], and the
-/// handlers get the same bytes; a longer one is a 413. No other body is read: multipart forms, JSON
-/// and everything else need the header, or a handler that [checks](CsrfHandle::check) under an
-/// [`unchecked`](Self::unchecked) middleware. A refused request gets a bare 403, and the reason is
-/// logged with `tracing`.
+/// `csrfmiddlewaretoken` of a form. To find the token, a form of up to [`Csrf::form_limit`] bytes
+/// is read, and the handlers get the same bytes. A longer form gets a 413 response. No other body
+/// is read: multipart forms, JSON and everything else need the header, or a handler that
+/// [checks](CsrfHandle::check) inside an [`unchecked`](Self::unchecked) middleware. A refused
+/// request gets a 403 response with an empty body, and the reason is logged with `tracing`.
 ///
-/// Handlers take a [`CsrfHandle`] to get the token. Put the middleware inside the
-/// [`SessionMiddleware`](crate::SessionMiddleware), which means before it in the source, so that a
-/// login replaces the secret. Put routes that need no protection, such as a webhook, into another
-/// scope.
+/// Handlers take a [`CsrfHandle`] to get the token. So that a login replaces the secret, put this
+/// middleware inside the [`SessionMiddleware`](crate::SessionMiddleware): call `wrap` with this one
+/// first, because the last one is the outermost. Put routes that need no protection, such as a
+/// webhook, into a different scope.
 ///
 /// [`CsrfRequest::check`]: crate::django::CsrfRequest::check
 ///
@@ -70,13 +70,13 @@ pub struct CsrfMiddleware {
 }
 
 impl CsrfMiddleware {
-    /// Creates a middleware for use with the only session of a request, or without sessions.
+    /// Creates a middleware for requests with a single session or none.
     #[must_use]
     pub fn new(csrf: Csrf) -> Self {
         Self::marked::<()>(csrf)
     }
 
-    /// Creates a middleware for use with one of several sessions.
+    /// Creates a middleware for one of several sessions of a request.
     ///
     /// `M` is the marker of [`SessionMiddleware::marked`](crate::SessionMiddleware::marked).
     #[must_use]
@@ -87,7 +87,7 @@ impl CsrfMiddleware {
         Self { csrf, is_checked: true, session }
     }
 
-    /// Passes every request on: the handlers check it, with [`CsrfHandle::check`].
+    /// Passes every request on. Handlers call [`CsrfHandle::check`].
     ///
     /// Use it for multipart forms that have the token in a field.
     #[must_use]
@@ -96,7 +96,7 @@ impl CsrfMiddleware {
         self
     }
 
-    /// Reads the headers of a request. Returns the handle for its handlers, and the one to commit.
+    /// Returns the handle of a request, and the handle to commit, if any.
     fn enter(
         &self,
         request: &ServiceRequest,
@@ -135,7 +135,7 @@ where
     }
 }
 
-/// A service that accepts forms only from its own pages.
+/// A service with CSRF protection.
 ///
 /// Created by [`CsrfMiddleware`].
 pub struct CsrfService<S> {
@@ -220,7 +220,7 @@ async fn read(payload: Payload, limit: usize) -> Result<Vec<u8>, StatusCode> {
     Ok(form)
 }
 
-/// Returns the bare response to a request that is refused.
+/// Returns the empty response to a request that is refused.
 fn refused(status: StatusCode) -> actix_web::Error {
     InternalError::from_response("the request was refused", HttpResponse::new(status)).into()
 }
@@ -246,8 +246,9 @@ impl FromRequest for CsrfHandle {
     }
 }
 
-/// Responds with a 500 that says which middleware is missing and where to add it; this is logged
-/// too.
+/// Responds with a 500 that says which middleware is missing.
+///
+/// The body also says where to add it, and is logged.
 impl ResponseError for MissingCsrf {
     fn error_response(&self) -> HttpResponse<BoxBody> {
         tracing::error!(reason = %self, "a CSRF token could not be used");
@@ -256,7 +257,9 @@ impl ResponseError for MissingCsrf {
     }
 }
 
-/// Responds with a bare 403 and logs the reason, so that handlers can use `?` on a check.
+/// Responds with an empty 403 and logs the reason.
+///
+/// Handlers can therefore use `?` on a check.
 impl ResponseError for CsrfError {
     fn status_code(&self) -> StatusCode {
         StatusCode::FORBIDDEN

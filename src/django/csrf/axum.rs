@@ -17,7 +17,9 @@ impl<S: Sync> FromRequestParts<S> for CsrfHandle {
     }
 }
 
-/// Responds with a 500 that says which layer is missing and where to add it; this is logged too.
+/// Responds with a 500 that says which layer is missing.
+///
+/// The body also says where to add it, and is logged.
 impl IntoResponse for MissingCsrf {
     fn into_response(self) -> Response {
         tracing::error!(reason = %self, "a CSRF token could not be used");
@@ -25,7 +27,9 @@ impl IntoResponse for MissingCsrf {
     }
 }
 
-/// Responds with a bare 403 and logs the reason, so that handlers can use `?` on a check.
+/// Responds with an empty 403 and logs the reason.
+///
+/// Handlers can therefore use `?` on a check.
 impl IntoResponse for CsrfError {
     fn into_response(self) -> Response {
         tracing::warn!(code = self.code(), reason = %self, "a request was refused");

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-/// The entry of a session that holds the secret.
+/// The session entry that contains the secret.
 pub(crate) const SESSION_KEY: &str = "_csrftoken";
 
-/// The cookie that holds the secret.
+/// The cookie that contains the secret.
 pub(crate) const COOKIE_NAME: &str = "csrftoken";
 
 /// How long the cookie lasts: 52 weeks.
 pub(crate) const COOKIE_AGE: Duration = Duration::from_secs(31_449_600);
 
-/// The header that holds the token.
+/// The header that contains the token.
 pub(crate) const HEADER: &str = "x-csrftoken";

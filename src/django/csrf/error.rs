@@ -5,29 +5,29 @@ use std::fmt;
 
 /// The reason why a request with an unsafe method was refused.
 ///
-/// The variants are in the order of the checks, which is Django's. No message contains text of the
-/// request.
+/// The variants are in the order of the checks, which is Django's. No message contains text from
+/// the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CsrfError {
     /// The `Origin` header is neither the site's own origin nor trusted.
     ///
-    /// If every form fails with this, the site is behind a proxy that terminates TLS, and the
-    /// program does not know that: see [`Csrf`](crate::django::Csrf).
+    /// If every form fails with this, the program is behind a proxy that terminates TLS, and is not
+    /// configured for it: see [`Csrf`](crate::django::Csrf).
     Origin,
-    /// On https there is neither an `Origin` nor a `Referer` header.
+    /// The request came over https without an `Origin` or `Referer` header.
     NoReferer,
     /// The `Referer` header is not a URL with a scheme and a host.
     MalformedReferer,
     /// The request came over https and the page that sent it did not.
     InsecureReferer,
-    /// The `Referer` header names neither the site's own host nor a trusted one.
+    /// The host in the `Referer` header is neither the site's nor trusted.
     Referer,
-    /// The visitor has no secret: the cookie or the session's entry is missing.
+    /// The visitor has no secret in the cookie or the session.
     NoSecret,
-    /// The cookie or the session's entry is not a secret.
+    /// The secret in the cookie or the session is malformed.
     MalformedSecret,
-    /// There is no token in the header, and none in the form, if a form was read.
+    /// There is no token in the header, nor in the form if it was read.
     NoToken,
     /// The token's length or one of its characters is not valid.
     MalformedToken,
@@ -36,10 +36,10 @@ pub enum CsrfError {
 }
 
 impl CsrfError {
-    /// Returns the variant's name in snake case, for logs and metrics: `wrong_token`.
+    /// Returns the variant's name in snake case, such as `wrong_token`.
     ///
-    /// The middlewares log each refusal as a `tracing` event with this in the field `code`. Unlike
-    /// the message, a code does not change between releases.
+    /// Use it for logs and metrics. The middleware logs each refusal as a `tracing` event with this
+    /// in the field `code`. Unlike the message, a code does not change between releases.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl fmt::Display for CsrfError {
             Self::MalformedSecret => "the visitor's CSRF secret is malformed",
             Self::NoToken => "there is no CSRF token",
             Self::MalformedToken => "the CSRF token is malformed",
-            Self::WrongToken => "the CSRF token was not made from the visitor's secret",
+            Self::WrongToken => "the CSRF token was not created from the visitor's secret",
         })
     }
 }

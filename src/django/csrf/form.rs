@@ -16,7 +16,7 @@ pub(crate) fn token(body: &[u8]) -> Option<Vec<u8>> {
     values.next().filter(|value| !value.is_empty())
 }
 
-/// Decodes the escapes of a urlencoded form; other text is unchanged.
+/// Decodes the escapes of a urlencoded form. Other text is unchanged.
 fn decode(text: &[u8]) -> Vec<u8> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;

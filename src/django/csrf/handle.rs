@@ -1,4 +1,4 @@
-//! Shares the CSRF protection of one request between the middleware and the handlers.
+//! Shares the CSRF protection of a request with its handlers.
 
 use std::error::Error;
 use std::fmt;
@@ -13,8 +13,7 @@ use crate::session::Session;
 
 /// The CSRF protection of a request, as the middleware provides it to handlers.
 ///
-/// Its methods use the session, if there is one: inside [`SessionHandle::with`], which locks it,
-/// they panic.
+/// The methods lock the session, if there is one, so they panic inside [`SessionHandle::with`].
 ///
 /// # Examples
 ///
@@ -45,7 +44,7 @@ struct Shared {
 
 struct State {
     request: CsrfRequest,
-    /// Whether a layer with other rules and the same secrets is between this one and the handlers.
+    /// Whether an inner layer has different rules and the same secrets.
     is_hidden: bool,
     /// Whether the response has begun.
     is_sent: bool,
@@ -55,17 +54,18 @@ struct State {
 pub(crate) enum Verdict {
     /// The request is passed on to the handlers.
     Pass,
-    /// The form in its body is read first, if it is not longer than this.
+    /// The form in its body is read first, up to `limit` bytes.
     ReadForm { limit: usize },
 }
 
 impl CsrfHandle {
-    /// Returns the protection of a request, given the one that it already has, and the one that
-    /// this middleware should commit.
+    /// Returns the handle of a request, and the handle to commit, if any.
+    ///
+    /// `outer` is the handle that the request already has.
     ///
     /// # Errors
     ///
-    /// If secrets are in sessions and there is no session; the reason is logged.
+    /// [`MissingSecrets`] if secrets are in sessions and there is no session; the reason is logged.
     pub(crate) fn enter(
         request: CsrfRequest,
         session: Option<SessionHandle>,
@@ -77,13 +77,13 @@ impl CsrfHandle {
                 // A request has one secret, which the outermost middleware commits.
                 return Ok((outer.clone(), None));
             }
-            // It checks by its own rules, but must not send another secret after this one's.
+            // The outer layer checks by its own rules, but must not send a second secret.
             state.is_hidden |= state.request.csrf().shares_secrets_with(request.csrf());
         }
         if request.csrf().uses_session() && session.is_none() {
             tracing::error!(
-                "the CSRF secret is in the session, and there is no session middleware around that \
-                 of the CSRF protection"
+                "the CSRF secret is in the session, and no session middleware is around the CSRF \
+                 middleware"
             );
             return Err(MissingSecrets);
         }
@@ -104,13 +104,13 @@ impl CsrfHandle {
         extensions.get::<Self>().cloned().ok_or_else(|| MissingCsrf::new(Asker::Service))
     }
 
-    /// Returns a token for one form or page; see [`CsrfRequest::token`].
+    /// Returns a token for a form or a page; see [`CsrfRequest::token`].
     #[must_use]
     pub fn token(&self) -> String {
         let token = self.share(CsrfRequest::token);
         if self.lock().is_sent {
             tracing::warn!(
-                "a CSRF token was asked for after its response had begun: if the visitor has no \
+                "a CSRF token was requested after the response was sent: if the visitor has no \
                  secret yet, the token is not valid"
             );
         }
@@ -122,14 +122,15 @@ impl CsrfHandle {
         self.share(CsrfRequest::rotate);
     }
 
-    /// Checks that a page of the site sent the request; see [`CsrfRequest::check`].
+    /// Checks that a page of the site sent the request.
     ///
-    /// Use this in handlers that read the token themselves, such as from a multipart form, under a
+    /// Use this in handlers that read the token themselves, such as from a multipart form, inside a
     /// layer that is [`unchecked`](crate::django::CsrfLayer::unchecked).
     ///
     /// # Errors
     ///
-    /// See [`CsrfRequest::check`]. As a response it is a bare 403, and the reason is logged.
+    /// See [`CsrfRequest::check`]. As a response, the error is a 403 with an empty body, and is
+    /// logged.
     pub fn check(&self, form_token: Option<&str>) -> Result<(), CsrfError> {
         self.share(|request, session| request.check(session, form_token))
     }
@@ -155,7 +156,7 @@ impl CsrfHandle {
         self.check(token.as_deref()).inspect_err(|reason| self.log(*reason))
     }
 
-    /// Returns the headers of the response, which begins now.
+    /// Returns the headers of the response, which is sent now.
     pub(crate) fn commit(&self, status: u16) -> Reply {
         let mut state = self.lock();
         state.is_sent = true;
@@ -176,15 +177,17 @@ impl CsrfHandle {
         }
     }
 
-    /// Runs `function` with the session if it was accessed already. It is not decoded for this: a
-    /// session that was not accessed was not begun either.
+    /// Runs `function` with the session if it was accessed already.
+    ///
+    /// The session is not decoded for this: a session that was not accessed was not begun either.
+    /// Without one, `function` gets an empty session.
     fn with_loaded<R>(&self, mut function: impl FnMut(&mut Session) -> R) -> R {
         let session = self.shared.session.as_ref();
         let result = session.and_then(|session| session.with_loaded(&mut function));
         result.unwrap_or_else(|| function(&mut Session::new()))
     }
 
-    /// Logs why a request was refused, with details for finding a wrong configuration.
+    /// Logs why a request was refused, with hints at a wrong configuration.
     pub(crate) fn log(&self, reason: CsrfError) {
         let state = self.lock();
         let CsrfRequest { own_origin, sent_origin, .. } = &state.request;
@@ -195,14 +198,14 @@ impl CsrfHandle {
                 %reason,
                 sent = sent_origin.as_deref(),
                 own = own_origin.as_deref(),
-                "a request was refused: if these differ in http and https only, a proxy terminates \
-                 TLS and this program does not know"
+                "a request was refused: if these differ only in http and https, a proxy terminates \
+                 TLS and this program is not configured for it"
             ),
             CsrfError::NoToken if state.request.is_multipart() => tracing::warn!(
                 code,
                 %reason,
                 "a request was refused: a multipart body is not read, so the token must be in the \
-                 header, or the handler must check it under an unchecked layer"
+                 header, or the handler must check it inside an unchecked layer"
             ),
             _ => tracing::warn!(code, %reason, "a request was refused"),
         }
@@ -219,20 +222,20 @@ pub(crate) fn log_too_long(limit: usize) {
     tracing::warn!(limit, "a request was refused: its form is too long to look for the CSRF token");
 }
 
-/// Shows nothing: the secret belongs to the visitor.
+/// Omits the secret, which is private data.
 impl fmt::Debug for CsrfHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CsrfHandle").finish_non_exhaustive()
     }
 }
 
-/// There is no session to hold the secrets.
+/// The error if secrets are in sessions and there is no session.
 pub(crate) struct MissingSecrets;
 
 /// The error of a handler without a CSRF layer around it.
 ///
-/// The message says which layer is missing, and where to add it. As a response it is a 500 with the
-/// message as its body.
+/// The message says which layer is missing, and where to add it. The error's response is a 500 with
+/// the message as its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MissingCsrf {
     asker: Asker,
@@ -250,8 +253,8 @@ impl fmt::Display for MissingCsrf {
         f.write_str(match self.asker {
             #[cfg(feature = "tower")]
             Asker::Service => {
-                "no CSRF layer is around a service that asks for a CsrfHandle: put \
-                 CsrfLayer::new(csrf) around it, inside of the SessionLayer"
+                "no CSRF layer is around a service that uses a CsrfHandle: add \
+                 CsrfLayer::new(csrf) around the service, inside the SessionLayer"
             }
             #[cfg(feature = "axum")]
             Asker::AxumHandler => {

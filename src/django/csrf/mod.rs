@@ -1,4 +1,6 @@
-//! Protects forms as Django's `CsrfViewMiddleware` does; both sides accept each other's.
+//! Protects forms like Django's `CsrfViewMiddleware`.
+//!
+//! Django and this program accept each other's forms.
 
 // As in `lib.rs`: a module imports only from lower layers.
 

@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 
 use crate::django::csrf::error::CsrfError;
 
-/// The source of the origin to which requests are addressed.
+/// The source of the site's own origin.
 #[derive(Clone)]
 pub(crate) enum Site {
     /// A fixed origin, whatever the headers say.
@@ -17,21 +17,21 @@ pub(crate) enum Site {
         /// With the port, unless it is the scheme's default.
         host: String,
     },
-    /// The headers, as far as the settings allow.
+    /// The request's headers, as permitted by the settings.
     Headers(Proxy),
 }
 
 /// The settings by which Django determines the scheme and the host.
 #[derive(Clone)]
 pub(crate) struct Proxy {
-    /// Whether connections are https if no header decides it.
+    /// Whether the scheme is https if no header determines it.
     pub(crate) is_https: bool,
     /// The header's name, and its value for https.
     pub(crate) https_header: Option<(String, String)>,
     pub(crate) uses_forwarded_host: bool,
     pub(crate) uses_forwarded_port: bool,
     pub(crate) allowed_hosts: Vec<String>,
-    /// The cookie's domain, which replaces the host when a `Referer` is checked.
+    /// The cookie's domain, which a `Referer` must match instead of the host.
     pub(crate) cookie_domain: Option<String>,
 }
 
@@ -41,10 +41,12 @@ pub(crate) struct Trusted(Vec<TrustedOrigin>);
 
 #[derive(Clone)]
 struct TrustedOrigin {
-    /// The origin as written, if it is a single one.
+    /// The exact origin, unless it has a wildcard.
     exact: Option<String>,
     scheme: String,
-    /// The host and port; with a leading dot it is this host and every host below it.
+    /// The host and port.
+    ///
+    /// A leading dot means this host and every host below it.
     pattern: String,
 }
 
@@ -59,17 +61,17 @@ pub(crate) struct Headers {
     pub(crate) https_header: Option<String>,
 }
 
-/// The known target of a request.
+/// The scheme and the host to which a request was sent.
 pub(crate) struct Target<'a> {
     is_https: bool,
-    /// `None` if there is no host, or one that the site does not have.
+    /// `None` if there is no host, or if it is not an allowed host of the site.
     host: Option<Cow<'a, str>>,
     /// The host that a `Referer` must have.
     referer: Option<Cow<'a, str>>,
 }
 
 impl Site {
-    /// Returns the header that marks a request as https, and its value for https.
+    /// Returns the name and value of the header that marks a request as https.
     pub(crate) fn https_header(&self) -> Option<&(String, String)> {
         match self {
             Self::Fixed { .. } => None,
@@ -113,7 +115,7 @@ impl Proxy {
         value.split(',').next().unwrap_or_default().trim() == https
     }
 
-    /// Returns the port to which the request was addressed, unless it is a default port.
+    /// Returns the request's port, unless it is a default port.
     fn port<'a>(&self, headers: &'a Headers, host: Option<&'a str>) -> Option<&'a str> {
         let forwarded = headers.forwarded_port.as_deref().filter(|_| self.uses_forwarded_port);
         let port = forwarded.or_else(|| split_host(host?)?.1)?;
@@ -161,7 +163,8 @@ fn split_host(host: &str) -> Option<(&str, Option<&str>)> {
 impl Trusted {
     /// Adds an origin in the format of `CSRF_TRUSTED_ORIGINS`.
     ///
-    /// An origin without a scheme and a host matches nothing, as in Django; above all `null`.
+    /// An origin without a scheme and a host, in particular `null`, matches nothing. Django would
+    /// accept it if it is listed.
     pub(crate) fn add(&mut self, origin: &str) {
         let Some((scheme, host)) = split_url(origin).filter(|(_, host)| !host.is_empty()) else {
             return;
@@ -218,7 +221,9 @@ impl Target<'_> {
     }
 }
 
-/// Returns `true` if a host matches a pattern, as `django.utils.http.is_same_domain`.
+/// Returns `true` if a host matches a pattern.
+///
+/// Corresponds to `django.utils.http.is_same_domain`.
 fn is_same_domain(host: &str, pattern: &str) -> bool {
     let pattern = pattern.to_lowercase();
     match pattern.strip_prefix('.') {
@@ -227,9 +232,10 @@ fn is_same_domain(host: &str, pattern: &str) -> bool {
     }
 }
 
-/// Returns the scheme, in lower case, and the host with its port, as `urllib.parse.urlsplit`.
+/// Returns the scheme in lower case, and the host with its port.
 ///
-/// Either is empty if it is missing. Returns `None` for a host that browsers never send.
+/// Corresponds to `urllib.parse.urlsplit`. Each is empty if it is missing. Returns `None` for a
+/// host that browsers never send.
 fn split_url(url: &str) -> Option<(String, &str)> {
     let is_scheme = |scheme: &&str| {
         scheme.starts_with(|first: char| first.is_ascii_alphabetic())
@@ -257,7 +263,7 @@ fn has_sound_brackets(host: &str) -> bool {
     })
 }
 
-/// Reads an origin that is set in code: `scheme://host`, or `scheme://host:port`.
+/// Reads an origin: `scheme://host` or `scheme://host:port`.
 ///
 /// Returns whether it is https, and the host with its port.
 pub(crate) fn parse(origin: &str) -> Option<(bool, &str)> {
@@ -267,7 +273,7 @@ pub(crate) fn parse(origin: &str) -> Option<(bool, &str)> {
         _ => return None,
     };
     let (_, port) = split_host(host)?;
-    // Browsers omit the default port, so that no `Origin` would ever equal it.
+    // Browsers omit the default port, so an origin with it would never match.
     let own = if is_https { "443" } else { "80" };
     let is_lower = !host.bytes().any(|byte| byte.is_ascii_uppercase());
     (port != Some(own) && is_lower).then_some((is_https, host))

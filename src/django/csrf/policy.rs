@@ -1,4 +1,4 @@
-//! Holds the configuration of a site's CSRF protection.
+//! Defines the configuration of a site's CSRF protection.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,29 +9,31 @@ use crate::django::csrf::defaults::{COOKIE_AGE, COOKIE_NAME, HEADER};
 use crate::django::csrf::origin::{self, Proxy, Site, Trusted};
 use crate::error::ConfigError;
 
-/// The longest form in which the token is looked for, in bytes.
+/// The default of the maximum length of a form that is read, in bytes.
 const FORM_LIMIT: usize = 64 * 1024;
 
-/// Protection against requests that another site makes a visitor's browser send.
+/// The protection of a site against cross-site request forgery (CSRF).
 ///
-/// It works as Django's `CsrfViewMiddleware`, and both sides accept each other's forms. A visitor
-/// has a secret, in a cookie or in the session. A page shows a token created from it, and every
-/// request with a method other than GET, HEAD, OPTIONS and TRACE must send a token back. Another
-/// site can make the browser send the cookie, but it can read neither the cookie nor the page.
+/// It works like Django's `CsrfViewMiddleware`: a Django site and this program accept each other's
+/// forms. A visitor has a secret, in a cookie or in the session. A page contains a token created
+/// from the secret, and every request with a method other than GET, HEAD, OPTIONS and TRACE must
+/// send a token back. A different site can make the browser send a request with the cookie, but it
+/// can read neither the cookie nor the page.
 ///
-/// [`DjangoSettings::csrf`](crate::django::DjangoSettings::csrf) creates it from a site's settings,
-/// and [`new`](Self::new) without Django. [`CsrfLayer`](crate::django::CsrfLayer) and
-/// [`CsrfMiddleware`](crate::django::CsrfMiddleware) apply it to an application;
-/// [`read`](Self::read) is for any other framework.
+/// [`DjangoSettings::csrf`](crate::django::DjangoSettings::csrf) creates the protection from a
+/// site's settings, and [`new`](Self::new) creates it without Django.
+/// [`CsrfLayer`](crate::django::CsrfLayer) and [`CsrfMiddleware`](crate::django::CsrfMiddleware)
+/// apply it to an application; [`read`](Self::read) is for any other framework.
 ///
 /// # The site's own origin
 ///
 /// Browsers send the origin of the page with every form, and it must be the site's own. A service
-/// behind a proxy that terminates TLS sees http: to it `https://example.com` is a foreign origin,
-/// and every form fails with [`CsrfError::Origin`](crate::django::CsrfError::Origin). With
-/// [`new`](Self::new) the origin is set explicitly. With Django's settings it is read from the
-/// request's headers, as in Django: the proxy must pass `Host` on and set the header that
-/// `SECURE_PROXY_SSL_HEADER` names, and must remove that header from visitors' requests.
+/// behind a proxy that terminates TLS receives plain HTTP, so `https://example.com` looks like a
+/// foreign origin, and every form fails with
+/// [`CsrfError::Origin`](crate::django::CsrfError::Origin). With [`new`](Self::new) the origin is
+/// set explicitly. With Django's settings it is read from the request's headers, as in Django: the
+/// proxy must pass `Host` on and set the header that `SECURE_PROXY_SSL_HEADER` names, and must
+/// remove that header from visitors' requests.
 ///
 /// # Examples
 ///
@@ -65,12 +67,12 @@ pub(crate) struct Policy {
     pub(crate) site: Site,
     pub(crate) trusted: Trusted,
     pub(crate) store: Store,
-    /// In lower case; `None` if no header is read.
+    /// The header's name in lower case; `None` if no header is read.
     pub(crate) header: Option<String>,
     pub(crate) form_limit: usize,
 }
 
-/// The place of the secrets.
+/// Where the secrets are stored.
 #[derive(Clone)]
 pub(crate) enum Store {
     /// In the visitor's session.
@@ -85,14 +87,14 @@ pub(crate) enum Store {
 impl Csrf {
     /// Creates the protection of a site with this origin.
     ///
-    /// An origin is what the browser shows before the path: a scheme, a host, and a port unless it
-    /// is the scheme's default. It replaces the origin by the request's headers, so it is right
-    /// behind any proxy. The secret is in a cookie as by Django's defaults, named `csrftoken`, for
-    /// a year; it is `Secure` if the origin is https.
+    /// An origin is a scheme, a host, and a port unless it is the scheme's default. This origin is
+    /// used instead of the one in the request's headers, so it is correct with any proxy. By
+    /// default, as in Django, the secret is in a cookie named `csrftoken` that lasts for 52 weeks.
+    /// The cookie is `Secure` if the origin is https.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Origin`] if it is not an `http` or `https` origin as browsers write it.
+    /// [`ConfigError::Origin`] if `origin` is not an `http` or `https` origin as browsers send it.
     pub fn new(origin: &str) -> Result<Self, ConfigError> {
         let (is_https, host) = origin::parse(origin).ok_or(ConfigError::Origin)?;
         let site = Site::Fixed { is_https, host: host.to_owned() };
@@ -117,7 +119,7 @@ impl Csrf {
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Origin`] if it is not an `http` or `https` origin as browsers write it.
+    /// [`ConfigError::Origin`] if `origin` is not an `http` or `https` origin as browsers send it.
     pub fn trusted_origin(mut self, origin: &str) -> Result<Self, ConfigError> {
         origin::parse(&origin.replacen("://*.", "://", 1)).ok_or(ConfigError::Origin)?;
         self.trust(origin);
@@ -129,22 +131,22 @@ impl Csrf {
         Arc::make_mut(&mut self.policy).trusted.add(origin);
     }
 
-    /// Keeps the secrets in this cookie, which lasts for `max_age`.
+    /// Stores the secrets in this cookie, which lasts for `max_age`.
     ///
     /// With `None` it lasts until the browser is closed.
     ///
-    /// Defaults to `csrftoken` for a year. A page's scripts can read the secret from the cookie,
-    /// unless it is `HttpOnly`. A name that begins with `__Host-` excludes cookies of sibling
-    /// domains.
+    /// Defaults to `csrftoken` for 52 weeks. A page's scripts can read the secret from the cookie,
+    /// unless the cookie is `HttpOnly`. With a name that begins with `__Host-`, sibling domains
+    /// cannot set the cookie.
     #[must_use]
     pub fn cookie(self, options: CookieOptions, max_age: impl Into<Option<Duration>>) -> Self {
         self.store(Store::Cookie { options, max_age: max_age.into() })
     }
 
-    /// Keeps the secrets in the session, as `CSRF_USE_SESSIONS`.
+    /// Stores the secrets in the session, as `CSRF_USE_SESSIONS`.
     ///
-    /// There is then no cookie other than the session's, and a visitor who is shown a form gets a
-    /// session. A login ends the secret together with the previous session.
+    /// The session cookie is then the only cookie, and a visitor who is shown a form gets a
+    /// session. A login discards the secret together with the previous session.
     #[must_use]
     pub fn in_session(self) -> Self {
         self.store(Store::Session)
@@ -155,7 +157,9 @@ impl Csrf {
         self
     }
 
-    /// Sets the header in which scripts send the token. Defaults to `X-CSRFToken`.
+    /// Sets the header in which scripts send the token.
+    ///
+    /// Defaults to `X-CSRFToken`.
     #[must_use]
     pub fn header(mut self, name: &str) -> Self {
         Arc::make_mut(&mut self.policy).header = Some(name.to_ascii_lowercase());
@@ -168,20 +172,20 @@ impl Csrf {
         self
     }
 
-    /// Sets the longest form in which the field is read, in bytes. Defaults to 65,536.
+    /// Sets the maximum length of a form that is read, in bytes.
     ///
-    /// A longer one is answered with 413, unless the token is in the header.
+    /// Defaults to 65,536. A longer form gets a 413 response, unless the token is in the header.
     #[must_use]
     pub fn form_limit(mut self, limit: usize) -> Self {
         Arc::make_mut(&mut self.policy).form_limit = limit;
         self
     }
 
-    /// Sets whether connections to this program are https. Defaults to `false`.
+    /// Sets whether this program is reached over https. Defaults to `false`.
     ///
-    /// Use it for a program that serves TLS itself with
-    /// [`DjangoSettings`](crate::django::DjangoSettings). Behind a proxy, set
-    /// `SECURE_PROXY_SSL_HEADER` instead; with [`new`](Self::new) the origin decides.
+    /// Use it with [`DjangoSettings`](crate::django::DjangoSettings) if the program terminates TLS
+    /// itself. Behind a proxy, set `SECURE_PROXY_SSL_HEADER` instead. With [`new`](Self::new) this
+    /// has no effect, because the origin contains the scheme.
     #[must_use]
     pub fn https(mut self, is_https: bool) -> Self {
         if let Site::Headers(proxy) = &mut Arc::make_mut(&mut self.policy).site {
@@ -196,7 +200,7 @@ impl Csrf {
         Arc::ptr_eq(&self.policy, &other.policy)
     }
 
-    /// Returns `true` if both keep their secrets in the same place.
+    /// Returns `true` if both store their secrets in the same place.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn shares_secrets_with(&self, other: &Self) -> bool {
         match (&self.policy.store, &other.policy.store) {

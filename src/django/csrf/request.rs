@@ -1,4 +1,4 @@
-//! Checks one request, and provides its pages' token and its response's cookie.
+//! Checks a request, and provides its token and its response's cookie.
 
 use std::fmt;
 
@@ -35,7 +35,7 @@ pub struct CsrfRequest {
     is_safe: bool,
     /// The result of the checks of the headers, which come before the secret.
     origin: Result<(), CsrfError>,
-    /// The origin of the site's own pages and the one that was sent, for the log.
+    /// The site's own origin and the origin that was sent, for the log.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) own_origin: Option<String>,
     #[cfg(any(feature = "tower", feature = "actix"))]
@@ -43,11 +43,12 @@ pub struct CsrfRequest {
     /// The token in the header, if there is one.
     header: Option<Vec<u8>>,
     body: Body,
-    /// The value of the cookie: an error if that is not a secret. It is ignored if secrets are in
-    /// sessions.
+    /// The secret in the cookie, or an error if the cookie is malformed.
+    ///
+    /// Ignored if secrets are in sessions.
     cookie: Result<Option<Secret>, CsrfError>,
     sets_cookie: bool,
-    /// When the session was begun for which the secret was last replaced.
+    /// The start of the session for which the secret was last replaced.
     begun: Option<Moment>,
 }
 
@@ -61,10 +62,10 @@ enum Body {
 }
 
 impl Csrf {
-    /// Reads the headers of a request, as pairs of a name in any case and a value.
+    /// Reads the headers of a request, as pairs of a name and a value.
     ///
-    /// In HTTP/2 the host is the authority of the request's URI: add it as `host` if there is no
-    /// such header.
+    /// Names can be in upper or lower case. With HTTP/2 the host is the authority of the request's
+    /// URI: add it as `host` if there is no such header.
     pub fn read<'a>(
         &self,
         method: &str,
@@ -79,7 +80,7 @@ impl Csrf {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
             if is("cookie") {
                 if let Store::Cookie { options, .. } = store {
-                    // The last one counts, as in Django: both sides must agree on the secret.
+                    // The last cookie counts, as in Django: both must use the same secret.
                     cookie = options.find_bytes(value).last().or(cookie);
                 }
                 continue;
@@ -125,10 +126,10 @@ impl Csrf {
         }
     }
 
-    /// Returns the token in the body of a urlencoded form, for [`CsrfRequest::check`].
+    /// Returns the token in a urlencoded form, for [`CsrfRequest::check`].
     ///
-    /// It is the last field named `csrfmiddlewaretoken`. Limit the length of a body before you read
-    /// it.
+    /// The token is the last field named `csrfmiddlewaretoken`. Limit the length of a body before
+    /// you read it.
     #[must_use]
     pub fn token_of_form(body: &[u8]) -> Option<String> {
         // Any other text is not a token.
@@ -137,18 +138,19 @@ impl Csrf {
 }
 
 impl CsrfRequest {
-    /// Returns an error unless a page of the site sent the request, or its method is safe.
+    /// Checks that a page of the site sent the request.
     ///
-    /// The checks are, in this order: `Origin`, if it was sent; otherwise, on https, `Referer`; the
-    /// visitor's secret; the token. The token is that in the header, if there is one, and otherwise
-    /// `form_token`, which the program has read from the form. A visitor without a secret is
-    /// refused, so that no other site can log a visitor in to another account.
+    /// A request with a safe method is not checked. The checks are, in this order: `Origin`, if it
+    /// was sent; otherwise, on https, `Referer`; the visitor's secret; the token. The token in the
+    /// header is used if there is one, otherwise `form_token`, which the program has read from the
+    /// form. A visitor without a secret is refused, so that no other site can log a visitor in to
+    /// an account that is not theirs.
     ///
     /// The token is compared in constant time.
     ///
     /// # Errors
     ///
-    /// The first error, in the order of [`CsrfError`]'s variants. Answer with 403.
+    /// The first error, in the order of [`CsrfError`]'s variants. Respond with 403.
     pub fn check(&self, session: &Session, form_token: Option<&str>) -> Result<(), CsrfError> {
         if self.is_safe {
             return Ok(());
@@ -161,29 +163,32 @@ impl CsrfRequest {
         if token.ct_eq(&secret).into() { Ok(()) } else { Err(CsrfError::WrongToken) }
     }
 
-    /// Runs the checks before that of the token, so that the body of a failing request is not read.
+    /// Runs the checks that do not need the token.
+    ///
+    /// If they fail, the body does not have to be read.
     pub(crate) fn check_before_body(&self, session: &Session) -> Result<(), CsrfError> {
         self.origin?;
         self.secret(session)?.map(drop).ok_or(CsrfError::NoSecret)
     }
 
-    /// Returns `true` if [`check`](Self::check) needs the token of the form in the body.
+    /// Returns `true` if [`check`](Self::check) needs the form's token.
     ///
-    /// This is so for a POST request, as in Django, whose content type is
-    /// `application/x-www-form-urlencoded`, and which has no token in the header.
+    /// This is the case for a POST request with the content type
+    /// `application/x-www-form-urlencoded` and without a token in the header. As in Django, forms
+    /// of other methods are not read.
     #[must_use]
     pub fn needs_form(&self) -> bool {
         !self.is_safe && self.header.is_none() && self.body == Body::Form
     }
 
-    /// Returns a token for one form or page: 64 letters and digits.
+    /// Returns a token for a form or a page: 64 letters and digits.
     ///
     /// Put it into a hidden field named `csrfmiddlewaretoken`, or let a script send it in the
-    /// header. Each call returns another text; all of them are valid for as long as the secret is.
-    /// A visitor without a secret gets one. A secret in a cookie is sent with every page that shows
-    /// a token, so that its lifetime starts again.
+    /// header. Each call returns a different token. All tokens are valid until the secret is
+    /// replaced. A visitor without a secret gets one. A secret in a cookie is sent with every page
+    /// that contains a token, so that its lifetime starts again.
     ///
-    /// If the session was begun during this request, the secret is a new one.
+    /// If the session was started during this request, the secret is new.
     pub fn token(&mut self, session: &mut Session) -> String {
         self.follow(session);
         let secret = match self.secret(session) {
@@ -195,9 +200,9 @@ impl CsrfRequest {
         token
     }
 
-    /// Replaces the visitor's secret, so that earlier tokens are no longer valid.
+    /// Replaces the visitor's secret, which invalidates earlier tokens.
     ///
-    /// A login that begins a session does this automatically:
+    /// A login that starts a new session does this automatically:
     /// [`AuthUser::login`](crate::django::AuthUser::login) or [`Session::begin`].
     pub fn rotate(&mut self, session: &mut Session) {
         self.keep(Secret::generate(), session);
@@ -205,13 +210,14 @@ impl CsrfRequest {
 
     /// Returns the headers that the response needs.
     ///
-    /// If the session was begun during this request, the secret is replaced, unless the status is
-    /// 500 or above. A secret in the session is written with it: commit the session after this.
+    /// If the session was started during this request, the secret is replaced, unless the status is
+    /// 500 or above. A secret in the session is written with the session: commit the session after
+    /// this.
     pub fn commit(&mut self, session: &mut Session, status: u16) -> Reply {
         self.commit_at(session, status, OffsetDateTime::now_utc())
     }
 
-    /// Returns the headers that the response needs if it is sent at `now`.
+    /// Returns the headers for a response that is sent at `now`.
     ///
     /// See [`commit`](Self::commit).
     pub fn commit_at(&mut self, session: &mut Session, status: u16, now: OffsetDateTime) -> Reply {
@@ -222,14 +228,14 @@ impl CsrfRequest {
         let Store::Cookie { options, max_age } = &self.csrf.policy.store else { return reply };
         if let (true, Ok(Some(secret))) = (self.sets_cookie, &self.cookie) {
             let max_age = max_age.map(|age| age.try_into().unwrap_or(time::Duration::MAX));
-            // It is short, and consists of letters and digits.
+            // The secret is short, and consists of letters and digits.
             reply.set_cookie = sure(options.cookie(&secret.to_text(), max_age, now).ok().map(Some));
             reply.vary_on_cookie = true;
         }
         reply
     }
 
-    /// Replaces the secret if the session was begun since this was last checked.
+    /// Replaces the secret if the session was begun since the last call.
     fn follow(&mut self, session: &mut Session) {
         let begun = session.begun_here();
         if begun.is_none() || begun == self.begun {
@@ -239,7 +245,7 @@ impl CsrfRequest {
         if !self.csrf.uses_session() {
             self.rotate(session);
         } else if session.text(SESSION_KEY).is_some() {
-            // The next page that shows a token creates another.
+            // The next page that contains a token creates a new secret.
             session.remove(SESSION_KEY);
         }
     }
@@ -249,7 +255,7 @@ impl CsrfRequest {
         if !self.csrf.uses_session() {
             return self.cookie.clone();
         }
-        // Django treats null as none, and fails on any other value that is not text.
+        // Django treats null as no secret, and fails on any other value that is not a string.
         match session.get::<Option<String>>(SESSION_KEY).map(Option::flatten) {
             Ok(None) => Ok(None),
             Ok(Some(text)) => read_secret(text.as_bytes()).map(Some),
@@ -261,7 +267,7 @@ impl CsrfRequest {
     fn keep(&mut self, secret: Secret, session: &mut Session) {
         if self.csrf.uses_session() {
             let text = secret.to_text();
-            // Another form, such as a masked one, is replaced.
+            // A secret in any other form, such as a masked one, is replaced.
             if session.get(SESSION_KEY) != Ok(Some(text.clone())) {
                 session.set_text(SESSION_KEY, &text);
             }
@@ -272,7 +278,7 @@ impl CsrfRequest {
     }
 }
 
-// Used by the middlewares.
+// For the middleware of each framework.
 #[cfg(any(feature = "tower", feature = "actix"))]
 impl CsrfRequest {
     pub(crate) fn is_safe(&self) -> bool {
@@ -283,7 +289,7 @@ impl CsrfRequest {
         &self.csrf
     }
 
-    /// Returns `true` if the token may be in a field of a body that is not read.
+    /// Returns `true` if the token may be in a multipart form.
     pub(crate) fn is_multipart(&self) -> bool {
         self.header.is_none() && self.body == Body::Multipart
     }
@@ -316,9 +322,11 @@ fn unquote(cookie: &[u8]) -> &[u8] {
     }
 }
 
-/// Adds a header, with a comma after the one before it, as servers pass several to Django.
+/// Adds a header, joined with a comma to an earlier one.
+///
+/// Servers pass several headers of one name to Django in this way.
 fn append(place: &mut Option<String>, value: &[u8]) {
-    // Latin-1, as in Python: the length of a host or token in characters is that in bytes.
+    // Latin-1, as in Python: a host or token has as many characters as bytes.
     let value = value.iter().copied().map(char::from);
     match place {
         Some(text) => {
@@ -329,7 +337,7 @@ fn append(place: &mut Option<String>, value: &[u8]) {
     }
 }
 
-/// Shows nothing: the secret and the token belong to the visitor.
+/// Omits the secret and the token, which are private data.
 impl fmt::Debug for CsrfRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CsrfRequest").finish_non_exhaustive()

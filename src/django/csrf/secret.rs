@@ -1,15 +1,16 @@
-//! Holds a visitor's CSRF secret, and masks it, so that each page shows another text.
+//! Generates and masks the CSRF secrets of visitors.
 //!
 //! Corresponds to `_mask_cipher_secret` and `_unmask_cipher_token` of `django.middleware.csrf`: a
-//! secret is 32 characters of an alphabet of 62, and a token is a random mask followed by the sum
-//! of both. Without a mask, a compressed page that also shows text of an attacker's choice would
-//! reveal the secret character by character.
+//! secret has 32 characters from an alphabet of 62. A token has 64: a random mask, followed by the
+//! sum of the mask and the secret, so that each page contains a different token. Without a mask, a
+//! compressed page that also contains text chosen by an attacker would reveal the secret character
+//! by character.
 
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::random;
 
-/// The number of characters in a secret, and in its mask.
+/// The number of characters in a secret, and in a mask.
 const LEN: usize = 32;
 
 /// The number of characters in a token.
@@ -28,10 +29,10 @@ impl Secret {
         Self(random_positions())
     }
 
-    /// Reads a secret as Django writes it, bare or masked.
+    /// Reads a secret as Django writes it, masked or unmasked.
     ///
-    /// Returns `None` if the length or a character is not valid: Django refuses such a secret, or
-    /// fails.
+    /// Returns `None` if the length or a character is not valid: Django refuses such a secret or
+    /// raises an exception.
     pub(crate) fn parse(text: &[u8]) -> Option<Self> {
         match text.len() {
             LEN => Some(Self(positions(text)?)),
@@ -52,7 +53,7 @@ impl Secret {
         self.0.iter().copied().map(character).collect()
     }
 
-    /// Returns the secret under a new mask, for one page.
+    /// Returns a token for one page: the secret with a new mask.
     pub(crate) fn mask(&self) -> String {
         let mask = random_positions();
         let cipher = self.0.iter().zip(mask).map(|(position, mask)| position.wrapping_add(mask));
@@ -68,7 +69,7 @@ impl ConstantTimeEq for Secret {
 
 /// Draws positions with equal probability.
 fn random_positions() -> [u8; LEN] {
-    // The largest multiple of the alphabet's size that a byte holds: beyond it some characters
+    // The largest multiple of the alphabet's size in a byte. With larger bytes, some characters
     // would be more likely than others.
     const END: u8 = u8::MAX - u8::MAX % COUNT;
     let mut positions = [0; LEN];
@@ -95,7 +96,8 @@ fn positions(text: &[u8]) -> Option<[u8; LEN]> {
     Some(positions)
 }
 
-// Without branches and tables, because timing and cache lines could reveal the character.
+// The functions below have no branches and no tables, because timing and cache lines could reveal
+// the character.
 
 /// Returns the position of a letter or digit.
 fn position(character: u8) -> u8 {
@@ -120,7 +122,7 @@ fn reduce(number: u8) -> u8 {
     number.wrapping_sub(at_least(number, COUNT).wrapping_mul(COUNT))
 }
 
-/// Returns 1 if a number below 128 is at least another, and 0 if it is less.
+/// Returns 1 if `number`, below 128, is at least `other`, and 0 otherwise.
 fn at_least(number: u8, other: u8) -> u8 {
     (number.wrapping_sub(other) >> 7) ^ 1
 }

@@ -23,19 +23,20 @@ use crate::tower::SessionBody;
 
 /// Adds CSRF protection to a service.
 ///
-/// A request with an unsafe method is passed on if a page of the site sent it: see
+/// A request with an unsafe method reaches the service only if a page of the site sent it: see
 /// [`CsrfRequest::check`]. The token is in the header `X-CSRFToken`, or in the field
-/// `csrfmiddlewaretoken` of a form. A form is read for that up to [`Csrf::form_limit`], and the
-/// service gets the same bytes; a longer one is a 413. No other body is read: multipart forms, JSON
-/// and everything else need the header, or a handler that [checks](CsrfHandle::check) under an
-/// [`unchecked`](Self::unchecked) layer. A refused request gets a bare 403, and the reason is
-/// logged with `tracing`.
+/// `csrfmiddlewaretoken` of a form. To find the token, a form of up to [`Csrf::form_limit`] bytes
+/// is read, and the service gets the same bytes. A longer form gets a 413 response. No other body
+/// is read: multipart forms, JSON and everything else need the header, or a handler that
+/// [checks](CsrfHandle::check) inside an [`unchecked`](Self::unchecked) layer. A refused request
+/// gets a 403 response with an empty body, and the reason is logged with `tracing`.
 ///
-/// Handlers get the token from a [`CsrfHandle`], which is in the request's extensions; with axum it
-/// is an extractor. Put the layer inside the [`SessionLayer`](crate::SessionLayer), so that a login
-/// replaces the secret. Put routes that need no protection, such as a webhook, outside it.
+/// Handlers get the token from a [`CsrfHandle`], which is in the request's extensions; with axum,
+/// it is an extractor. Put the layer inside the [`SessionLayer`](crate::SessionLayer), so that a
+/// login replaces the secret. Put routes that need no protection, such as a webhook, outside this
+/// layer.
 ///
-/// The service gets its body as a [`CsrfBody`], and its response's body is passed through
+/// The service gets the request's body as a [`CsrfBody`]. The response's body is passed through
 /// unchanged, in a [`SessionBody`].
 ///
 /// [`CsrfRequest::check`]: crate::django::CsrfRequest::check
@@ -64,7 +65,7 @@ use crate::tower::SessionBody;
 ///     .route("/", get(page))
 ///     .route("/buy", post(|| async { "bought" }))
 ///     .layer(CsrfLayer::new(Csrf::new("https://example.com")?))
-///     // A service that others call with a signature of their own.
+///     // Called by a different service, which signs its requests.
 ///     .route("/webhook", post(|| async { "noted" }))
 ///     .layer(SessionLayer::new(manager));
 /// # Ok::<(), signed_session::ConfigError>(())
@@ -77,13 +78,13 @@ pub struct CsrfLayer {
 }
 
 impl CsrfLayer {
-    /// Creates a layer for use with the only session of a request, or without sessions.
+    /// Creates a layer for requests with a single session or none.
     #[must_use]
     pub fn new(csrf: Csrf) -> Self {
         Self::marked::<()>(csrf)
     }
 
-    /// Creates a layer for use with one of several sessions.
+    /// Creates a layer for one of several sessions of a request.
     ///
     /// `M` is the marker of [`SessionLayer::marked`].
     ///
@@ -96,7 +97,7 @@ impl CsrfLayer {
         Self { csrf, is_checked: true, session }
     }
 
-    /// Passes every request on: the handlers check it, with [`CsrfHandle::check`].
+    /// Passes every request on. Handlers call [`CsrfHandle::check`].
     ///
     /// Use it for multipart forms that have the token in a field.
     #[must_use]
@@ -120,7 +121,7 @@ impl fmt::Debug for CsrfLayer {
     }
 }
 
-/// A service that accepts forms only from its own pages.
+/// A service with CSRF protection.
 ///
 /// Created by [`CsrfLayer`].
 #[derive(Clone)]
@@ -171,7 +172,7 @@ where
                     return CsrfFuture::refused(StatusCode::PAYLOAD_TOO_LARGE);
                 }
                 let clone = self.inner.clone();
-                // The one that is ready serves this request.
+                // The service that is ready serves this request.
                 let service = mem::replace(&mut self.inner, clone);
                 let (parts, body) = request.into_parts();
                 let call = Call { parts, service, handle };
@@ -279,7 +280,7 @@ where
     }
 }
 
-/// Shows nothing: it may hold the form and the response.
+/// Omits the content, which may include the form and the response.
 impl<S, B> fmt::Debug for CsrfFuture<S, B>
 where
     S: Service<Request<CsrfBody<B>>>,
@@ -378,7 +379,9 @@ fn commit<R>(handle: &CsrfHandle, response: &mut Response<R>) {
 }
 
 pin_project! {
-    /// The body of a request behind a [`CsrfLayer`]: the original, or a form that was read.
+    /// The body of a request that passed a [`CsrfLayer`].
+    ///
+    /// This is the original body, or a form that was read.
     pub struct CsrfBody<B>
     where
         B: Body,
@@ -429,7 +432,7 @@ where
     }
 }
 
-/// Shows nothing: a form belongs to the visitor.
+/// Omits the form, which is private data.
 impl<B: Body> fmt::Debug for CsrfBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CsrfBody").finish_non_exhaustive()

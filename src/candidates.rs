@@ -1,4 +1,4 @@
-//! Chooses the valid one among the values that came under one cookie name.
+//! Chooses the valid value among several cookies of one name.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,16 +6,16 @@ use std::fmt;
 use crate::cookie;
 use crate::error::DecodeError;
 
-/// The most values of one name that are decoded.
+/// The maximum number of values that are decoded.
 const MAX_CANDIDATES: usize = 16;
 
-/// The values that a request has under one cookie name.
+/// The values of the cookies of one name in a request.
 ///
 /// There can be several: browsers send the cookies of all matching paths and domains, and anyone
 /// who can set cookies for a sibling domain can add one. At most 16 are decoded.
 ///
-/// [`SessionManager`](crate::SessionManager) uses this itself. It is public for programs that
-/// decode the cookie in their own way, such as into a struct.
+/// [`SessionManager`](crate::SessionManager) uses this. It is public for programs that decode the
+/// cookie themselves, for example into a struct.
 ///
 /// # Examples
 ///
@@ -61,7 +61,7 @@ impl<V> Candidates<V> {
         // One more than the limit shows that there are too many.
         let limit = MAX_CANDIDATES.saturating_add(1);
         if self.values.len() < limit {
-            // Allocated at once, because growing would take more than there can be.
+            // Allocated at once, because a growing vector would take more memory.
             self.values.reserve_exact(limit.saturating_sub(self.values.len()));
             self.values.push(value);
         }
@@ -75,7 +75,7 @@ impl<V: AsRef<[u8]>> Candidates<V> {
         self.values.is_empty()
     }
 
-    /// Returns the values that were collected, in order: one more than 16 if there are too many.
+    /// Returns the values, in order: the first 17 if there are too many.
     #[must_use]
     pub fn values(&self) -> &[V] {
         &self.values
@@ -89,8 +89,9 @@ impl<V: AsRef<[u8]>> Candidates<V> {
     /// # Errors
     ///
     /// [`DecodeError::TooManyCookies`] if there are more than 16 values, and
-    /// [`DecodeError::Ambiguous`] if two that differ are valid. If none is valid, the last
-    /// authentic error of `decode`, or else the last error.
+    /// [`DecodeError::Ambiguous`] if two different values are valid. If none is valid, the last
+    /// [authentic](DecodeError::is_authentic) error of `decode`, or else the last error;
+    /// [`DecodeError::Revoked`] only if there is no other.
     pub fn choose<T>(
         &self,
         decode: impl FnMut(&str) -> Result<T, DecodeError>,
@@ -98,8 +99,9 @@ impl<V: AsRef<[u8]>> Candidates<V> {
         self.choose_with(decode, |_, _| false)
     }
 
-    /// Chooses a value as [`choose`](Self::choose), where two values that differ count as one if
-    /// their contents are the `same`.
+    /// Chooses a value like [`choose`](Self::choose).
+    ///
+    /// Two different values count as one if their contents are the `same`.
     pub(crate) fn choose_with<T>(
         &self,
         mut decode: impl FnMut(&str) -> Result<T, DecodeError>,
@@ -130,10 +132,11 @@ impl<V: AsRef<[u8]>> Candidates<V> {
                         return Err(DecodeError::Ambiguous);
                     }
                 }
-                // An authentic error says more; of two equal ones Django reports the last.
+                // An authentic error says more. Of two such errors the last is reported, as in
+                // Django.
                 (Err(error), _) => {
-                    // A revoked one counts least. Its cookie is removed, and with it another of
-                    // the name, which may be valid later.
+                    // `Revoked` counts least: it removes the cookie, and with it a different cookie
+                    // of the name, which may be valid later.
                     let is_better = |known: &DecodeError| {
                         *known == DecodeError::Revoked
                             || error != DecodeError::Revoked
@@ -153,10 +156,10 @@ impl<V: AsRef<[u8]>> Candidates<V> {
     }
 }
 
-/// Removes what some clients put around a token: one pair of quotes, and `%3A` for its colons.
+/// Decodes a token that a client wrote in quotes or with `%3A` for colons.
 ///
-/// The result is used only if it is a token, so a value that is not one never becomes valid. A
-/// value is skipped if the token in it could not have at most `max_len` bytes.
+/// The result is used only if it has only characters of a token. A value is not decoded if the
+/// token in it would have more than `max_len` bytes.
 pub(crate) fn unwrap_token(value: &[u8], max_len: usize) -> Cow<'_, [u8]> {
     let is_wrapped = value.first() == Some(&b'"') || value.contains(&b'%');
     // Two quotes, and two colons that are each two bytes longer.
@@ -185,7 +188,7 @@ pub(crate) fn unwrap_token(value: &[u8], max_len: usize) -> Cow<'_, [u8]> {
     if token.iter().all(is_token) { token } else { Cow::Borrowed(value) }
 }
 
-/// Shows nothing: values can be tokens.
+/// Omits the values, which can be tokens.
 impl<V> fmt::Debug for Candidates<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Candidates").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! Builds cookies from attributes that are checked once, and finds a cookie in a header.
+//! Creates cookies from checked attributes, and finds cookies in headers.
 //!
 //! Follows RFC 6265 and its successor draft-ietf-httpbis-rfc6265bis.
 
@@ -8,10 +8,10 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::error::{ConfigError, EncodeError, sure};
 
-/// The longest name and value, together, that browsers keep, in bytes.
+/// The maximum length of name and value, together, that browsers keep.
 pub(crate) const MAX_LEN: usize = 4096;
 
-/// The longest attribute that browsers keep, in bytes.
+/// The maximum length of an attribute that browsers keep, in bytes.
 const MAX_ATTRIBUTE_LEN: usize = 1024;
 
 /// An expiry in the past, by which browsers remove a cookie.
@@ -22,13 +22,14 @@ const LAST_DATE: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 
 /// A cookie's name and attributes.
 ///
-/// The name is not signed, as in Django: a visitor can send any cookie under any other name.
-/// [`SessionCodec::named`](crate::SessionCodec::named) separates the sessions of a site.
+/// The name is not signed, as in Django: a visitor can send the value of any cookie under a
+/// different name. [`SessionCodec::named`](crate::SessionCodec::named) separates the sessions of a
+/// site.
 ///
-/// Defaults to `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`: Django's defaults, and `Secure`.
-/// Attributes that browsers require are set in any case: `SameSite=None`, `Partitioned` and the
-/// prefixes `__Secure-`, `__Host-` and `__Http-` imply `Secure`; `__Http-` and `__Host-Http-` imply
-/// `HttpOnly`.
+/// The defaults are `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`: those of Django, and
+/// `Secure`. Attributes that browsers require are always set: `SameSite=None`, `Partitioned` and
+/// the prefixes `__Secure-`, `__Host-` and `__Http-` imply `Secure`; `__Http-` and `__Host-Http-`
+/// imply `HttpOnly`.
 ///
 /// # Examples
 ///
@@ -58,12 +59,13 @@ pub struct CookieOptions {
 }
 
 impl CookieOptions {
-    /// Creates options for a cookie of this name; Django's is `sessionid`.
+    /// Creates options for a cookie with this name.
+    ///
+    /// Django's session cookie is named `sessionid`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::CookieName`] if it is not a token of RFC 9110 with 1 to
-    /// 256 characters.
+    /// [`ConfigError::CookieName`] if the name is not a token of RFC 9110 with 1 to 256 characters.
     pub fn new(name: &str) -> Result<Self, ConfigError> {
         let is_token =
             |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
@@ -83,13 +85,13 @@ impl CookieOptions {
 
     /// Sets the path below which the cookie is sent. Defaults to `/`.
     ///
-    /// If it is changed later, browsers keep the former cookie as well, and send both: pass the
+    /// If you change it later, browsers keep the former cookie as well, and send both: pass the
     /// former options to [`SessionManager::retire`](crate::SessionManager::retire).
     ///
     /// # Errors
     ///
-    /// [`ConfigError::CookiePath`] if it does not begin with `/`, has more than 1,024 bytes, or
-    /// contains a `;` or anything other than printable ASCII; [`ConfigError::HostPrefix`] for
+    /// [`ConfigError::CookiePath`] if the path does not begin with `/`, has more than 1,024 bytes,
+    /// or contains a `;` or anything other than printable ASCII; [`ConfigError::HostPrefix`] for
     /// `__Host-` and a path other than `/`.
     ///
     /// # Examples
@@ -124,16 +126,16 @@ impl CookieOptions {
         Ok(self)
     }
 
-    /// Sets the domain whose hosts all get the cookie. Defaults to the host alone.
+    /// Sets the domain whose hosts all get the cookie.
     ///
-    /// The default is the host that set the cookie. A leading dot, which old browsers required, has
-    /// no meaning and is dropped. If the domain is changed later, browsers keep the former cookie
-    /// as well, and send both: pass the former options to
+    /// Defaults to only the host that set the cookie. A leading dot, which old browsers required,
+    /// has no meaning and is dropped. If you change the domain later, browsers keep the former
+    /// cookie as well, and send both: pass the former options to
     /// [`SessionManager::retire`](crate::SessionManager::retire).
     ///
     /// # Errors
     ///
-    /// [`ConfigError::CookieDomain`] if it is not a host name in ASCII;
+    /// [`ConfigError::CookieDomain`] if the domain is not a host name in ASCII;
     /// [`ConfigError::HostPrefix`] for `__Host-`.
     pub fn domain(mut self, domain: &str) -> Result<Self, ConfigError> {
         let host = domain.strip_prefix('.').unwrap_or(domain);
@@ -153,11 +155,11 @@ impl CookieOptions {
         Ok(self)
     }
 
-    /// Sets the `Secure` attribute, for https only. Defaults to `true`.
+    /// Sets the `Secure` attribute. Defaults to `true`.
     ///
-    /// On `http://localhost` Chrome and Firefox make an exception. Safari does not keep the cookie
-    /// there, and clients such as Python's `requests` and `httpx` do not send it back: use
-    /// `secure(false)` while you develop.
+    /// The cookie is then sent over https only. Chrome and Firefox make an exception for
+    /// `http://localhost`. Safari does not store the cookie there, and clients such as Python's
+    /// `requests` and `httpx` do not send it back: use `secure(false)` in development.
     #[must_use]
     pub fn secure(mut self, secure: bool) -> Self {
         self.secure = secure;
@@ -173,20 +175,21 @@ impl CookieOptions {
         self
     }
 
-    /// Sets which requests from other sites carry the cookie. Defaults to `Lax`.
+    /// Sets the `SameSite` attribute. Defaults to `Lax`.
     ///
-    /// `None` omits the attribute, and leaves the choice to the browser.
+    /// It decides which requests from other sites contain the cookie. `None` omits the attribute,
+    /// and leaves the choice to the browser.
     #[must_use]
     pub fn same_site(mut self, same_site: impl Into<Option<SameSite>>) -> Self {
         self.same_site = same_site.into();
         self
     }
 
-    /// Sets whether the cookie is kept apart for each site that embeds this one.
+    /// Sets the `Partitioned` attribute. Defaults to `false`.
     ///
-    /// This is the `Partitioned` attribute. Defaults to `false`.
+    /// Browsers then store a separate cookie for each site that embeds this one.
     ///
-    /// If this is changed later, browsers keep the former cookie as well, and send both: pass the
+    /// If you change this later, browsers keep the former cookie as well, and send both: pass the
     /// former options to [`SessionManager::retire`](crate::SessionManager::retire).
     #[must_use]
     pub fn partitioned(mut self, partitioned: bool) -> Self {
@@ -202,8 +205,9 @@ impl CookieOptions {
 
     /// Returns the cookie's values in a `Cookie:` header, in order.
     ///
-    /// There can be several: cookies of other paths and domains come under the same name. Names are
-    /// compared byte for byte after spaces and tabs around them are removed; nothing is decoded.
+    /// There can be several, because cookies of different paths and domains can have the same name.
+    /// Names are compared byte for byte after spaces and tabs around them are removed. Nothing is
+    /// decoded.
     ///
     /// # Examples
     ///
@@ -216,11 +220,11 @@ impl CookieOptions {
     /// # Ok::<(), signed_session::ConfigError>(())
     /// ```
     pub fn find<'h>(&self, header: &'h str) -> impl Iterator<Item = &'h str> {
-        // A value ends at a character boundary, so it is valid text.
+        // A value ends at a character boundary, so it is valid UTF-8.
         self.find_bytes(header.as_bytes()).filter_map(|value| str::from_utf8(value).ok())
     }
 
-    /// Returns the cookie's values in a header that may have bytes beyond ASCII in other cookies.
+    /// Returns the cookie's values in a header that may not be UTF-8.
     pub(crate) fn find_bytes<'h>(&self, header: &'h [u8]) -> impl Iterator<Item = &'h [u8]> {
         header.split(|byte| *byte == b';').filter_map(move |pair| {
             let equals = pair.iter().position(|byte| *byte == b'=')?;
@@ -233,7 +237,7 @@ impl CookieOptions {
     ///
     /// With `None` it lasts until the browser is closed.
     ///
-    /// It carries both `Max-Age` and `Expires`, as in Django.
+    /// It has both `Max-Age` and `Expires`, as in Django.
     ///
     /// # Errors
     ///
@@ -253,7 +257,7 @@ impl CookieOptions {
         self.quoted_cookie(value, max_age, now)
     }
 
-    /// Returns the cookie of a value that may be in quotes, as Python's `http.cookies` writes them.
+    /// Returns a cookie whose value may be quoted as by Python.
     pub(crate) fn quoted_cookie(
         &self,
         value: &str,
@@ -274,20 +278,20 @@ impl CookieOptions {
         Ok(cookie)
     }
 
-    /// Returns the cookie that makes browsers remove it: empty, and expired.
+    /// Returns an empty, expired cookie, with which browsers remove this one.
     ///
-    /// It has every attribute that browsers require for its name; they ignore it otherwise.
+    /// It has every attribute that browsers require for the name, because they ignore it otherwise.
     #[must_use]
     pub fn removal(&self) -> Cookie<'static> {
         let mut cookie = self.bare("");
-        // Django's removals never have it: this is for the names for which browsers require it.
+        // Django's removals are never `HttpOnly`; browsers require the attribute for some names.
         cookie.set_http_only(self.name_demands_http_only());
         cookie.set_max_age(time::Duration::ZERO);
         cookie.set_expires(OffsetDateTime::UNIX_EPOCH);
         cookie
     }
 
-    /// Returns the cookie with the attributes that decide which cookie browsers replace.
+    /// Returns a cookie with the attributes that identify it in browsers.
     fn bare(&self, value: &str) -> Cookie<'static> {
         let mut cookie = Cookie::new(self.name.clone(), value.to_owned());
         if let Some(path) = &self.path {
@@ -319,7 +323,7 @@ impl CookieOptions {
         ["__Http-", "__Host-Http-"].iter().any(|prefix| self.has_prefix(prefix))
     }
 
-    /// Returns `true` if browsers treat both as the same cookie, so that one replaces the other.
+    /// Returns `true` if one cookie replaces the other in browsers.
     pub(crate) fn is_same_cookie(&self, other: &Self) -> bool {
         let domain = |options: &Self| options.domain.as_deref().map(str::to_ascii_lowercase);
         self.name == other.name
@@ -328,13 +332,13 @@ impl CookieOptions {
             && self.partitioned == other.partitioned
     }
 
-    /// Returns `true` if the name has the prefix; browsers compare it in any case.
+    /// Returns `true` if the name has this prefix, ignoring case as browsers do.
     fn has_prefix(&self, prefix: &str) -> bool {
         self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     }
 }
 
-/// Removes the spaces and tabs around a name or a value, and no other white space.
+/// Removes spaces and tabs around a name or a value.
 fn trim(mut bytes: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = bytes {
         bytes = rest;

@@ -1,4 +1,4 @@
-//! Turns `_session_expiry`, in all its forms, into when a session ends.
+//! Reads and writes `_session_expiry`, and computes when a session expires.
 //!
 //! Corresponds to `SessionBase.set_expiry` and its getters, in
 //! `django.contrib.sessions.backends.base`.
@@ -17,17 +17,18 @@ use crate::json;
 /// How long a session lasts by default: Django's `SESSION_COOKIE_AGE`.
 pub(crate) const DEFAULT_MAX_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
-/// The reserved entry that holds a session's own expiry.
+/// The reserved entry for a session's own expiry.
 pub(crate) const EXPIRY_KEY: &str = "_session_expiry";
 
-/// The reserved entry that holds when a session began, in microseconds of Unix time.
+/// The reserved entry for a session's start, in microseconds of Unix time.
 pub(crate) const STARTED_KEY: &str = "_session_started";
 
-/// The reserved entry that holds the session's identity.
+/// The reserved entry for a session's identity.
 pub(crate) const ID_KEY: &str = "_session_id";
 
-/// The last moment of the calendar in microseconds of Unix time. It is fixed here, even if `time`
-/// is built with a longer calendar.
+/// The last moment of the calendar in microseconds of Unix time.
+///
+/// It does not depend on whether `time` is built with a longer calendar.
 pub(crate) const LAST_MICROSECOND: i64 = 253_402_300_799_999_999;
 
 /// Reads `_session_started`; `None` if it is not valid.
@@ -37,7 +38,7 @@ pub(crate) fn read_started(json: &str) -> Option<Moment> {
     is_known.then(|| Moment::from_microseconds(microseconds))
 }
 
-/// Returns what `_session_started` holds for a moment.
+/// Returns the value of `_session_started` for a moment.
 pub(crate) fn started_in_microseconds(moment: Moment) -> i64 {
     moment.microseconds().clamp(0, LAST_MICROSECOND)
 }
@@ -50,13 +51,15 @@ pub enum Expiry {
     /// When the site's sessions end.
     #[default]
     Default,
-    /// When the browser is closed, and at the latest when the site's sessions end.
+    /// When the browser is closed, or earlier when the site's sessions end.
     AtBrowserClose,
-    /// This long after it was last written; every write starts the time again.
+    /// This long after the session was last written.
+    ///
+    /// Every write starts the time again.
     After(Duration),
     /// At this moment.
     ///
-    /// Not for a Django site with `USE_TZ = False`: see
+    /// This is an error for a Django site with `USE_TZ = False`: see
     /// [`SessionCodec::use_tz`](crate::SessionCodec::use_tz).
     At(OffsetDateTime),
 }
@@ -77,10 +80,11 @@ pub enum ExpiryRule {
 }
 
 impl Expiry {
-    /// Returns how long a session written at `modification` lasts, as `get_expiry_age`.
+    /// Returns how long a session that is written at `modification` lasts.
     ///
-    /// `cookie_age` is how long the site's sessions last. The result is negative for a session that
-    /// ended before. For a date it is in whole seconds, rounded down.
+    /// Corresponds to `get_expiry_age`. `cookie_age` is how long the site's sessions last. The
+    /// result is negative for a session that ended before. For a date it is in whole seconds,
+    /// rounded down.
     ///
     /// # Examples
     ///
@@ -97,9 +101,10 @@ impl Expiry {
         Claim::from(self).age(cookie_age, modification.into())
     }
 
-    /// Returns when a session written at `modification` ends, as `get_expiry_date`.
+    /// Returns when a session that is written at `modification` ends.
     ///
-    /// A moment past the year 9999 becomes the last moment of that year.
+    /// Corresponds to `get_expiry_date`. A moment after the year 9999 becomes the last moment of
+    /// that year.
     #[must_use]
     pub fn date(self, cookie_age: Duration, modification: OffsetDateTime) -> OffsetDateTime {
         Claim::from(self).date(cookie_age, modification)
@@ -118,7 +123,7 @@ impl Expiry {
         Some(match self {
             Self::Default => return None,
             Self::AtBrowserClose => "0".to_owned(),
-            // A zero would mean the browser's end; a negative number has expired at once.
+            // A zero would mean until the browser is closed; a negative number expires at once.
             Self::After(Duration::ZERO) => "-1".to_owned(),
             Self::After(time) if time.subsec_nanos() == 0 => time.as_secs().to_string(),
             Self::After(time) => json::write(&time.as_secs_f64()).ok()?,
@@ -127,7 +132,7 @@ impl Expiry {
     }
 }
 
-/// What a session says about its own end.
+/// The content of `_session_expiry`.
 ///
 /// It represents more than [`Expiry`]: Django also stores negative numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -179,14 +184,13 @@ impl Claim {
         }
     }
 
-    /// Reads a number of seconds; a number that exceeds 64 bits counts as infinite.
+    /// Reads a number of seconds. One that exceeds 64 bits is infinite.
     fn read_seconds(text: &str) -> Option<Self> {
         let (is_zero, time) = if text.contains(['.', 'e', 'E']) {
             let seconds: f64 = json::read(text).ok()?;
             let mut time = time::Duration::saturating_seconds_f64(seconds);
             if seconds < 0.0 {
-                // This expires at once, even if by less than the nanosecond that durations count
-                // in.
+                // This has expired, even if by less than a nanosecond.
                 time = time.min(time::Duration::NANOSECOND.saturating_mul(-1));
             }
             (seconds == 0.0, time)
@@ -199,7 +203,7 @@ impl Claim {
         Some(if is_zero { Self::BrowserClose } else { Self::Lasts(time) })
     }
 
-    /// Gives a date without an offset this offset, if one is known.
+    /// Adds this offset, if it is known, to a date without an offset.
     pub(crate) fn with_offset(self, offset: Option<UtcOffset>) -> Self {
         match (self, offset) {
             (Self::Naive(date), Some(offset)) => Self::Until(in_utc(date, offset)),
@@ -214,7 +218,7 @@ impl Claim {
             Self::Until(moment) => {
                 let left = Moment::from(moment).since(modification);
                 let seconds = left.whole_seconds();
-                // Python's timedelta rounds down, also below zero.
+                // Python's `timedelta` rounds down, also below zero.
                 let partial = i64::from(left.subsec_nanoseconds() < 0);
                 time::Duration::seconds(seconds.saturating_sub(partial))
             }
@@ -238,9 +242,9 @@ impl Claim {
         }
     }
 
-    /// Returns an error if a session has expired, by its own expiry or by `max_age`.
+    /// Returns an error if a session has expired.
     ///
-    /// It expires after its last moment, and not at it.
+    /// Its own expiry decides, or else `max_age`. It is still valid at its last moment.
     pub(crate) fn check(self, max_age: Duration, age: Age, now: Moment) -> Result<(), DecodeError> {
         let is_over = match self {
             Self::Nothing | Self::BrowserClose | Self::Naive(_) => return age.check(max_age),
@@ -251,9 +255,11 @@ impl Claim {
     }
 }
 
-/// The formats that Python's `datetime.isoformat` writes, and others that all Pythons read.
+/// The formats of Python's `datetime.isoformat`.
 ///
-/// A `Z` has no meaning of its own here, and can only be the last character.
+/// Other formats that every Python version reads are included.
+///
+/// In the format, a `Z` has no meaning. It can only be the last character.
 const ISOFORMAT: &[BorrowedFormatItem<'_>] = format_description!(
     version = 2,
     "[year]-[month]-[day][optional [\
@@ -293,19 +299,19 @@ fn in_utc(date: PrimitiveDateTime, offset: UtcOffset) -> OffsetDateTime {
     utc.filter(|moment| *moment <= LAST_INSTANT).unwrap_or(LAST_MOMENT)
 }
 
-/// The end of Python's calendar, and of this crate's.
+/// The last second of Python's calendar and of this crate's.
 const LAST_MOMENT: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 
-/// The end of this crate's calendar, to the nanosecond.
+/// The last nanosecond of this crate's calendar.
 const LAST_INSTANT: OffsetDateTime = datetime!(9999-12-31 23:59:59.999_999_999 UTC);
 
-/// The beginning of Python's calendar.
+/// The first second of Python's calendar.
 const FIRST_MOMENT: OffsetDateTime = datetime!(0001-01-01 00:00:00 UTC);
 
-/// Writes a moment as Python's `datetime.isoformat` in UTC, truncated to microseconds.
+/// Writes a moment in UTC like Python's `datetime.isoformat`.
 ///
-/// All Pythons read this form. Python's calendar has the years 1 to 9999: moments outside it are
-/// written as its first or last second.
+/// It is truncated to microseconds. Every Python version reads this format. Python's calendar has
+/// the years 1 to 9999: moments outside it are written as its first or last second.
 fn isoformat(moment: OffsetDateTime) -> String {
     let utc = moment.clamp(FIRST_MOMENT, LAST_MOMENT).to_offset(UtcOffset::UTC);
     let (date, time) = (utc.date(), utc.time());

@@ -1,9 +1,9 @@
-//! Identifies the user of a session, and the session among those of the user.
+//! Identifies the user of a session, and a session of that user.
 //!
-//! The *subject* is an entry of the program's choice, such as a user's id. The *identity* is the
-//! reserved entry `_session_id`: 22 characters of base64url for eight bytes of the moment at which
-//! the session began, in microseconds of Unix time, and eight random bytes. It is not a secret:
-//! without the signature around it, it proves nothing.
+//! The *subject* is the value of an entry that the program chooses, such as a user's id. The
+//! *identity* is the reserved entry `_session_id`: 22 characters of base64url. They encode eight
+//! bytes of the moment at which the session began, in microseconds of Unix time, and eight random
+//! bytes. The identity is not secret: without the token's signature it proves nothing.
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
@@ -16,19 +16,19 @@ use crate::error::{DecodeError, sure};
 use crate::expiry::LAST_MICROSECOND;
 use crate::json;
 
-/// The most bytes of a subject.
+/// The maximum length of a subject, in bytes.
 pub(crate) const MAX_SUBJECT_LEN: usize = 255;
 
 /// The number of characters in an identity.
 pub(crate) const ID_LEN: usize = 22;
 
-/// The bytes that fit into the space that a boxed subject needs anyway.
+/// The maximum length of a subject that needs no allocation, in bytes.
 const SHORT: usize = 22;
 
 /// The user of a session.
 ///
-/// Ended sessions are listed by subject, perhaps a million times: most subjects are short, and take
-/// no memory other than this.
+/// The list of ended sessions may have a million subjects. Most of them are short, and need no
+/// memory besides this.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
     Short { len: u8, bytes: [u8; SHORT] },
@@ -36,7 +36,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// Returns the subject with this text, unless it is empty or too long.
+    /// Returns the subject with this text, unless the text is empty or too long.
     pub(crate) fn new(text: &str) -> Option<Self> {
         if text.is_empty() || text.len() > MAX_SUBJECT_LEN {
             return None;
@@ -51,8 +51,9 @@ impl Subject {
         }
     }
 
-    /// Reads a session's entry, which is JSON text or a whole number. Without one, or with `null`,
-    /// the session is anonymous.
+    /// Reads the entry of a subject: a JSON string or a whole number.
+    ///
+    /// Without the entry, or with `null`, the session is anonymous.
     ///
     /// `42` and `"42"` are one subject, as for `AuthUser::of`.
     pub(crate) fn read(entry: Option<&str>) -> Result<Option<Self>, DecodeError> {
@@ -98,7 +99,7 @@ impl Borrow<[u8]> for Subject {
     }
 }
 
-/// Hashes its bytes, as `Borrow` requires.
+/// Hashes only the bytes, as `Borrow` requires.
 impl Hash for Subject {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_bytes().hash(state);
@@ -122,7 +123,9 @@ fn is_whole_number(json: &str) -> bool {
 /// The identity of a session, ordered by the moment at which it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Identity {
-    /// In microseconds of Unix time, by the clock and the known ends where the session began.
+    /// When the session began, in microseconds of Unix time.
+    ///
+    /// This is after every revocation that was known there.
     pub(crate) began: i64,
     random: [u8; 8],
 }
@@ -132,25 +135,25 @@ impl Identity {
         Self { began, random }
     }
 
-    /// Returns the identity of a session that came without one, given its token.
+    /// Returns the identity of a session without one, from its token.
     ///
     /// Everyone who has the same token derives the same identity, without a key and without
-    /// randomness: the thief's copy and its owner's are one session.
+    /// randomness: the owner's cookie and a stolen copy are one session.
     pub(crate) fn adopted(token: &str, began: i64) -> Self {
         let signed = token.rsplit_once(':').map_or(token, |(signed, _)| signed);
         let digest = Sha256::new().chain_update("signed-session adopt\0").chain_update(signed);
         Self { began, random: sure(digest.finalize().first_chunk().copied()) }
     }
 
-    /// Returns the same identity, if it began at or after `moment`, or else one that began then.
+    /// Returns the identity, moved to `moment` if it began before.
     pub(crate) fn at_or_after(self, moment: i64) -> Self {
         Self { began: self.began.max(moment), ..self }
     }
 
-    /// Reads an identity that a program or another process passes.
+    /// Reads an identity from the program or a different process.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let mut bytes = [0; 16];
-        // Only the canonical form: base64 refuses set bits behind the last byte, and padding.
+        // Only the canonical form is accepted: no set bits after the last byte, and no padding.
         let len = URL_SAFE_NO_PAD.decode_slice(text, &mut bytes).ok()?;
         let (began, random) = bytes.split_first_chunk()?;
         let began = i64::from_be_bytes(*began);

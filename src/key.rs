@@ -1,4 +1,4 @@
-//! Holds the secret that signs, and retired secrets that are still accepted.
+//! Stores the secret that signs, and retired secrets that still verify.
 
 use std::sync::Arc;
 use std::{fmt, iter};
@@ -12,15 +12,15 @@ use crate::{random, wiped::wiping_stack};
 
 /// The secrets of a site: the first signs, all of them verify, newest first.
 ///
-/// The same as Django's `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. A secret is any bytes; Django's
-/// text secrets are used as their UTF-8. Secrets are never printed or compared, and are wiped from
-/// memory when the last ring or signer that holds them is dropped, as far as a program can
-/// guarantee that. Cloning a ring copies no secret.
+/// These are Django's `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. A secret is any sequence of bytes; a
+/// string in Django is used as UTF-8. Secrets are never printed or compared, and are wiped from
+/// memory when the last ring or signer with them is dropped, as far as a program can guarantee
+/// that. Cloning a ring does not copy its secrets.
 ///
 /// # Examples
 ///
-/// In a rotation the new secret signs from now on; tokens under the old one are still accepted
-/// until the line with `fallback` is removed.
+/// In a rotation the new secret signs from now on. Tokens signed with the old one are still
+/// accepted until the line with `fallback` is removed.
 ///
 /// ```
 /// use signed_session::{Keyring, TimestampSigner};
@@ -38,29 +38,29 @@ use crate::{random, wiped::wiping_stack};
 pub struct Keyring {
     secret: Secret,
     fallbacks: Vec<Secret>,
-    /// The positions of the empty fallbacks in the list that they came in.
+    /// The indexes of empty fallbacks in the list that was passed.
     empty_fallbacks: Vec<usize>,
 }
 
-/// Shared by the clones of a ring, and wiped with the last one.
+/// Shared by the clones of a ring, and wiped with the last clone.
 type Secret = Arc<Zeroizing<Vec<u8>>>;
 
 impl Keyring {
-    /// Creates a ring of one secret, which signs.
+    /// Creates a key ring with one secret, which signs.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::EmptySecret`] if it is empty or only white space, so that
-    /// an unset variable never becomes a key.
+    /// [`ConfigError::EmptySecret`] if the secret is empty or only white space, so that an unset
+    /// variable never becomes a key.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = check(secret.as_ref())?;
         Ok(Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() })
     }
 
-    /// Creates a ring of a random secret, which is lost when the program ends.
+    /// Creates a ring with a random secret, which is lost when the program ends.
     ///
-    /// For tests and demonstrations: after a restart every session is refused, and a second process
-    /// refuses the sessions of the first. For a service see [`from_env`](Self::from_env).
+    /// Use this in tests and demonstrations: after a restart every session is refused, and a second
+    /// process refuses the sessions of the first. For a service see [`from_env`](Self::from_env).
     ///
     /// # Panics
     ///
@@ -85,17 +85,17 @@ impl Keyring {
         Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() }
     }
 
-    /// Creates a ring of the secrets in the environment.
+    /// Creates a ring with the secrets in the environment.
     ///
-    /// `SIGNED_SESSION_KEY` holds the secret that signs, and `SIGNED_SESSION_FALLBACK_KEYS` the
-    /// retired ones, if there are any: one per line, the most recently retired first. A byte order
-    /// mark and the line ends are not part of a secret; everything else is: nothing is split or
-    /// trimmed. The command line reads the same variables in the same way.
+    /// `SIGNED_SESSION_KEY` is the secret that signs, and `SIGNED_SESSION_FALLBACK_KEYS` contains
+    /// the retired secrets, if there are any: one per line, the most recently retired first. A byte
+    /// order mark and the line ends are not part of a secret. Everything else is: nothing is split
+    /// or trimmed. The command line reads the same variables in the same way.
     ///
     /// # Errors
     ///
     /// [`ConfigError::MissingKey`] if `SIGNED_SESSION_KEY` is not set; [`ConfigError::EmptyKey`] if
-    /// it is only white space, or if a non-empty line of the fallbacks is.
+    /// it or a non-empty line of the fallbacks is only white space.
     ///
     /// # Examples
     ///
@@ -121,8 +121,8 @@ impl Keyring {
 
     /// Adds a retired secret, which verifies but does not sign.
     ///
-    /// Add the most recently retired first. Each one costs an additional HMAC for every token that
-    /// the secrets before it did not sign.
+    /// Add the most recently retired secret first. Each costs an additional HMAC for every token
+    /// that the secrets before it did not sign.
     ///
     /// # Errors
     ///
@@ -132,14 +132,14 @@ impl Keyring {
         Ok(self)
     }
 
-    /// Returns what makes each secret easy to guess, with its index in the ring.
+    /// Returns why secrets are easy to guess, each with its index in the ring.
     ///
     /// An empty fallback, which is not in the ring, is reported with its index in the original
     /// list.
     ///
     /// A weak secret is used anyway, because a site may have no choice; a program should log a
-    /// warning when it starts. An empty result does not mean that a secret is good: a long one can
-    /// be public.
+    /// warning when it starts. An empty result does not mean that a secret is strong: a long secret
+    /// can be public.
     ///
     /// # Examples
     ///
@@ -157,10 +157,10 @@ impl Keyring {
         self.secrets().enumerate().flat_map(faults).chain(empty).collect()
     }
 
-    /// Adds a retired secret as [`fallback`](Self::fallback), unless it is empty or blank.
+    /// Adds a retired secret, unless it is empty or blank.
     ///
-    /// An empty one is only reported. It must not reach [`prefixed`](Self::prefixed), because the
-    /// prefix alone is a publicly known key.
+    /// An empty secret is only reported. It must not reach [`prefixed`](Self::prefixed), because
+    /// the prefix alone is a publicly known key.
     pub(crate) fn fallback_unless_empty(mut self, retired: &[u8]) -> Self {
         if let Ok(secret) = check(retired) {
             self.fallbacks.push(secret);
@@ -171,7 +171,7 @@ impl Keyring {
         self
     }
 
-    /// Returns the ring of the first secret alone.
+    /// Returns a ring with only the first secret.
     pub(crate) fn without_fallbacks(&self) -> Self {
         let secret = Arc::clone(&self.secret);
         Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() }
@@ -184,7 +184,7 @@ impl Keyring {
         self
     }
 
-    /// Returns a ring in which every secret begins with `prefix`, in the same order.
+    /// Returns a ring in which `prefix` is added before every secret.
     pub(crate) fn prefixed(&self, prefix: &[u8]) -> Self {
         let prefixed = |secret| Arc::new(Zeroizing::new([prefix, secret].concat()));
         Self {
@@ -228,15 +228,21 @@ impl fmt::Debug for Keyring {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Weakness {
-    /// It has fewer than 32 bytes.
+    /// The secret has fewer than 32 bytes.
     Short,
-    /// It has fewer than five different bytes.
+    /// The secret has fewer than five different bytes.
     FewCharacters,
-    /// It begins with `django-insecure-`: `startproject` created it for development.
+    /// The secret begins with `django-insecure-`.
+    ///
+    /// `startproject` created it for development.
     DjangoInsecure,
-    /// It begins with `example-only-`: it comes from this documentation.
+    /// The secret begins with `example-only-`.
+    ///
+    /// It is copied from this documentation.
     Sample,
-    /// It is an empty or blank fallback of a Django site, which is not used.
+    /// The secret is an empty or blank fallback of a Django site.
+    ///
+    /// It is not used.
     ///
     /// `SECRET_KEY_FALLBACKS = os.environ.get("OLD_KEYS", "").split(",")` gives `[""]`. Django then
     /// accepts messages and signed cookies that anyone can sign.

@@ -1,4 +1,4 @@
-//! Computes the age of a token, and refuses one that is too old.
+//! Computes the age of a token, and refuses a token that is too old.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,13 +8,13 @@ use crate::error::DecodeError;
 
 /// A point in time, as the time since 1970.
 ///
-/// Everything inside the crate counts in these: a calendar date takes longer to compute than a
-/// token takes to be split, so dates occur only in the public API.
+/// All modules use this type. Computing a calendar date takes longer than splitting a token, so
+/// dates occur only in the public API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Moment(time::Duration);
 
 impl Moment {
-    /// Returns the current time by the system's clock.
+    /// Returns the current time of the system clock.
     pub(crate) fn now() -> Self {
         Self(match SystemTime::now().duration_since(SystemTime::UNIX_EPOCH) {
             Ok(since) => signed(since),
@@ -36,7 +36,7 @@ impl Moment {
         self.0.whole_seconds().saturating_sub(i64::from(is_partial))
     }
 
-    /// Returns the whole seconds since 1970, rounded towards zero as Python's `int` does.
+    /// Returns the seconds since 1970, rounded to zero like Python's `int`.
     pub(crate) fn truncated_seconds(self) -> i64 {
         self.0.whole_seconds()
     }
@@ -47,15 +47,17 @@ impl Moment {
         self.0.whole_seconds().saturating_mul(1_000_000).saturating_add(nanoseconds.into())
     }
 
-    /// Returns the time that has passed since another moment, negative if that one is later.
+    /// Returns the time since `earlier`, which is negative if that is later.
     pub(crate) fn since(self, earlier: Self) -> time::Duration {
         self.0.saturating_sub(earlier.0)
     }
 
-    /// Returns the date in UTC: the first or the last of the calendar for a moment outside it.
+    /// Returns the date in UTC.
+    ///
+    /// For a moment outside of the calendar, this is its first or last date.
     pub(crate) fn date(self) -> OffsetDateTime {
         let fraction = self.0.subsec_nanoseconds().rem_euclid(1_000_000_000).unsigned_abs();
-        // A third of what adding takes.
+        // This takes a third of the time of an addition.
         OffsetDateTime::from_unix_timestamp(self.seconds())
             .and_then(|whole| whole.replace_nanosecond(fraction))
             .unwrap_or_else(|_| OffsetDateTime::UNIX_EPOCH.saturating_add(self.0))
@@ -72,7 +74,7 @@ impl From<OffsetDateTime> for Moment {
 #[derive(Clone, Copy)]
 pub(crate) struct Age {
     pub(crate) signed_at: Moment,
-    /// Negative for a moment in the future.
+    /// Negative if the token was signed in the future.
     pub(crate) time: time::Duration,
 }
 
@@ -81,15 +83,15 @@ impl Age {
         Self { signed_at, time: now.since(signed_at) }
     }
 
-    /// Returns an error if it is older than `max_age`.
+    /// Returns an error if the token is older than `max_age`.
     ///
-    /// As Django's `age > max_age`: an age of exactly `max_age` is accepted, and so is a moment in
-    /// the future.
+    /// As in Django's `age > max_age`, an age of exactly `max_age` is accepted, and so is a
+    /// timestamp in the future.
     pub(crate) fn check(self, max_age: Duration) -> Result<(), DecodeError> {
         if self.time > signed(max_age) { Err(self.expired()) } else { Ok(()) }
     }
 
-    /// Returns the error that the token has expired.
+    /// Returns the error for an expired token.
     pub(crate) fn expired(self) -> DecodeError {
         let age = self.time.try_into().unwrap_or(Duration::ZERO);
         DecodeError::Expired { signed_at: self.signed_at.date(), age }

@@ -158,8 +158,8 @@ impl<V: AsRef<[u8]>> Candidates<V> {
 
 /// Decodes a token that a client wrote in quotes or with `%3A` for colons.
 ///
-/// The result is used only if it has only characters of a token. A value is not decoded if the
-/// token in it would have more than `max_len` bytes.
+/// The result is used only if it has only the characters of a token, so that no other value becomes
+/// valid. A value is returned unchanged if its token would have more than `max_len` bytes.
 pub(crate) fn unwrap_token(value: &[u8], max_len: usize) -> Cow<'_, [u8]> {
     let is_wrapped = value.first() == Some(&b'"') || value.contains(&b'%');
     // Two quotes, and two colons that are each two bytes longer.

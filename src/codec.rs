@@ -38,8 +38,8 @@ pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_c
 /// Encodes sessions as tokens, and decodes tokens.
 ///
 /// The tokens are those of Django's `signed_cookies` backend. The default salt and lifetime (two
-/// weeks) are Django's. In addition, a token has at most 4,096 bytes, the most that browsers keep,
-/// and its JSON at most 65,536.
+/// weeks) are Django's. In addition, tokens are limited to 4,096 bytes, because browsers keep no
+/// longer cookies, and their JSON to 65,536 bytes.
 ///
 /// # Examples
 ///
@@ -258,8 +258,8 @@ impl SessionCodec {
     ///
     /// The program did not ask for this cookie, so it is omitted if it would be too large for
     /// browsers, or if the response already sets the cookie. If this happens in every response,
-    /// because the session is at the limit or another program signs it each time, the start is
-    /// never recorded: leave a few hundred bytes free.
+    /// because the session is at the limit or because a different program signs it each time, the
+    /// start is never recorded: leave a few hundred bytes free.
     #[must_use]
     pub fn track_start(mut self, track: bool) -> Self {
         self.track_start = track;

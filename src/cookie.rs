@@ -332,7 +332,7 @@ impl CookieOptions {
             && self.partitioned == other.partitioned
     }
 
-    /// Returns `true` if the name has this prefix, ignoring case as browsers do.
+    /// Returns `true` if the name has the prefix, ignoring case like browsers.
     fn has_prefix(&self, prefix: &str) -> bool {
         self.name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
     }

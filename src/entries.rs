@@ -1,7 +1,7 @@
-//! Keeps a JSON object as the text that arrived, entry by entry, without loss.
+//! Stores a JSON object as its original text, entry by entry.
 //!
-//! An entry that is not set is written back byte for byte: integers that exceed 64 bits, every
-//! digit of a float, lone surrogates, the order of the keys.
+//! An entry that is not changed is written again byte for byte. This preserves integers that exceed
+//! 64 bits, every digit of a float, lone surrogates, and the order of the keys.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -14,15 +14,17 @@ use crate::error::sure;
 use crate::json::{self, Fault};
 use crate::kept::{self, Slot};
 
-/// The most entries that are searched one by one; beyond it an index is used.
+/// The maximum number of entries that are searched without an index.
 const MAX_SEARCHED: usize = 32;
 
-/// The entries of one JSON object: unique keys, and values as JSON text in ASCII.
+/// The entries of a JSON object: unique keys, and values as ASCII JSON.
 #[derive(Clone, Default)]
 pub(crate) struct Entries {
-    /// The text of the object that was read; the entries that came with it are slices of it.
+    /// The text of the object that was read.
+    ///
+    /// Its entries are slices of this text.
     arrived: Box<str>,
-    /// In order. With an index, an entry that was removed leaves a hole.
+    /// The entries in order. With an index, a removed entry leaves a hole.
     slots: Vec<Option<Entry>>,
     /// Boxed, because few sessions have an index and all sessions are moved.
     index: Option<Box<Index>>,
@@ -37,7 +39,7 @@ struct Entry {
     value: Text,
 }
 
-/// A piece of JSON: a slice of the arrived text, or a text written here.
+/// A piece of JSON: a slice of the original text, or a new text.
 #[derive(Clone)]
 enum Text {
     Arrived(Range<usize>),
@@ -52,7 +54,9 @@ impl Text {
         }
     }
 
-    /// Returns the text's bytes, without checking character boundaries: keys are compared often.
+    /// Returns the text's bytes, without checking character boundaries.
+    ///
+    /// This is faster, and keys are compared often.
     fn bytes<'a>(&'a self, arrived: &'a str) -> &'a [u8] {
         match self {
             Self::Arrived(range) => sure(arrived.as_bytes().get(range.clone())),
@@ -77,9 +81,11 @@ impl Entry {
 #[derive(Clone)]
 struct Index {
     hasher: RandomState,
-    /// Positions of entries, with open addressing; at least half of the cells are vacant.
+    /// Positions of entries. Uses open addressing.
+    ///
+    /// At least half of the cells are vacant.
     cells: Vec<Option<usize>>,
-    /// The number of holes among the entries, and the number of holes at the beginning.
+    /// The number of holes among the entries, and of those at the beginning.
     holes: usize,
     first: usize,
 }
@@ -94,16 +100,17 @@ impl Index {
         entries.saturating_mul(2) <= self.cells.len()
     }
 
-    /// Returns the position of the entry with this name, or else the cell in which to note it.
+    /// Returns the entry's position, or else the cell in which to note it.
     ///
-    /// `is_named` returns whether the entry at a position has the name, and `None` for a hole.
+    /// `is_named` returns whether the entry at a position has the name, or `None` for a hole.
     fn find(&self, name: &[u8], is_named: impl Fn(usize) -> Option<bool>) -> Result<usize, usize> {
-        // The lower bits of a hash are as random as all; there are fewer cells than those can
-        // count.
+        // The lower bits of a hash are as random as all of them, and there are fewer cells than
+        // they can count.
         let last = self.cells.len().wrapping_sub(1);
         #[expect(clippy::cast_possible_truncation, reason = "only the lower bits count")]
         let mut cell = self.hasher.hash_one(name) as usize & last;
-        // The cell of a removed entry is reused, or a key that comes and goes would fill many.
+        // The cell of a removed entry is reused. Otherwise a key that is added and removed again
+        // and again would fill many cells.
         let mut unused = None;
         while let Some(Some(position)) = self.cells.get(cell) {
             match is_named(*position) {
@@ -130,7 +137,7 @@ thread_local! {
     static PLACES: Slot<Vec<(Range<usize>, Range<usize>)>> = const { Cell::new(None) };
 }
 
-/// The most entries for which a thread keeps memory.
+/// The maximum number of entries for which a thread keeps memory.
 const MAX_KEPT: usize = 1024;
 
 impl Entries {
@@ -150,7 +157,7 @@ impl Entries {
                 slots: Vec::with_capacity(len),
                 index: (len > MAX_SEARCHED).then(|| Box::new(Index::with_room_for(len))),
             };
-            // Checked for all at once: few objects have an escape, and many have short keys.
+            // Checked for all keys at once: few objects have an escape, and many have short keys.
             let has_escape = json::has_escape(&entries.arrived);
             for (key, value) in places.drain(..) {
                 let quoted = sure(entries.arrived.get(key.clone()));
@@ -217,7 +224,8 @@ impl Entries {
         while let Some(None) = self.slots.get(index.first) {
             index.first = index.first.saturating_add(1);
         }
-        // At most half of the slots are holes, so that skipping them costs no more than the rest.
+        // At most half of the slots are holes, so that skipping them costs no more than reading the
+        // others.
         if index.holes > self.slots.len() / 2 {
             self.rebuild();
         }
@@ -228,13 +236,15 @@ impl Entries {
     ///
     /// A key that is not Unicode is passed to `keep` with replacement characters.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
-        // All are checked before any is removed: `keep` may panic.
+        // All entries are checked before any is removed, because `keep` may panic.
         let mut kept = self.names().map(|name| keep(&name)).collect::<Vec<_>>().into_iter();
         self.slots.retain(|slot| slot.is_some() && sure(kept.next()));
         self.rebuild();
     }
 
-    /// Returns all keys in order, with replacement characters where one is not Unicode.
+    /// Returns all keys in order.
+    ///
+    /// A key that is not Unicode has replacement characters.
     pub(crate) fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
         self.live().map(|entry| String::from_utf8_lossy(entry.name(&self.arrived)))
     }
@@ -249,7 +259,7 @@ impl Entries {
         Iter { arrived: &self.arrived, slots: self.used_slots().iter() }
     }
 
-    /// Returns the number of entries, with those whose keys are not Unicode.
+    /// Returns the number of entries, including those without a Unicode key.
     pub(crate) fn len(&self) -> usize {
         let holes = self.index.as_ref().map_or(0, |index| index.holes);
         self.slots.len().saturating_sub(holes)
@@ -260,7 +270,7 @@ impl Entries {
         self.len() == 0
     }
 
-    /// Returns `true` if writing gives exactly the text that arrived.
+    /// Returns `true` if writing gives exactly the original text.
     pub(crate) fn are_as_they_arrived(&self) -> bool {
         kept::with_text(|json| {
             self.write(json);
@@ -268,7 +278,9 @@ impl Entries {
         })
     }
 
-    /// Returns the name of an entry in messages: its key, or its index; see [`sizes`](Self::sizes).
+    /// Returns the name of an entry in messages: its key or its index.
+    ///
+    /// See [`sizes`](Self::sizes).
     pub(crate) fn label(&self, key: &str) -> String {
         if is_plain_name(key) {
             return key.to_owned();
@@ -280,10 +292,10 @@ impl Entries {
         }
     }
 
-    /// Returns each key with the size of its entry in bytes of JSON, the largest first.
+    /// Returns each key with the size of its entry's JSON, largest first.
     ///
-    /// A key that is not a plain identifier may contain user input, so its index is reported
-    /// instead.
+    /// The size is in bytes. A key that is not a plain identifier may contain user input, so its
+    /// index is reported instead.
     pub(crate) fn sizes(&self) -> Vec<(String, usize)> {
         let size = |(index, entry): (usize, &Entry)| {
             let (quoted, value) = (entry.key.get(&self.arrived), entry.value.get(&self.arrived));
@@ -331,7 +343,9 @@ impl Entries {
         }
     }
 
-    /// Removes the holes, and creates an index for twice as many entries if there are many.
+    /// Removes the holes, and creates a new index if there are many entries.
+    ///
+    /// The index has space for twice as many entries.
     fn rebuild(&mut self) {
         let Self { arrived, slots, index } = self;
         slots.retain(Option::is_some);
@@ -351,7 +365,7 @@ impl Entries {
         self.find(key.as_bytes()).ok()
     }
 
-    /// Returns the position of the entry with this name, or else the cell in which to note it.
+    /// Returns the entry's position, or else the cell in which to note it.
     fn find(&self, name: &[u8]) -> Result<usize, usize> {
         let is_named = |entry: &Entry| entry.name(&self.arrived) == name;
         match &self.index {
@@ -398,7 +412,7 @@ fn unescaped(quoted: &str) -> Option<Box<[u8]>> {
     json::has_escape(quoted).then(|| json::unquote(quoted)).flatten().map(Vec::into_boxed_slice)
 }
 
-/// Returns the name in messages of an entry whose key they must not show.
+/// Returns the name in messages of an entry whose key must not be shown.
 fn label_of(index: usize) -> String {
     format!("entry {}", index.saturating_add(1))
 }
@@ -408,7 +422,7 @@ fn is_plain_name(key: &str) -> bool {
     (1..=64).contains(&key.len()) && key.bytes().all(is_plain)
 }
 
-/// Shows nothing: a session's content belongs to the visitor.
+/// Omits the entries, which are private data.
 impl fmt::Debug for Iter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionIter").finish_non_exhaustive()

@@ -1,20 +1,24 @@
-//! Reads the secrets in the environment, for the library and for the command line.
+//! Reads secrets from the environment, for library and command line.
 
 use std::{env, fmt};
 
 use zeroize::Zeroizing;
 
-/// The variable that holds the secret that signs.
+/// The variable with the secret that signs.
 pub const KEY: &str = "SIGNED_SESSION_KEY";
 
-/// The variable that holds the retired secrets, one per line, the most recently retired first.
+/// The variable with the retired secrets, one per line.
+///
+/// The most recently retired secret is first.
 pub const FALLBACK_KEYS: &str = "SIGNED_SESSION_FALLBACK_KEYS";
 
-/// A secret, and where it was found.
+/// A secret and its position.
 pub struct Secret {
     /// The secret itself.
     pub bytes: Zeroizing<Vec<u8>>,
-    /// Its line in [`FALLBACK_KEYS`], counted from one; `None` for the one that signs.
+    /// Its line in [`FALLBACK_KEYS`], counted from one.
+    ///
+    /// `None` for the secret that signs.
     pub line: Option<usize>,
 }
 
@@ -24,10 +28,10 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Returns the secrets, the one that signs first.
+/// Returns the secrets. The first one signs.
 ///
-/// `None` if [`KEY`] is not set. Not part of the public interface, because it returns secrets: the
-/// command line needs them to try each in other spellings.
+/// `None` if [`KEY`] is not set. This is not part of the public API, because it returns secrets.
+/// The command line needs them to try variants of each.
 #[must_use]
 pub fn secrets() -> Option<Vec<Secret>> {
     let variable = |name| Some(Zeroizing::new(env::var_os(name)?.into_encoded_bytes()));

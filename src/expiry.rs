@@ -51,7 +51,7 @@ pub enum Expiry {
     /// When the site's sessions end.
     #[default]
     Default,
-    /// When the browser is closed, or earlier when the site's sessions end.
+    /// When the browser is closed, at the latest when the site's sessions end.
     AtBrowserClose,
     /// This long after the session was last written.
     ///

@@ -1,7 +1,7 @@
-//! Checks that a value has no NaN and no infinity.
+//! Checks that a value contains neither NaN nor infinity.
 //!
-//! `serde_json` silently writes them as `null`, and a session must not silently lose data. This is
-//! a serializer around another one, to which it passes everything else.
+//! `serde_json` silently writes these as `null`, and a session must not silently lose data. The
+//! check is a serializer that wraps an inner one, and forwards everything else to it.
 
 use std::cell::Cell;
 use std::{fmt, io};
@@ -19,11 +19,12 @@ pub(crate) fn is_finite<T: Serialize + ?Sized>(value: &T) -> bool {
     !met.get()
 }
 
-/// A serializer, or a value on its way into one, watched for numbers that are not finite.
+/// A serializer, or a value for it, checked for numbers that are not finite.
 struct Finite<'a, X> {
     inner: X,
-    /// Set when such a number occurs: the error type belongs to the serializer and cannot express
-    /// it.
+    /// Set when such a number occurs.
+    ///
+    /// The error type is that of the inner serializer, and cannot express it.
     met: &'a Cell<bool>,
 }
 
@@ -39,7 +40,7 @@ impl<T: Serialize + ?Sized> Serialize for Finite<'_, &T> {
     }
 }
 
-/// Forwards the methods that take one plain value.
+/// Forwards the methods that take a plain value.
 macro_rules! pass_on {
     ($($method:ident($kind:ty)),* $(,)?) => {
         $(fn $method(self, value: $kind) -> Result<S::Ok, S::Error> {
@@ -48,7 +49,7 @@ macro_rules! pass_on {
     };
 }
 
-/// Forwards the methods that open a compound, and watches the compound too.
+/// Forwards the methods that begin a compound, and checks the compound too.
 macro_rules! open {
     ($($method:ident($($name:ident: $kind:ty),*) -> $compound:ident),* $(,)?) => {
         $(fn $method(self, $($name: $kind),*) -> Result<Self::$compound, S::Error> {

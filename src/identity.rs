@@ -36,7 +36,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// Returns the subject with this text, unless the text is empty or too long.
+    /// Returns the subject with this text; `None` if it is empty or too long.
     pub(crate) fn new(text: &str) -> Option<Self> {
         if text.is_empty() || text.len() > MAX_SUBJECT_LEN {
             return None;

@@ -1,10 +1,10 @@
-//! Turns values into the exact ASCII that Python's `json.dumps` writes, and JSON text into values.
+//! Writes the same JSON as Python's `json.dumps`, and reads JSON.
 //!
 //! Python writes `1e-05` where `serde_json` writes `0.00001`, and `\u00e9` where it writes `é`.
 //! Django signs the text, so the text must be the same. Values are read with `serde_json`. An
 //! object or an array can also be read as the positions of its parts, whose text is then written
-//! back unchanged. This does not use `serde_json`'s feature for that, which would change how the
-//! rest of the program reads JSON.
+//! back unchanged. This does not use the feature `raw_value` of `serde_json`, which would change
+//! how the rest of the program reads JSON.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -28,14 +28,14 @@ pub(crate) fn write<T: Serialize + ?Sized>(value: &T) -> Result<String, ValueErr
     Ok(out)
 }
 
-/// Appends a value to an ASCII text, which is lost if that fails.
+/// Appends a value to an ASCII text, which is lost if this fails.
 pub(crate) fn append<T: Serialize + ?Sized>(out: &mut String, value: &T) -> Result<(), ValueError> {
     let mut bytes = mem::take(out).into_bytes();
     let met_null = Cell::new(false);
     let mut serializer =
         serde_json::Serializer::with_formatter(&mut bytes, Python { met_null: &met_null });
     let written = value.serialize(&mut serializer);
-    // A number that is not finite has become a null, or an error if it is a key.
+    // A number that is not finite has become a null; as a key it is an error.
     if (met_null.get() || written.is_err()) && !finite::is_finite(value) {
         return Err(ValueError::NotFinite);
     }
@@ -60,7 +60,9 @@ pub(crate) fn quote(text: &str) -> String {
     to_ascii(serde_json::Value::from(text).to_string())
 }
 
-/// Formats floats as Python's `repr`: `1.0`, `1e+16`, `1.5e-07`. Also records if there was a null.
+/// Formats floats like Python's `repr`: `1.0`, `1e+16`, `1.5e-07`.
+///
+/// It also records whether there was a null.
 struct Python<'a> {
     met_null: &'a Cell<bool>,
 }
@@ -84,11 +86,11 @@ impl Formatter for Python<'_> {
     }
 }
 
-/// Formats a float as Python does, from any other spelling with the same digits.
+/// Formats a float as Python does, from a spelling with the same digits.
 ///
-/// The digits are those of `serde_json`: the fewest that read back as the same number and, if two
-/// are equally near, the even one. Python's are the same; those of Rust's own formatting differ in
-/// the last rule.
+/// The digits are those of `serde_json`: the fewest that are read as the same number and, of two
+/// that are equally near, the even one. Python's are the same. Rust's own formatting differs in the
+/// last rule.
 fn respell(spelling: &[u8]) -> String {
     let text = sure(str::from_utf8(spelling).ok());
     let (sign, text) = text.strip_prefix('-').map_or(("", text), |text| ("-", text));
@@ -120,9 +122,11 @@ fn respell(spelling: &[u8]) -> String {
     }
 }
 
-/// Escapes DEL and everything beyond ASCII as `\uXXXX`, astral characters as a surrogate pair.
+/// Escapes DEL and every character beyond ASCII as `\uXXXX`.
 ///
-/// Outside strings JSON has no such character, so the whole text is handled alike.
+/// Characters beyond U+FFFF become a surrogate pair.
+///
+/// JSON has such characters only in strings, so the whole text is treated in the same way.
 pub(crate) fn to_ascii(text: String) -> String {
     // A fold, not `any`: without an early exit the compiler uses vector instructions.
     if text.bytes().fold(0, u8::max) < 0x7F {
@@ -142,12 +146,12 @@ pub(crate) fn to_ascii(text: String) -> String {
     out
 }
 
-/// The reason why a text could not be read as a value.
+/// The error if a text cannot be read as a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It is not JSON.
+    /// The text is not JSON.
     Syntax,
-    /// It is JSON, but of another type.
+    /// The text is JSON, but has a different type.
     Type,
 }
 
@@ -161,10 +165,10 @@ impl From<Fault> for DecodeError {
 }
 
 impl Fault {
-    /// Distinguishes the two, after a text was refused.
+    /// Returns the reason why a text was refused.
     ///
-    /// `serde_json`'s own categories do not: a number too large for an `f64`,
-    /// a lone surrogate or deep nesting counts as bad syntax there.
+    /// The categories of `serde_json` do not distinguish the two: a number too large for an `f64`,
+    /// a lone surrogate or deep nesting is a syntax error there.
     fn of(text: &str) -> Self {
         match serde_json::from_str::<IgnoredAny>(text) {
             Ok(_) => Self::Type,
@@ -175,8 +179,8 @@ impl Fault {
 
 /// The deepest nesting of arrays and objects in a value that is read.
 ///
-/// `serde_json` recurses up to 127 deep. A debug build then takes all of the 256 KiB of stack that
-/// this crate promises to suffice. This limit takes half of them.
+/// `serde_json` recurses up to 127 levels deep. A debug build then uses all of the 256 KiB of stack
+/// that this crate promises to be enough. With this limit it uses half.
 const MAX_DEPTH: usize = 64;
 
 /// Reads a value. A value that is nested too deep does not fit any type.
@@ -190,14 +194,16 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, Fault> {
     serde_json::from_str(text).map_err(|_| Fault::of(text))
 }
 
-/// Returns `true` if a text is nested too deep; the result for invalid JSON may be wrong.
+/// Returns `true` if a text is nested too deep.
+///
+/// The result for invalid JSON may be wrong.
 pub(crate) fn is_too_deep(text: &str) -> bool {
     if text.len() <= MAX_DEPTH {
         return false;
     }
-    // The two differ in one bit.
+    // `[` and `{` differ in one bit.
     let is_open = |byte: u8| byte | 0x20 == b'{';
-    // Few texts have that many brackets. On bytes the compiler counts with vector instructions.
+    // Few texts have that many brackets, and the compiler counts bytes with vector instructions.
     let count = |part: &[u8]| {
         part.iter().fold(0_u8, |count, byte| count.wrapping_add(u8::from(is_open(*byte))))
     };
@@ -227,17 +233,17 @@ pub(crate) fn is_too_deep(text: &str) -> bool {
     deepest > MAX_DEPTH
 }
 
-/// Reads a text, and leaves no unwiped copy in memory.
+/// Reads a string, and leaves no unwiped copy in memory.
 ///
-/// `serde_json` would collect a text with escapes in its own buffer.
+/// `serde_json` would collect a string with escapes in its own buffer.
 pub(crate) fn read_secret(json: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
     let text = check(json)?.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let mut rest = text.ok_or(Fault::Type)?;
-    // An escape is longer than the character it encodes, so this does not grow.
+    // An escape is longer than the character that it encodes, so the buffer does not grow.
     let mut secret = Zeroizing::new(Vec::with_capacity(rest.len()));
     while let Some((before, escape)) = rest.split_once('\\') {
         secret.extend_from_slice(before.as_bytes());
-        // A lone surrogate is not text.
+        // A lone surrogate is not a character.
         let (character, after) = unescape(escape).ok_or(Fault::Type)?;
         secret.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         rest = after;
@@ -246,7 +252,9 @@ pub(crate) fn read_secret(json: &str) -> Result<Zeroizing<Vec<u8>>, Fault> {
     Ok(secret)
 }
 
-/// Reads the rest of an escape in JSON, including the second escape of a surrogate pair.
+/// Reads the rest of an escape in JSON.
+///
+/// This includes the second escape of a surrogate pair.
 fn unescape(text: &str) -> Option<(char, &str)> {
     let mut characters = text.chars();
     let plain = match characters.next()? {
@@ -273,9 +281,9 @@ fn code_unit(text: &str) -> Option<(u16, &str)> {
     Some((u16::from_str_radix(digits, 16).ok()?, rest))
 }
 
-/// Returns a text without surrounding white space, if it is one JSON value.
+/// Returns a text without surrounding white space, if it is a JSON value.
 ///
-/// Nothing recurses, however deep the value is.
+/// This does not recurse, however deep the value is.
 pub(crate) fn check(text: &str) -> Result<&str, Fault> {
     serde_json::from_str::<IgnoredAny>(text).map_err(|_| Fault::Syntax)?;
     Ok(text.trim_matches([' ', '\n', '\r', '\t']))
@@ -290,8 +298,8 @@ pub(crate) fn adopt(text: &str) -> Result<String, ValueError> {
 /// Finds the entries of an object, in order, including repeated keys.
 ///
 /// `found` receives the position in the text of each key, with its quotes, and of its value. The
-/// whole text is checked to be JSON; nothing is parsed and nothing recurses. A text that is not an
-/// object is [`Fault::Type`].
+/// syntax of the whole text is checked. Nothing is parsed, and nothing recurses. A text that is
+/// JSON but not an object is [`Fault::Type`].
 pub(crate) fn entries(
     text: &str,
     mut found: impl FnMut(Range<usize>, Range<usize>),
@@ -316,7 +324,9 @@ pub(crate) fn items(text: &str) -> Result<Vec<&str>, Fault> {
     walked.map(|()| items).ok_or_else(|| Fault::of(text))
 }
 
-/// A text that is split into parts: everything before `at` is done. Invalid JSON is `None`.
+/// A text that is split into parts. Everything before `at` is done.
+///
+/// The methods return `None` for invalid JSON.
 ///
 /// `serde_json` finds where a value ends, except for a string without escapes.
 struct Parts<'a> {
@@ -325,7 +335,9 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    /// Calls `part` for each part between two brackets, outside which there is nothing else.
+    /// Calls `part` for each part between two brackets.
+    ///
+    /// There must be nothing outside of the brackets.
     fn walk(
         mut self,
         open: u8,
@@ -399,8 +411,8 @@ pub(crate) fn has_escape(text: &str) -> bool {
 
 /// Returns a string's bytes, without quotes and escapes.
 ///
-/// They are UTF-8 except for lone surrogates, which Python allows and which are returned as the
-/// three bytes that UTF-8 would have for them.
+/// They are UTF-8, except that a lone surrogate, which Python allows, becomes the three bytes that
+/// UTF-8 would have for it.
 pub(crate) fn unquote(quoted: &str) -> Option<Vec<u8>> {
     struct Bytes;
 

@@ -57,7 +57,7 @@ impl Keyring {
         Ok(Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() })
     }
 
-    /// Creates a ring with a random secret, which is lost when the program ends.
+    /// Creates a ring with a random secret, lost when the program ends.
     ///
     /// Use this in tests and demonstrations: after a restart every session is refused, and a second
     /// process refuses the sessions of the first. For a service see [`from_env`](Self::from_env).
@@ -177,7 +177,7 @@ impl Keyring {
         Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() }
     }
 
-    /// Adds another ring's fallbacks.
+    /// Adds the fallbacks of a different ring.
     pub(crate) fn fallbacks_of(mut self, other: &Self) -> Self {
         self.fallbacks.extend_from_slice(&other.fallbacks);
         self.empty_fallbacks.extend_from_slice(&other.empty_fallbacks);

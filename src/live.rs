@@ -10,9 +10,9 @@ use crate::manager::SessionManager;
 
 /// A session manager whose settings can change while requests are served.
 ///
-/// The settings include the keys and the policy. Clones share one manager. Create the layers with
-/// one clone, keep another, and [`update`](Self::update) it. Each request uses the manager with
-/// which it began, so that its session is loaded and committed by the same rules.
+/// The settings include the keys and the policy. Clones share one manager. Create the layers with a
+/// clone, keep one, and [`update`](Self::update) it. Each request uses the manager with which it
+/// began, so that its session is loaded and committed by the same rules.
 ///
 /// # Examples
 ///

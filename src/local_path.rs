@@ -2,9 +2,9 @@
 
 /// Returns `path` if a redirect to it stays on this site, or else `None`.
 ///
-/// Use this to check `?next=` at a login. Anyone can create a link with the address of another site
-/// in `?next=`, and a redirect there would lead visitors from a page that they trust to one that
-/// they should not trust. The path must begin with exactly one slash and contain neither
+/// Use this to check `?next=` at a login. Anyone can create a link with the address of a different
+/// site in `?next=`, and a redirect there would lead visitors from a page that they trust to one
+/// that they should not trust. The path must begin with exactly one slash and contain neither
 /// backslashes nor control characters. It may include a query and a fragment.
 ///
 /// # Examples

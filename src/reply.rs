@@ -1,4 +1,4 @@
-//! Holds what a session adds to a response, and formats it as headers.
+//! Stores what a session adds to a response, and formats it as headers.
 
 use std::fmt;
 
@@ -10,38 +10,44 @@ use crate::error::sure;
 
 /// The cookies and cache rules that a session adds to a response.
 ///
-/// A program without one of the middlewares appends the [`headers`](Self::headers), and logs the
-/// [`omitted`](Self::omitted) error.
+/// A program that uses neither the layer nor the middleware appends the [`headers`](Self::headers),
+/// and logs the [`omitted`](Self::omitted) error.
 #[derive(Clone, Default, PartialEq)]
 #[must_use = "the response has to carry it, or the session is lost"]
 #[non_exhaustive]
 pub struct Reply {
-    /// Removals of cookies that the current one replaces; see
-    /// [`SessionManager::retire`](crate::SessionManager::retire). They go before `set_cookie`.
-    pub removals: Vec<Cookie<'static>>,
-    /// The cookie to set or, with an empty value, to remove; it prints as a `Set-Cookie:` value.
-    pub set_cookie: Option<Cookie<'static>>,
-    /// Whether the program did not ask for these cookies, such as those of a refresh.
+    /// Removals of former cookies, to be appended before `set_cookie`.
     ///
-    /// They must then not follow another cookie of their name, which the program did ask for.
-    /// Removals of former cookies never do.
+    /// See [`SessionManager::retire`](crate::SessionManager::retire).
+    pub removals: Vec<Cookie<'static>>,
+    /// The cookie to set or, with an empty value, to remove.
+    ///
+    /// Its `Display` is the value of a `Set-Cookie:` header.
+    pub set_cookie: Option<Cookie<'static>>,
+    /// Whether the program did not ask for these cookies, as in a refresh.
+    ///
+    /// A response that already sets a cookie of the same name must then not get them. It must never
+    /// get a removal of a former cookie.
     pub is_unasked: bool,
-    /// The reason why a cookie that the program did not ask for could not be written and is
-    /// omitted.
+    /// The reason why a cookie that the program did not ask for is omitted.
+    ///
+    /// The cookie could not be written.
     pub omitted: Option<EncodeError>,
-    /// Whether the response depends on the cookie, so that caches must keep visitors apart.
+    /// Whether the response depends on the cookie.
+    ///
+    /// Caches must then not serve it to other visitors.
     pub vary_on_cookie: bool,
 }
 
 impl Reply {
-    /// Returns the headers to append to a response, given its present headers.
+    /// Returns the headers to append to a response with the headers `present`.
     ///
     /// - `Set-Cookie`, except that an [unasked](Self::is_unasked) cookie and a removal of a former
-    ///   one are left out if the response already sets a cookie of that name;
+    ///   cookie are omitted if the response already sets a cookie of that name;
     /// - `Vary: Cookie`, unless the response has it already;
     /// - with a cookie, `Cache-Control: private`, unless the response has a `Cache-Control`.
     ///
-    /// Append them: no header should be overwritten.
+    /// Append them, and do not overwrite any header.
     ///
     /// # Examples
     ///
@@ -99,8 +105,8 @@ impl Reply {
 impl Reply {
     /// Appends the [`headers`](Self::headers) to those of a response.
     ///
-    /// For programs that use `http`'s types and none of the middlewares, and for the cookie of
-    /// [`Messages::commit`](crate::django::Messages::commit).
+    /// Use this in programs that use the types of the crate `http`, but neither the layer nor the
+    /// middleware, and for the cookie of [`Messages::commit`](crate::django::Messages::commit).
     ///
     /// # Examples
     ///
@@ -159,7 +165,9 @@ fn is(item: &[u8], name: &str) -> bool {
     item.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// Shows whether there are cookies, but not their content: a cookie gives access to the session.
+/// Shows whether there are cookies. Omits their content.
+///
+/// A cookie gives access to the session.
 impl fmt::Debug for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply")

@@ -1,4 +1,4 @@
-//! Turns a value into `value:signature`, and back.
+//! Signs a value as `value:signature`, and verifies it.
 //!
 //! Corresponds to `django.core.signing.Signer`. The key of the HMAC is `SHA-256(salt + "signer" +
 //! secret)`, and the signature is base64url without padding: 43 characters for SHA-256.
@@ -25,10 +25,10 @@ use crate::wiped::wiping_stack;
 ///
 /// # The salt
 ///
-/// The salt names the purpose of a signature. Suppose that a site mails `ada:signature` as a link
-/// that activates an account, and signs the links that upgrade an account in the same way. If both
-/// have the same salt, anyone who received an activation link can use its signature to upgrade.
-/// Give each purpose a separate salt. A salt is not a secret.
+/// The salt names the purpose of a signature. Suppose that a site mails `ada:signature` in a link
+/// that activates an account, and signs links that upgrade an account in the same way. If both have
+/// the same salt, anyone who received an activation link can use its signature to upgrade. Give
+/// each purpose a separate salt. A salt is not secret.
 ///
 /// # Examples
 ///
@@ -59,20 +59,20 @@ pub struct Signer {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// SHA-256, Django's default; the signature has 43 characters.
+    /// SHA-256, which is Django's default. Signatures have 43 characters.
     #[default]
     Sha256,
-    /// SHA-384; 64 characters.
+    /// SHA-384. Signatures have 64 characters.
     Sha384,
-    /// SHA-512; 86 characters.
+    /// SHA-512. Signatures have 86 characters.
     Sha512,
 }
 
 impl Signer {
     /// Creates a signer for one purpose, which the salt names.
     ///
-    /// Django's `Signer` defaults to the salt `django.core.signing.Signer`, even if it is given an
-    /// empty one; here an empty salt is a salt like any other. The keys are derived here, once.
+    /// Django's `Signer` uses the salt `django.core.signing.Signer` if the salt is empty. Here an
+    /// empty salt is a salt like any other. The keys are derived once, in this function.
     #[must_use]
     pub fn new(ring: &Keyring, salt: &str) -> Self {
         let (key, fallbacks) = Key::all(ring, salt, Algorithm::default());
@@ -87,12 +87,13 @@ impl Signer {
         }
     }
 
-    /// Sets the text between value and signature. Defaults to `:`.
+    /// Sets the text between the value and the signature. Defaults to `:`.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::UnsafeSeparator`] if it could occur in a signature. By Django's rule, that is
-    /// a separator that is empty or consists only of letters, digits and ``-_=[\]^` ``.
+    /// [`ConfigError::UnsafeSeparator`] if the separator could occur in a signature. By Django's
+    /// rule, this is a separator that is empty or consists only of letters, digits and
+    /// ``-_=[\]^` ``.
     pub fn separator(mut self, separator: &str) -> Result<Self, ConfigError> {
         // Python's `$` also matches before a last newline.
         let checked = separator.strip_suffix('\n').unwrap_or(separator);
@@ -120,9 +121,9 @@ impl Signer {
         self
     }
 
-    /// Sets the most JSON that an object may have, in bytes. Defaults to 65,536.
+    /// Sets the maximum size of an object's JSON in bytes. Defaults to 65,536.
     ///
-    /// The limit applies to writing and to reading, where decompression stops there.
+    /// The limit applies to writing and to reading. Decompression stops at the limit.
     #[must_use]
     pub fn max_payload_len(mut self, bytes: usize) -> Self {
         self.max_payload_len = bytes;
@@ -139,12 +140,12 @@ impl Signer {
 
     /// Returns the value, if one of the ring's keys signed it.
     ///
-    /// Every key is tried, newest first. The signature must be spelled exactly as
-    /// [`sign`](Self::sign) spells it: base64 has several spellings for the same
-    /// bytes, and only the canonical one is accepted. Nothing is allocated.
+    /// Every key is tried, newest first. The signature must be encoded exactly as by
+    /// [`sign`](Self::sign): base64 has several encodings of the same bytes, and only the canonical
+    /// one is accepted. This does not allocate.
     ///
     /// This proves that a holder of a key signed the value for this salt. It does not prove when: a
-    /// plain signature never expires. See [`TimestampSigner`] for one that can.
+    /// plain signature never expires. See [`TimestampSigner`] for signatures that can expire.
     ///
     /// [`TimestampSigner`]: crate::TimestampSigner
     ///
@@ -160,8 +161,8 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// [`EncodeError::Value`] if it cannot be written as JSON; [`EncodeError::TooLarge`] if it
-    /// exceeds [`max_payload_len`](Self::max_payload_len).
+    /// [`EncodeError::Value`] if the value cannot be written as JSON; [`EncodeError::TooLarge`] if
+    /// its JSON exceeds [`max_payload_len`](Self::max_payload_len).
     ///
     /// # Examples
     ///
@@ -187,7 +188,7 @@ impl Signer {
     /// Returns the object, if one of the ring's keys signed it.
     ///
     /// `serde_json::Value` rounds integers that exceed 64 bits; [`unsign_json`](Self::unsign_json)
-    /// returns the JSON as it came.
+    /// returns the JSON unchanged.
     ///
     /// # Errors
     ///
@@ -205,7 +206,8 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// See [`sign_object`](Self::sign_object); [`EncodeError::Value`] if it is not one JSON value.
+    /// See [`sign_object`](Self::sign_object); [`EncodeError::Value`] if the text is not a JSON
+    /// value.
     ///
     /// # Examples
     ///
@@ -227,18 +229,21 @@ impl Signer {
     ///
     /// # Errors
     ///
-    /// See [`unsign_object`](Self::unsign_object), except `WrongType`: any type is accepted.
+    /// See [`unsign_object`](Self::unsign_object), except [`DecodeError::WrongType`]: any type is
+    /// accepted.
     pub fn unsign_json(&self, token: &str) -> Result<String, DecodeError> {
         self.check_object_len(token)?;
         self.read_json(self.unsign(token)?)
     }
 
-    /// Returns an empty buffer with capacity for a token around a value of this length.
+    /// Returns an empty buffer with capacity for a token.
+    ///
+    /// `value_len` is the length of the value.
     pub(crate) fn start(&self, value_len: usize) -> Vec<u8> {
         Vec::with_capacity(self.token_len(value_len))
     }
 
-    /// Returns the greatest length of a token around a value of this length.
+    /// Returns the maximum length of a token with a value of this length.
     fn token_len(&self, value_len: usize) -> usize {
         // Two separators, the digits of any 64-bit timestamp, and the signature.
         value_len
@@ -247,7 +252,7 @@ impl Signer {
             .saturating_add(self.algorithm.signature_len())
     }
 
-    /// Returns a buffer that holds the object as a payload, with capacity for the rest.
+    /// Returns an object as a payload, with capacity for the rest of a token.
     pub(crate) fn start_object<T: Serialize + ?Sized>(
         &self,
         value: &T,
@@ -259,7 +264,7 @@ impl Signer {
         })
     }
 
-    /// Returns a buffer that holds a JSON text in ASCII as a payload, with capacity for the rest.
+    /// Returns ASCII JSON as a payload, with capacity for the rest of a token.
     pub(crate) fn start_json(
         &self,
         json: &str,
@@ -273,7 +278,7 @@ impl Signer {
         Ok(token)
     }
 
-    /// Reads the object from a payload whose signature has been verified.
+    /// Reads the object from a payload that has been verified.
     pub(crate) fn read_object<T: DeserializeOwned>(&self, value: &str) -> Result<T, DecodeError> {
         kept::with_text(|json| {
             payload::read(json, value, self.max_payload_len)?;
@@ -281,7 +286,7 @@ impl Signer {
         })
     }
 
-    /// Reads the JSON text of an object from a payload whose signature has been verified.
+    /// Reads the JSON of an object from a payload that has been verified.
     pub(crate) fn read_json(&self, value: &str) -> Result<String, DecodeError> {
         kept::with_text(|json| {
             payload::read(json, value, self.max_payload_len)?;
@@ -289,7 +294,7 @@ impl Signer {
         })
     }
 
-    /// Returns an error if the token is longer than an object within the limit can be.
+    /// Returns an error if the token is longer than for any permitted object.
     pub(crate) fn check_object_len(&self, token: &str) -> Result<(), DecodeError> {
         let limit = self.token_len(payload::max_payload_len(self.max_payload_len));
         if token.len() > limit {
@@ -314,7 +319,7 @@ impl Signer {
 
     /// Splits off the text after the last separator.
     pub(crate) fn split<'t>(&self, value: &'t str) -> Option<(&'t str, &'t str)> {
-        // That text is short: stepping back to it is faster than setting up a search.
+        // That text is short, so stepping back to its start is faster than setting up a search.
         let separator = self.separator.as_bytes();
         let (first, _) = separator.split_first()?;
         let at = value.bytes().enumerate().rposition(|(at, byte)| {
@@ -329,8 +334,8 @@ impl Signer {
         &self,
         token: &'t str,
     ) -> Result<(&'t str, usize), DecodeError> {
-        // A signature has a fixed length and the separator cannot occur in it, so
-        // the last separator is found without searching for it.
+        // A signature has a fixed length and cannot contain the separator, so the last separator is
+        // found without a search.
         let parts = token
             .len()
             .checked_sub(self.algorithm.signature_len())
@@ -345,9 +350,9 @@ impl Signer {
                 DecodeError::Malformed
             });
         };
-        // Base64 has several spellings for the same bytes, and only the canonical one is accepted.
+        // Base64 has several encodings of the same bytes, and only the canonical one is accepted.
         let signature = Mac::read(signature).ok_or(DecodeError::BadSignature)?;
-        // A loop instead of `position`, which would be compiled for the first key and again for the
+        // This is a loop, because `position` would be compiled for the first key and again for the
         // others.
         for (index, key) in iter::once(&self.key).chain(&self.fallbacks).enumerate() {
             if bool::from(key.sign(value.as_bytes()).ct_eq(&signature)) {
@@ -375,9 +380,9 @@ impl Algorithm {
     }
 }
 
-/// An HMAC that was given its key: each message starts from a clone.
+/// An HMAC with a key. Each message starts from a clone.
 ///
-/// Shared, so that a signer that is moved or cloned leaves no copy of the key behind.
+/// It is shared, so that moving or cloning a signer leaves no copy of the key in memory.
 #[derive(Clone)]
 enum Key {
     Sha256(Arc<Hmac<Sha256>>),
@@ -385,9 +390,10 @@ enum Key {
     Sha512(Arc<Hmac<Sha512>>),
 }
 
-/// Derives the key as `django.utils.crypto.salted_hmac`: from a hash of salt and secret.
+/// Derives a key from a hash of salt and secret.
 ///
-/// Call it inside [`wiping_stack`]: the hash functions leave copies on the stack, too.
+/// Corresponds to `django.utils.crypto.salted_hmac`. Call it inside [`wiping_stack`], because the
+/// hash functions leave copies on the stack, too.
 macro_rules! derive {
     ($hash:ty, $salt:expr, $secret:expr) => {{
         let digest = $salt
@@ -395,7 +401,7 @@ macro_rules! derive {
             .fold(<$hash>::new(), |hash, part| hash.chain_update(part))
             .chain_update($secret)
             .finalize();
-        // An HMAC pads a key that is shorter than a block with zeros: starting from a block of
+        // An HMAC pads a key that is shorter than a block with zeros. Starting from a block of
         // zeros gives the same result and cannot fail.
         let mut block = hmac::digest::Key::<Hmac<$hash>>::default();
         for (to, from) in block.iter_mut().zip(digest) {
@@ -405,9 +411,10 @@ macro_rules! derive {
     }};
 }
 
-/// Returns the HMAC of a value under each secret: Django's `salted_hmac` with SHA-256.
+/// Returns the HMAC of a value with each secret.
 ///
-/// The salt alone precedes the secret: no signer shares a key with this.
+/// Corresponds to Django's `salted_hmac` with SHA-256. Only the salt precedes the secret, so no
+/// signer has the same key.
 pub(crate) fn salted_hmacs(
     ring: &Keyring,
     salt: &str,
@@ -422,7 +429,7 @@ pub(crate) fn salted_hmacs(
 }
 
 impl Key {
-    /// Derives the key that signs and the keys of the fallbacks, in the ring's order.
+    /// Derives the key that signs, and those of the fallbacks in order.
     fn all(ring: &Keyring, salt: &str, algorithm: Algorithm) -> (Self, Vec<Self>) {
         let new = |secret| Self::new(secret, salt, algorithm);
         (new(ring.secret()), ring.fallbacks().map(new).collect())
@@ -452,7 +459,7 @@ impl Key {
     }
 }
 
-/// The bytes of a signature, padded with zeros to the length of the longest.
+/// The bytes of a signature, padded with zeros to the maximum length.
 struct Mac {
     bytes: [u8; 72],
     len: usize,
@@ -467,7 +474,7 @@ impl Mac {
         Self { bytes, len: mac.len() }
     }
 
-    /// Decodes the text of a signature.
+    /// Decodes a signature.
     fn read(text: &str) -> Option<Self> {
         let mut bytes = [0; 72];
         let len = BASE64.decode_slice(text, &mut bytes).ok()?;
@@ -480,7 +487,9 @@ impl Mac {
 }
 
 impl ConstantTimeEq for Mac {
-    /// Combines the differences of whole words: comparing single bytes takes ten times as long.
+    /// Combines the differences of whole words.
+    ///
+    /// Comparing single bytes would take ten times as long.
     fn ct_eq(&self, other: &Self) -> Choice {
         let (words, _) = self.bytes.as_chunks();
         let (others, _) = other.bytes.as_chunks();

@@ -1,4 +1,4 @@
-//! Turns a value into `value:timestamp:signature`, and back, within a maximum age.
+//! Signs a value as `value:timestamp:signature`, and verifies it.
 //!
 //! Corresponds to `django.core.signing.TimestampSigner`. The timestamp is the Unix time in whole
 //! seconds, in base 62.
@@ -19,10 +19,10 @@ use crate::key::Keyring;
 use crate::payload::Compress;
 use crate::signer::{Algorithm, Signer};
 
-/// Signs text together with the time, and verifies text up to a maximum age.
+/// Signs text with the current time, and verifies it up to a maximum age.
 ///
-/// It works as [`Signer`], with a timestamp between value and signature. Objects signed with it are
-/// compatible with Django's `signing.dumps` and `signing.loads`.
+/// It works like [`Signer`], with a timestamp between the value and the signature. Signed objects
+/// are compatible with Django's `signing.dumps` and `signing.loads`.
 ///
 /// # Examples
 ///
@@ -55,14 +55,15 @@ pub struct TimestampSigner {
 pub struct Stamped<'t> {
     /// The value.
     pub value: &'t str,
-    /// When it was signed, in whole seconds and UTC.
+    /// When the value was signed, in whole seconds and UTC.
     pub signed_at: OffsetDateTime,
-    /// The index in the ring of the secret that signed it: 0 for the first, 1 for its first
-    /// fallback.
+    /// The index in the ring of the secret that signed the value.
+    ///
+    /// 0 is the first secret, and 1 the first fallback.
     pub key_index: usize,
 }
 
-/// Does not show the value, which may be a token or the visitor's data.
+/// Omits the value, which may be a token or private data.
 impl fmt::Debug for Stamped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stamped")
@@ -100,11 +101,13 @@ impl TimestampSigner {
         Self { signer: self.signer.with_ring(ring) }
     }
 
-    /// Sets the text before timestamp and signature; see [`Signer::separator`].
+    /// Sets the text before the timestamp and before the signature.
+    ///
+    /// See [`Signer::separator`].
     ///
     /// # Errors
     ///
-    /// [`ConfigError::UnsafeSeparator`] if it could occur in a signature.
+    /// [`ConfigError::UnsafeSeparator`] if the separator could occur in a signature.
     pub fn separator(mut self, separator: &str) -> Result<Self, ConfigError> {
         self.signer = self.signer.separator(separator)?;
         Ok(self)
@@ -117,23 +120,25 @@ impl TimestampSigner {
         self
     }
 
-    /// Sets the most JSON that an object may have; see [`Signer::max_payload_len`].
+    /// Sets the maximum size of an object's JSON in bytes.
+    ///
+    /// See [`Signer::max_payload_len`].
     #[must_use]
     pub fn max_payload_len(mut self, bytes: usize) -> Self {
         self.signer = self.signer.max_payload_len(bytes);
         self
     }
 
-    /// Signs a value together with the current time.
+    /// Signs a value with the current time.
     #[must_use]
     pub fn sign(&self, value: &str) -> String {
         self.sign_at(value, OffsetDateTime::now_utc())
     }
 
-    /// Signs a value together with the time `now`, in whole seconds.
+    /// Signs a value with the time `now`, in whole seconds.
     ///
-    /// A time before 1970 is written with a minus sign, as in Django, and is not accepted again;
-    /// neither is a time past the year 9999.
+    /// A time before 1970 is written with a minus sign, as in Django. When the token is verified,
+    /// neither such a time nor one after the year 9999 is accepted.
     #[must_use]
     pub fn sign_at(&self, value: &str, now: OffsetDateTime) -> String {
         let mut token = self.signer.start(value.len());
@@ -158,10 +163,10 @@ impl TimestampSigner {
         .map(Stamped::from)
     }
 
-    /// Returns the value, if a key signed it no longer than `max_age` before `now`.
+    /// Returns the value, if a key signed it within `max_age` before `now`.
     ///
     /// An age of exactly `max_age` is accepted, and so is a timestamp in the future, both as in
-    /// Django. Without `max_age` a token never expires.
+    /// Django. Without `max_age` a token does not expire.
     ///
     /// # Errors
     ///
@@ -180,7 +185,9 @@ impl TimestampSigner {
         .map(Stamped::from)
     }
 
-    /// Signs any value as JSON with the current time, as Django's `signing.dumps`.
+    /// Signs any value as JSON with the current time.
+    ///
+    /// Corresponds to Django's `signing.dumps`.
     ///
     /// # Errors
     ///
@@ -197,7 +204,8 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// See [`Signer::sign_object`]; [`EncodeError::BadTimestamp`] if `now` could not be read back.
+    /// See [`Signer::sign_object`]; [`EncodeError::BadTimestamp`] if `now` is before 1970 or after
+    /// the year 9999.
     ///
     /// # Examples
     ///
@@ -236,7 +244,8 @@ impl TimestampSigner {
     ///
     /// # Errors
     ///
-    /// See [`Signer::sign_json`]; [`EncodeError::BadTimestamp`] if `now` could not be read back.
+    /// See [`Signer::sign_json`]; [`EncodeError::BadTimestamp`] if `now` is before 1970 or after
+    /// the year 9999.
     pub fn sign_json_at(
         &self,
         json: &str,
@@ -259,7 +268,7 @@ impl TimestampSigner {
         self.unsign_object_at(token, max_age, OffsetDateTime::now_utc())
     }
 
-    /// Returns the object, if a key signed it no longer than `max_age` before `now`.
+    /// Returns the object, if a key signed it within `max_age` before `now`.
     ///
     /// # Errors
     ///
@@ -274,7 +283,7 @@ impl TimestampSigner {
         self.signer.read_object(self.unsign_at(token, max_age, now)?.value)
     }
 
-    /// Returns the object as its JSON text, if a key signed it no longer than `max_age` ago.
+    /// Returns an object's JSON, if signed no longer than `max_age` ago.
     ///
     /// # Errors
     ///
@@ -287,7 +296,7 @@ impl TimestampSigner {
         self.unsign_json_at(token, max_age, OffsetDateTime::now_utc())
     }
 
-    /// Returns the object as its JSON text, if a key signed it within `max_age` before `now`.
+    /// Returns an object's JSON, if signed within `max_age` before `now`.
     ///
     /// # Errors
     ///
@@ -302,7 +311,9 @@ impl TimestampSigner {
         self.signer.read_json(self.unsign_at(token, max_age, now)?.value)
     }
 
-    /// Returns an empty buffer with capacity for a token around a value of this length.
+    /// Returns an empty buffer with capacity for a token.
+    ///
+    /// `value_len` is the length of the value.
     pub(crate) fn start(&self, value_len: usize) -> Vec<u8> {
         self.signer.start(value_len)
     }
@@ -325,7 +336,7 @@ impl TimestampSigner {
         Ok(Unsigned { value, signed_at, key_index })
     }
 
-    /// Returns the token of a text, if its timestamp could be read back.
+    /// Returns the token of a text, if decoding would accept the timestamp.
     pub(crate) fn stamp_readably(
         &self,
         value: Vec<u8>,
@@ -345,10 +356,14 @@ impl TimestampSigner {
     }
 }
 
-/// The range of readable timestamps, in Unix seconds: to the end of the year 9999, in UTC.
+/// The range of valid timestamps, in Unix seconds.
+///
+/// It ends with the year 9999 in UTC.
 const STAMPS: RangeInclusive<i64> = 0..=253_402_300_799;
 
-/// Reads a timestamp; `None` if it is not plain base 62 or is past the year 9999.
+/// Reads a timestamp.
+///
+/// Returns `None` if it is not plain base 62 or is after the year 9999.
 pub(crate) fn read(stamp: &str) -> Option<Moment> {
     let seconds = i64::try_from(base62::parse(stamp)?).ok()?;
     STAMPS.contains(&seconds).then(|| Moment::from_seconds(seconds))

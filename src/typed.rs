@@ -24,7 +24,7 @@ where
 /// The entry that does not fit.
 #[derive(Debug)]
 pub(crate) enum Misfit {
-    /// The entry with this key is missing or has another type.
+    /// The entry with this key is missing or has a different type.
     Entry(String),
     /// The session as a whole does not fit the type.
     Whole,

@@ -1,4 +1,4 @@
-//! Splits a token into its parts without a key, and proves nothing.
+//! Splits a token into its parts, without a key and without verification.
 
 use time::OffsetDateTime;
 
@@ -8,8 +8,8 @@ use crate::timestamp;
 
 /// The parts of a token that was not verified.
 ///
-/// Anyone may have written them. Use this to inspect a token without its key. Nothing in this
-/// library accepts this type: to verify a token, decode it.
+/// Anyone may have written them. Use this to inspect a token without its key. No other function of
+/// this crate takes this type: to verify a token, decode it.
 ///
 /// # Examples
 ///
@@ -24,7 +24,7 @@ use crate::timestamp;
 /// # Ok::<(), signed_session::DecodeError>(())
 /// ```
 ///
-/// It is not a session:
+/// An `Unverified` is not a session:
 ///
 /// ```compile_fail,E0308
 /// use signed_session::{Session, Unverified};
@@ -55,19 +55,19 @@ impl<'t> Unverified<'t> {
         Ok(Self { payload, stamp, signature })
     }
 
-    /// Returns the text before timestamp and signature.
+    /// Returns the text before the timestamp and the signature.
     #[must_use]
     pub fn payload(&self) -> &'t str {
         self.payload
     }
 
-    /// Returns the timestamp's text, in base 62; `None` for a token without one.
+    /// Returns the timestamp in base 62; `None` for a token without one.
     #[must_use]
     pub fn stamp(&self) -> Option<&'t str> {
         self.stamp
     }
 
-    /// Returns the text in the position of the signature.
+    /// Returns the text after the last colon, where the signature should be.
     #[must_use]
     pub fn signature(&self) -> &'t str {
         self.signature
@@ -77,8 +77,7 @@ impl<'t> Unverified<'t> {
     ///
     /// # Errors
     ///
-    /// [`DecodeError::BadTimestamp`] if there is no timestamp, or one that decoding does not
-    /// accept.
+    /// [`DecodeError::BadTimestamp`] if there is no timestamp, or if decoding would not accept it.
     pub fn signed_at(&self) -> Result<OffsetDateTime, DecodeError> {
         let moment = self.stamp.and_then(timestamp::read).ok_or(DecodeError::BadTimestamp)?;
         Ok(moment.date())
@@ -90,12 +89,13 @@ impl<'t> Unverified<'t> {
         self.payload.starts_with('.')
     }
 
-    /// Returns the payload as text, which should be JSON, up to `max_len` bytes.
+    /// Returns the JSON of the payload, up to `max_len` bytes.
     ///
     /// # Errors
     ///
     /// [`DecodeError::Base64`], [`DecodeError::Zlib`], [`DecodeError::TooLarge`], and
-    /// [`DecodeError::Json`] for bytes beyond ASCII. This does not check that the text is JSON.
+    /// [`DecodeError::Json`] for bytes beyond ASCII. This does not check that the text is valid
+    /// JSON.
     pub fn json(&self, max_len: usize) -> Result<String, DecodeError> {
         let mut json = String::new();
         payload::read(&mut json, self.payload, max_len)?;
@@ -103,7 +103,7 @@ impl<'t> Unverified<'t> {
     }
 }
 
-/// Shows nothing: anyone who has the token could use it.
+/// Omits the token, which gives access to the session.
 impl std::fmt::Debug for Unverified<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Unverified").finish_non_exhaustive()

@@ -5,9 +5,9 @@ use std::io;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
-/// A buffer that is wiped when it is dropped, and whose former memory is wiped when it grows.
+/// A buffer that is wiped when it is dropped and when it grows.
 ///
-/// A vector that grows leaves its contents in its former memory.
+/// A vector that grows leaves its contents in its former memory, which this wipes.
 #[derive(Default)]
 pub(crate) struct Wiped(pub(crate) Zeroizing<Vec<u8>>);
 
@@ -28,15 +28,17 @@ impl io::Write for Wiped {
     }
 }
 
-/// The most stack that deriving a key takes, in words: unoptimized builds take the most.
+/// The maximum stack that deriving a key needs, in words.
+///
+/// Unoptimized builds need the most.
 const STACK: usize = if cfg!(debug_assertions) { 2048 } else { 512 };
 
 /// Runs a function that handles secrets, and wipes the stack that it used.
 ///
-/// Values that are moved leave copies behind, and so do hash functions. The function's result is
-/// moved too: secrets should be in a box.
+/// Values that are moved leave copies on the stack, and so do hash functions. The function's result
+/// is moved too, so secrets in it should be in a box.
 pub(crate) fn wiping_stack<R>(function: impl FnOnce() -> R) -> R {
-    // Both are called from the same place: the second has its stack where the first had it.
+    // Both are called from the same place, so the second uses the same stack as the first.
     #[inline(never)]
     fn run<R>(function: impl FnOnce() -> R) -> R {
         function()

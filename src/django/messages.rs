@@ -364,8 +364,8 @@ impl Messages {
 
     /// Returns all messages, oldest first, and marks them as shown.
     ///
-    /// [`commit`](Self::commit) removes them. Items that are not messages, which another program
-    /// may have stored, are neither returned nor removed.
+    /// [`commit`](Self::commit) removes them. Items that are not messages, which a different
+    /// program may have stored, are neither returned nor removed.
     ///
     /// # Errors
     ///
@@ -493,7 +493,7 @@ impl Messages {
     }
 }
 
-/// Returns `true` if a refused cookie may be valid for another program.
+/// Returns `true` if a refused cookie may be valid for other programs.
 fn may_be_valid(reason: &DecodeError) -> bool {
     reason.is_authentic() || matches!(reason, DecodeError::TooManyCookies { .. })
 }

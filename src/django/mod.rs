@@ -75,8 +75,8 @@ const STORED_PAYLOAD_LEN: usize = 1024 * 1024;
 /// cannot compare an expiry date that has an offset, wherever the session is stored.
 ///
 /// The session key in the cookie is user input. Django creates keys of 32 characters `a-z` and
-/// `0-9`. Refuse a key with any other character, because as a file name it could refer to another
-/// folder.
+/// `0-9`. Refuse a key with any other character, because as a file name it could refer to a
+/// different folder.
 ///
 /// [`Session::expiry_date`]: crate::Session::expiry_date
 ///

@@ -166,7 +166,7 @@ where
                 State::Calling { inner }
             }
             Ok(Verdict::ReadForm { limit }) => {
-                // A form that says how long it is need not be read to be refused.
+                // A form whose declared length exceeds the limit is refused without being read.
                 if request.body().size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
                     handle::log_too_long(limit);
                     return CsrfFuture::refused(StatusCode::PAYLOAD_TOO_LARGE);
@@ -307,7 +307,7 @@ where
                     match ready!(read(body.as_mut(), form, context)) {
                         Ok(()) => match call.take() {
                             Some(call) => call.make(mem::take(form)),
-                            // The call is made once: the state changes with it.
+                            // The call happens once, because it also changes the state.
                             None => State::Refused { status: StatusCode::INTERNAL_SERVER_ERROR },
                         },
                         Err(status) => State::Refused { status },

@@ -36,7 +36,7 @@ impl Moment {
         self.0.whole_seconds().saturating_sub(i64::from(is_partial))
     }
 
-    /// Returns the seconds since 1970, rounded to zero like Python's `int`.
+    /// Returns the whole seconds since 1970, truncated like Python's `int`.
     pub(crate) fn truncated_seconds(self) -> i64 {
         self.0.whole_seconds()
     }

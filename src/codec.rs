@@ -38,8 +38,8 @@ pub(crate) const SESSION_SALT: &str = "django.contrib.sessions.backends.signed_c
 /// Encodes sessions as tokens, and decodes tokens.
 ///
 /// The tokens are those of Django's `signed_cookies` backend. The default salt and lifetime (two
-/// weeks) are Django's. In addition, tokens are limited to 4,096 bytes, because browsers keep no
-/// longer cookies, and their JSON to 65,536 bytes.
+/// weeks) are Django's. In addition, tokens are limited to 4,096 bytes, which is the limit of
+/// browsers, and their JSON to 65,536 bytes.
 ///
 /// # Examples
 ///

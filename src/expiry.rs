@@ -59,7 +59,7 @@ pub enum Expiry {
     After(Duration),
     /// At this moment.
     ///
-    /// This is an error for a Django site with `USE_TZ = False`: see
+    /// Do not use this for a Django site with `USE_TZ = False`: see
     /// [`SessionCodec::use_tz`](crate::SessionCodec::use_tz).
     At(OffsetDateTime),
 }
@@ -184,7 +184,7 @@ impl Claim {
         }
     }
 
-    /// Reads a number of seconds. One that exceeds 64 bits is infinite.
+    /// Reads a number of seconds. More than 64 bits count as infinite.
     fn read_seconds(text: &str) -> Option<Self> {
         let (is_zero, time) = if text.contains(['.', 'e', 'E']) {
             let seconds: f64 = json::read(text).ok()?;
@@ -244,7 +244,8 @@ impl Claim {
 
     /// Returns an error if a session has expired.
     ///
-    /// Its own expiry decides, or else `max_age`. It is still valid at its last moment.
+    /// The session's own expiry decides, or else `max_age`. A session is still valid at its last
+    /// moment.
     pub(crate) fn check(self, max_age: Duration, age: Age, now: Moment) -> Result<(), DecodeError> {
         let is_over = match self {
             Self::Nothing | Self::BrowserClose | Self::Naive(_) => return age.check(max_age),

@@ -125,7 +125,7 @@ fn is_whole_number(json: &str) -> bool {
 pub(crate) struct Identity {
     /// When the session began, in microseconds of Unix time.
     ///
-    /// This is after every revocation that was known there.
+    /// This is later than all revocations that were known where it began.
     pub(crate) began: i64,
     random: [u8; 8],
 }

@@ -32,7 +32,7 @@ pub(crate) fn with<T, R>(
     result
 }
 
-/// Runs `function` with an empty string that is already allocated.
+/// Runs `function` with an empty string that this thread reuses.
 pub(crate) fn with_text<R>(function: impl FnOnce(&mut String) -> R) -> R {
     thread_local! {
         static TEXT: Slot<String> = const { Cell::new(None) };

@@ -10,8 +10,8 @@ use crate::manager::SessionManager;
 
 /// A session manager whose settings can change while requests are served.
 ///
-/// The settings include the keys and the policy. Clones share one manager. Create the layers with a
-/// clone, keep one, and [`update`](Self::update) it. Each request uses the manager with which it
+/// The settings include the keys and the policy. Clones share one manager. Pass clones to the
+/// layers, keep one, and [`update`](Self::update) it. Each request uses the manager with which it
 /// began, so that its session is loaded and committed by the same rules.
 ///
 /// # Examples
@@ -95,7 +95,7 @@ impl LiveManager {
         self.shared.id
     }
 
-    /// Returns `true` in the first call for each current manager.
+    /// Returns `true` in the first call, and in the first after each update.
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn is_news(&self) -> bool {
         let is_checked = &self.shared.is_checked;

@@ -62,6 +62,7 @@ const ENCODED: &AsciiSet =
 ///     format!("You are user {id}.")
 /// }
 ///
+/// // With axum; see above for actix-web.
 /// async fn home(user: Option<LoggedIn<u64>>) -> &'static str {
 ///     if user.is_some() { "Welcome back." } else { "Welcome." }
 /// }

@@ -27,10 +27,10 @@ const _: () = assert!(kept::MAX_LEN >= DEFAULT_MAX_LEN);
 /// This does not affect decoding, because a compressed payload is marked.
 ///
 /// Compression trades time for space. For a Django login of 172 bytes of JSON, the token has 227
-/// bytes instead of 281, takes about 15 times as long to write and 3.5 times as long to read. For a
-/// shop's session of 1 KB, it has 947 bytes instead of 1,423, and takes 10 and 2.5 times as long.
-/// All of this is a few microseconds. It is worth it because every request contains the cookie, and
-/// for sessions that would not fit in a cookie otherwise.
+/// bytes instead of 281, and takes about 15 times as long to write and 3.5 times as long to read.
+/// For a shop's session of 1 KB, it has 947 bytes instead of 1,423, and takes 10 and 2.5 times as
+/// long. All of this is a few microseconds. It is worth it because every request contains the
+/// cookie, and for sessions that would not fit in a cookie otherwise.
 ///
 /// # Not next to a secret
 ///

@@ -71,8 +71,9 @@ pub enum Algorithm {
 impl Signer {
     /// Creates a signer for one purpose, which the salt names.
     ///
-    /// Django's `Signer` uses the salt `django.core.signing.Signer` if the salt is empty. Here an
-    /// empty salt is a salt like any other. The keys are derived once, in this function.
+    /// Django's `Signer` uses the salt `django.core.signing.Signer` if the salt is missing or
+    /// empty. Here an empty salt is a salt like any other. The keys are derived once, in this
+    /// function.
     #[must_use]
     pub fn new(ring: &Keyring, salt: &str) -> Self {
         let (key, fallbacks) = Key::all(ring, salt, Algorithm::default());

@@ -20,7 +20,9 @@ impl UnwindSafe for Source {}
 impl RefUnwindSafe for Source {}
 
 impl Source {
-    /// Creates the source of one manager. Warns of each weak secret.
+    /// Creates the source of one manager.
+    ///
+    /// Logs a warning for each weak secret.
     pub(crate) fn one(manager: impl Into<LiveManager>) -> Self {
         let manager = manager.into();
         warn_of_weak_secrets(&manager);

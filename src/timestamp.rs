@@ -163,7 +163,7 @@ impl TimestampSigner {
         .map(Stamped::from)
     }
 
-    /// Returns the value, if a key signed it within `max_age` before `now`.
+    /// Returns the value, if signed no longer than `max_age` before `now`.
     ///
     /// An age of exactly `max_age` is accepted, and so is a timestamp in the future, both as in
     /// Django. Without `max_age` a token does not expire.
@@ -268,7 +268,7 @@ impl TimestampSigner {
         self.unsign_object_at(token, max_age, OffsetDateTime::now_utc())
     }
 
-    /// Returns the object, if a key signed it within `max_age` before `now`.
+    /// Returns the object, if signed no longer than `max_age` before `now`.
     ///
     /// # Errors
     ///
@@ -296,7 +296,7 @@ impl TimestampSigner {
         self.unsign_json_at(token, max_age, OffsetDateTime::now_utc())
     }
 
-    /// Returns an object's JSON, if signed within `max_age` before `now`.
+    /// Returns the JSON, if signed no longer than `max_age` before `now`.
     ///
     /// # Errors
     ///

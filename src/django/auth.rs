@@ -211,12 +211,11 @@ impl AuthUser {
         found.then(|| usize::try_from(matched).ok()).flatten()
     }
 
-    /// Verifies the session's hash, and renews one of a fallback key.
+    /// Verifies the session's hash, and renews a hash of a fallback key.
     ///
     /// Corresponds to the last part of `django.contrib.auth.get_user`, except that a mismatch
-    /// leaves the session unchanged. If the hash of the first key matches, the session is not
-    /// changed either; if that of a fallback key matches, the hash is computed again with the first
-    /// key. Returns the index of the key that matched.
+    /// leaves the session unchanged. If a fallback key matches, the session gets the hash with the
+    /// first key. Returns the index of the key that matched.
     ///
     /// If none matches, the visitor is not logged in, and *the session is left unchanged*. Django
     /// flushes it, but a mismatch can have several causes:
@@ -242,12 +241,12 @@ impl AuthUser {
         matched
     }
 
-    /// Verifies the session's hash, and renews one that is not current.
+    /// Verifies the session's hash, and renews a hash that is not current.
     ///
     /// Use this instead of [`resume`](Self::resume) for a user model that overrides
     /// `get_session_auth_hash`: `expected` are the hashes as for
-    /// [`verify_with`](Self::verify_with). If one matches that is not the first, the first replaces
-    /// it in the session. If none matches, the session is left unchanged.
+    /// [`verify_with`](Self::verify_with). If a hash other than the first matches, the first
+    /// replaces it in the session. If none matches, the session is left unchanged.
     #[must_use = "nobody is logged in unless a hash matched"]
     pub fn resume_with<H: AsRef<str>>(
         &self,
@@ -265,8 +264,8 @@ impl AuthUser {
     /// Binds the session to the user's new password.
     ///
     /// Corresponds to `update_session_auth_hash`. Call it after the user has changed the password,
-    /// so that they stay logged in in this browser. This starts a new session that keeps all
-    /// entries. The hash is computed with the ring's first key.
+    /// so that this session stays logged in. This starts a new session that keeps all entries. The
+    /// hash is computed with the ring's first key.
     pub fn rebind(&self, session: &mut Session, ring: &Keyring, password: &str) {
         self.rebind_with(session, &hash(ring, password));
     }

@@ -330,7 +330,7 @@ impl fmt::Debug for MessageStorage {
 /// The messages of one request: those stored earlier, and those it adds.
 pub struct Messages {
     storage: MessageStorage,
-    /// The raw values of the cookie; empty if longer than browsers keep.
+    /// The raw values of the cookie. A value that is too long is empty.
     values: Candidates<Vec<u8>>,
     /// The length of the last value that is too long.
     too_long: usize,
@@ -346,8 +346,9 @@ pub struct Messages {
 #[derive(Clone, Default)]
 struct Loaded {
     rows: Vec<Row>,
-    /// Whether the cookie contained any; see Django's `_used_storages`.
+    /// Whether the cookie contained any: Django's `_used_storages`.
     from_cookie: bool,
+    /// Whether the session contained any.
     from_session: bool,
 }
 
@@ -551,7 +552,7 @@ impl MessageCookie {
         Ok((cookie, left))
     }
 
-    /// Encodes rows if they fit, with a mark at the end if they are a part.
+    /// Encodes rows if they fit. With `is_part`, a mark follows them.
     fn encode(
         &self,
         rows: &[String],

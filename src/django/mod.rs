@@ -1,4 +1,4 @@
-//! Reads and writes other data of a Django site.
+//! Reads and writes other data that is shared with a Django site.
 //!
 //! These are logins, messages, signed cookies, CSRF secrets and settings.
 
@@ -74,8 +74,8 @@ const STORED_PAYLOAD_LEN: usize = 1024 * 1024;
 /// If the site has `USE_TZ = False`, add [`use_tz(false)`](SessionCodec::use_tz): Django then
 /// cannot compare an expiry date that has an offset, wherever the session is stored.
 ///
-/// The session key in the cookie is user input. Django creates keys of 32 characters `a-z` and
-/// `0-9`. Refuse a key with any other character, because as a file name it could refer to a
+/// The session key in the cookie is user input. A key has 8 to 40 characters `a-z` and `0-9`;
+/// Django creates keys of 32. Refuse anything else, because as a file name it could refer to a
 /// different folder.
 ///
 /// [`Session::expiry_date`]: crate::Session::expiry_date

@@ -639,7 +639,7 @@ const SETTINGS: [(&str, &str, Take); 37] = [
         site.legacy_fallback = Some(setting.is_true()?);
         Ok(())
     }),
-    ("DJANGO_VERSION", "a string that begins with a number, such as \"5.2.19\"", |site, setting| {
+    ("DJANGO_VERSION", "a version such as \"5.2.19\"", |site, setting| {
         site.version = Some(setting.version()?);
         Ok(())
     }),

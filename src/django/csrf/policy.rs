@@ -9,7 +9,7 @@ use crate::django::csrf::defaults::{COOKIE_AGE, COOKIE_NAME, HEADER};
 use crate::django::csrf::origin::{self, Proxy, Site, Trusted};
 use crate::error::ConfigError;
 
-/// The default of the maximum length of a form that is read, in bytes.
+/// The default maximum length of a form that is read, in bytes.
 const FORM_LIMIT: usize = 64 * 1024;
 
 /// The protection of a site against cross-site request forgery (CSRF).

@@ -37,7 +37,7 @@ const ENCODED: &AsciiSet =
 /// | anonymous, refused, expired or revoked | 303 to the [login page], if one is set and the request is for a page; otherwise 401 |
 /// | has a subject that is not a `T` | the same, but [`NotLoggedIn::is_anonymous`] returns `false` |
 /// | cannot be checked, because the list of ended sessions is out of date ([`DecodeError::Unheard`]) | 503 with `Retry-After` |
-/// | is missing, because no layer is around the handler, or its manager names no subject | 500; the reason is logged |
+/// | is missing (no layer is around the handler), or its manager names no subject | 500; the reason is logged |
 ///
 /// The redirect contains the request's path and query in `?next=`; see
 /// [`local_path`](crate::local_path). A request is for a page if its method is GET or HEAD, its
@@ -111,8 +111,8 @@ enum Reason {
 impl NotLoggedIn {
     /// Returns `true` if the visitor is not logged in.
     ///
-    /// `false` means that the list of ended sessions is out of date, that the subject is not a `T`,
-    /// or that there is a mistake in the program. See the table at [`LoggedIn`].
+    /// `false` means that the list of ended sessions is out of date, that the subject does not fit
+    /// the type, or that there is a mistake in the program. See the table at [`LoggedIn`].
     #[must_use]
     pub fn is_anonymous(&self) -> bool {
         matches!(self.0, Reason::Anonymous { .. })

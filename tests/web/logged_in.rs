@@ -239,7 +239,10 @@ fn a_subject_of_another_type_is_not_nobody() {
             assert_eq!(answer.status, 303, "log in again");
             let request = Request { path: "/in/either", ..PAGE };
             let answer = framework.send(Some(&with_page()), &cookie(json), &request);
-            assert_eq!(answer.body, "error: the session's subject does not fit the type of LoggedIn");
+            assert_eq!(
+                answer.body,
+                "error: the session's subject does not fit the type of LoggedIn"
+            );
         }
         // With axum, `Option` is for anonymous visitors only.
         let request = Request { path: "/in/any", ..PAGE };

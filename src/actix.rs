@@ -220,13 +220,13 @@ where
         let Some(handle) = this.handle else { return Poll::Ready(result) };
         Poll::Ready(match result {
             Ok(mut response) => commit(handle, response.status())
-                .map(|reply| append(&reply, response.response_mut()))
-                .map(|()| response),
+                .map(|reply| reply.map(|reply| append(&reply, response.response_mut())))
+                .map(|_| response),
             Err(error) => Err(match commit(handle, error.as_response_error().status_code()) {
                 // Outer middlewares may need the original error, and it returns its response only
                 // once.
-                Ok(reply) if reply == Reply::default() => error,
-                Ok(reply) => {
+                Ok(None) => error,
+                Ok(Some(reply)) => {
                     let mut response = error.error_response();
                     append(&reply, &mut response);
                     InternalError::from_response(error, response).into()
@@ -242,7 +242,7 @@ where
 /// # Errors
 ///
 /// A 500 with an empty body, to send instead.
-fn commit(handle: &SessionHandle, status: StatusCode) -> Result<Reply, actix_web::Error> {
+fn commit(handle: &SessionHandle, status: StatusCode) -> Result<Option<Reply>, actix_web::Error> {
     handle.commit(status.as_u16()).map_err(|reason| {
         InternalError::from_response(reason, HttpResponse::InternalServerError().finish()).into()
     })

@@ -71,7 +71,8 @@ struct State {
     /// The request's `Cookie:` headers.
     cookies: Vec<u8>,
     /// `None` until the session is first accessed.
-    session: Option<Session>,
+    /// Boxed, because most requests do not use it, and all of them move the state.
+    session: Option<Box<Session>>,
     /// Whether a layer with another manager is between this and the handlers.
     is_hidden: bool,
     /// Whether the response has begun.
@@ -521,7 +522,7 @@ impl<M> SessionHandle<M> {
     /// Returns `true` if the session was changed; see [`Session::is_modified`].
     #[must_use]
     pub fn is_modified(&self) -> bool {
-        self.lock().session.as_ref().is_some_and(Session::is_modified)
+        self.lock().session.as_deref().is_some_and(Session::is_modified)
     }
 
     /// Returns `true` if the session was read or changed.
@@ -529,7 +530,7 @@ impl<M> SessionHandle<M> {
     /// See [`Session::is_accessed`].
     #[must_use]
     pub fn is_accessed(&self) -> bool {
-        self.lock().session.as_ref().is_some_and(Session::is_accessed)
+        self.lock().session.as_deref().is_some_and(Session::is_accessed)
     }
 
     /// Returns when the session's token was signed, if it had one.
@@ -554,18 +555,20 @@ impl<M> SessionHandle<M> {
 
     /// Runs `function` with the session if it was accessed; never decodes it.
     pub(crate) fn with_loaded<R>(&self, function: impl FnOnce(&mut Session) -> R) -> Option<R> {
-        self.lock().session.as_mut().map(function)
+        self.lock().session.as_deref_mut().map(function)
     }
 
-    /// Returns the headers of the response, which begins now.
-    pub(crate) fn commit(&self, status: u16) -> Result<Reply, EncodeError> {
+    /// Returns what the session adds to the response, which begins now; `None` if that is nothing.
+    pub(crate) fn commit(&self, status: u16) -> Result<Option<Reply>, EncodeError> {
         let mut state = self.lock();
         let State { cookies, session, is_hidden, is_sent } = &mut *state;
         *is_sent = true;
+        let manager = &self.shared.manager;
         let reply = match session {
-            None => self.shared.manager.commit_untouched(cookies, status),
+            None if !manager.saves_every_request() => return Ok(None),
+            None => manager.commit(&manager.load([&*cookies]), status),
             Some(session) => {
-                let reply = self.shared.manager.commit(session, status);
+                let reply = manager.commit(session, status);
                 session.set_saved();
                 reply
             }
@@ -579,7 +582,7 @@ impl<M> SessionHandle<M> {
             reply.removals.clear();
             reply.set_cookie = None;
         }
-        Ok(reply)
+        Ok((reply != Reply::default()).then_some(reply))
     }
 
     fn share<R>(&self, function: impl FnOnce(&mut Session) -> R) -> R {
@@ -605,7 +608,7 @@ impl<M> SessionHandle<M> {
     ) -> R {
         let State { cookies, session, is_sent, .. } = &mut *state;
         let session = session.get_or_insert_with(|| {
-            let session = self.shared.manager.load([&*cookies]);
+            let session = Box::new(self.shared.manager.load([&*cookies]));
             session.reason().inspect(|reason| log_refusal(reason));
             if self.shared.manager.is_silence_news() {
                 tracing::warn!(

@@ -653,19 +653,10 @@ impl SessionManager {
         Ok(reply)
     }
 
-    /// Returns the headers for a request whose session was not accessed.
-    ///
-    /// See [`commit`](Self::commit).
+    /// Returns `true` if a session is written even if the request does not use it.
     #[cfg(any(feature = "tower", feature = "actix"))]
-    pub(crate) fn commit_untouched(
-        &self,
-        cookie_headers: &[u8],
-        status: u16,
-    ) -> Result<Reply, EncodeError> {
-        if self.save_every_request {
-            return self.commit(&self.load([cookie_headers]), status);
-        }
-        Ok(Reply::default())
+    pub(crate) fn saves_every_request(&self) -> bool {
+        self.save_every_request
     }
 
     /// Returns `true` if the list is out of date and this was not reported yet.

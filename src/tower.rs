@@ -303,7 +303,7 @@ where
         if this.handle.as_ref().is_some_and(|handle| commit(handle, &mut response).is_err()) {
             return bare(StatusCode::INTERNAL_SERVER_ERROR);
         }
-        Poll::Ready(Ok(response.map(Some).map(SessionBody::new)))
+        Poll::Ready(Ok(response.map(|body| SessionBody::new(Some(body)))))
     }
 }
 
@@ -364,7 +364,7 @@ impl<B> fmt::Debug for SessionBody<B> {
 fn commit<R>(handle: &SessionHandle, response: &mut Response<R>) -> Result<(), EncodeError> {
     let present =
         || response.headers().iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let reply = handle.commit(response.status().as_u16())?;
+    let Some(reply) = handle.commit(response.status().as_u16())? else { return Ok(()) };
     let headers = handle::headers(&reply, present);
     reply::append(headers, response.headers_mut());
     Ok(())

@@ -1,7 +1,8 @@
 //! Defines the errors of tokens, values, settings and revocations.
 //!
-//! No message and no `Debug` output contains text of a token, a payload or a key: only numbers. An
-//! error of `serde_json` quotes the data that it fails on, so it is never kept.
+//! No message and no `Debug` output contains a token, a value or a secret, only numbers and entry
+//! keys: a key that is not a plain identifier may contain user input, so its index is reported
+//! instead. An error of `serde_json` quotes the data that it fails on, so it is never kept.
 
 use std::error::Error;
 use std::fmt;
@@ -11,58 +12,61 @@ use time::OffsetDateTime;
 
 /// The reason why a token was refused.
 ///
-/// The variants are listed in the order in which they are checked. The first four come before the
-/// signature was verified: the sender of the token need not have a key. All others concern a token
-/// that one of the keys signed; see [`is_authentic`](Self::is_authentic).
+/// The variants are listed in the order in which they are checked. With the first four, anyone may
+/// have written the token. All others concern a token that was signed with one of the keys; see
+/// [`is_authentic`](Self::is_authentic).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The request has more cookies of the session's name than the limit; none was read.
+    /// More cookies have the session's name than the limit; none was read.
     TooManyCookies {
         /// The limit that was exceeded.
         limit: usize,
     },
-    /// The token is longer than the limit, both in bytes; nothing of it was read.
+    /// The token is longer than the limit; nothing of it was read.
     TooLong {
-        /// The token's length.
+        /// The token's length in bytes.
         len: usize,
-        /// The limit that was exceeded.
+        /// The limit that was exceeded, in bytes.
         limit: usize,
     },
     /// The token has no separator.
     Malformed,
-    /// No key of the ring made this signature for this value and salt.
+    /// The signature matches no key of the ring for this value and salt.
     BadSignature,
 
     /// The timestamp is missing, is not base 62, or is past the year 9999.
     BadTimestamp,
     /// The token was signed further in the future than clocks may differ.
     NotYetValid {
-        /// When the token says that it was signed.
+        /// When the token was signed, according to its timestamp.
         signed_at: OffsetDateTime,
     },
-    /// The token was signed, or its session began, before the earliest accepted moment.
+    /// The token was signed, or its session started, before the cut-off.
+    ///
+    /// The cut-off is set by
+    /// [`SessionCodec::refuse_signed_before`](crate::SessionCodec::refuse_signed_before).
     SignedTooEarly {
         /// When the token was signed.
         signed_at: OffsetDateTime,
     },
     /// The token is authentic and has expired.
     ///
-    /// If `max_age` alone decides, this is found before the payload is read; if the session can set
-    /// its own expiry, after.
+    /// If `max_age` alone decides, this is checked before the payload is read. If the session can
+    /// set its own expiry, it is checked after that.
     Expired {
         /// When the token was signed.
         signed_at: OffsetDateTime,
-        /// How long ago that was.
+        /// How long ago the token was signed.
         age: Duration,
     },
     /// The payload is not base64 in its canonical URL-safe, unpadded form.
     Base64,
     /// The payload is not exactly one complete zlib stream.
     Zlib,
-    /// The JSON is larger than the limit, in bytes; decompression stopped there.
+    /// The JSON is larger than the limit, at which decompression stopped.
     TooLarge {
-        /// The limit that was exceeded.
+        /// The limit that was exceeded, in bytes.
         limit: usize,
     },
     /// The payload is not JSON in ASCII.
@@ -71,33 +75,39 @@ pub enum DecodeError {
     NotAnObject,
     /// `_session_expiry` or `_session_started` is present and not valid.
     BadExpiry,
-    /// The entry that names the user of the session is neither text of 1 to 255 bytes nor a whole
-    /// number; see [`SessionManager::revocations`](crate::SessionManager::revocations).
+    /// The session's subject is not text of 1 to 255 bytes or a whole number.
+    ///
+    /// See [`SessionManager::revocations`](crate::SessionManager::revocations).
     BadSubject,
-    /// `_session_id` is present and is not the identity of a session.
+    /// `_session_id` is present and is not a session id.
     BadSessionId,
-    /// The session was ended, by a logout or otherwise; see [`Revocations`](crate::Revocations).
+    /// The session was revoked, by a logout or otherwise.
+    ///
+    /// See [`Revocations`](crate::Revocations).
     Revoked,
-    /// A rule of the program refuses the session; see
-    /// [`SessionManager::refuse_if`](crate::SessionManager::refuse_if).
+    /// A rule of the program refuses the session.
+    ///
+    /// See [`SessionManager::refuse_if`](crate::SessionManager::refuse_if).
     Refused,
     /// The payload is JSON, but not of the requested type.
     WrongType,
-    /// More than one cookie of the session's name is valid, and they differ.
+    /// More than one cookie with the session's name is valid, and they differ.
     ///
     /// An attacker who can set cookies for this host, such as from a sibling domain, may have added
-    /// a session of their own.
+    /// the cookie of another session.
     Ambiguous,
-    /// The list of ended sessions is out of date, because news of other processes is overdue; see
+    /// The list of ended sessions is out of date.
+    ///
+    /// An update from the other processes is overdue; see
     /// [`Revocations::expect_news_within`](crate::Revocations::expect_news_within).
     Unheard,
 }
 
 impl DecodeError {
-    /// Returns `true` if the token's signature had been verified when it was refused.
+    /// Returns `true` if the refused token has a valid signature.
     ///
     /// `false` means that anyone may have written the token. `true` means that the holder of a key
-    /// wrote it, and that it is out of date or that its content is not usable.
+    /// signed it, and that it was refused for another reason, such as its age or its content.
     ///
     /// # Examples
     ///
@@ -123,10 +133,10 @@ impl DecodeError {
 }
 
 impl DecodeError {
-    /// Returns the variant's name in snake case, for logs and metrics: `bad_signature`.
+    /// Returns the variant's name in snake case, such as `bad_signature`.
     ///
-    /// The middlewares log each refusal as a `tracing` event with this in the field `code`. Unlike
-    /// the message, a code does not change between releases.
+    /// Use it for logs and metrics: unlike the message, it does not change between releases. The
+    /// middlewares log each refusal as a `tracing` event with the code in the field `code`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -159,14 +169,14 @@ impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManyCookies { limit } => {
-                write!(f, "there are more cookies of the session's name than the limit of {limit}")
+                write!(f, "more than {limit} cookies have the same name")
             }
             Self::TooLong { len, limit } => {
                 write!(f, "the token has {len} bytes, more than the limit of {limit}")
             }
             Self::Malformed => f.write_str("the token has no separator"),
             Self::BadSignature => f.write_str("the signature matches no key"),
-            Self::BadTimestamp => f.write_str("the time of signing cannot be read"),
+            Self::BadTimestamp => f.write_str("the timestamp cannot be read"),
             Self::NotYetValid { signed_at } => write!(
                 f,
                 "the token was signed in the future, at {} (Unix seconds)",
@@ -174,7 +184,8 @@ impl fmt::Display for DecodeError {
             ),
             Self::SignedTooEarly { signed_at } => write!(
                 f,
-                "the token or the beginning of its session is too early: it was signed at {} (Unix seconds)",
+                "the token was signed, or its session started, before the cut-off; it was signed at {} \
+                 (Unix seconds)",
                 signed_at.unix_timestamp()
             ),
             Self::Expired { signed_at, age } => write!(
@@ -184,7 +195,7 @@ impl fmt::Display for DecodeError {
                 signed_at.unix_timestamp()
             ),
             Self::Base64 => f.write_str("the payload is not unpadded URL-safe base64"),
-            Self::Zlib => f.write_str("the payload is not one whole zlib stream"),
+            Self::Zlib => f.write_str("the payload is not exactly one complete zlib stream"),
             Self::TooLarge { limit } => {
                 write!(f, "the payload is larger than the limit of {limit} bytes")
             }
@@ -196,7 +207,7 @@ impl fmt::Display for DecodeError {
             Self::Revoked => f.write_str("the session was ended"),
             Self::Refused => f.write_str("the program's rule refuses the session"),
             Self::WrongType => f.write_str("the payload is not of the requested type"),
-            Self::Ambiguous => f.write_str("more than one cookie of the session's name is valid"),
+            Self::Ambiguous => f.write_str("several valid cookies have the same name, but differ"),
             Self::Unheard => f.write_str("it is not known whether the session was ended"),
         }
     }
@@ -212,18 +223,17 @@ pub enum EncodeError {
     Value(ValueError),
     /// A session must be a JSON object: a struct or a map.
     NotAnObject,
-    /// `_session_expiry` or `_session_started` was set to a value that no decoder would accept.
+    /// The value of `_session_expiry` or `_session_started` is not valid.
     BadExpiry,
-    /// The entry that names the user of the session was set to a value that is neither text of 1 to
-    /// 255 bytes nor a whole number; see
-    /// [`SessionManager::revocations`](crate::SessionManager::revocations).
+    /// The session's subject is not text of 1 to 255 bytes or a whole number.
+    ///
+    /// See [`SessionManager::revocations`](crate::SessionManager::revocations).
     BadSubject,
-    /// `_session_expiry` is a date with an offset, and the site's dates have none.
+    /// `_session_expiry` is a date with an offset; the site's dates have none.
     ///
-    /// A Django with `USE_TZ = False` cannot compare such a date: it would answer each request that
-    /// saves the session with status 500.
-    ///
-    /// See [`SessionCodec::use_tz`](crate::SessionCodec::use_tz).
+    /// A Django site with `USE_TZ = False` cannot compare such a date: it would respond with 500 to
+    /// each request that saves the session. See
+    /// [`SessionCodec::use_tz`](crate::SessionCodec::use_tz).
     AwareExpiry,
     /// The JSON, the token, or the cookie's name and value exceed their limit.
     ///
@@ -231,15 +241,16 @@ pub enum EncodeError {
     /// not a plain identifier may contain user input, so its index is reported instead. A key that
     /// looks like an identifier is shown, so a key must never be user input.
     TooLarge {
-        /// The length that it would have, in bytes.
+        /// The length that was needed, in bytes.
         len: usize,
         /// The limit, in bytes.
         limit: usize,
-        /// Each key of the session with the size of its entry in bytes of JSON, the largest first;
-        /// empty if no session was encoded.
+        /// The keys of the session with the sizes of their entries.
+        ///
+        /// In bytes of JSON, the largest first; empty if no session was encoded.
         entries: Vec<(String, usize)>,
     },
-    /// The time is before 1970 or past the year 9999, and could not be read back from a token.
+    /// The time is before 1970 or past 9999, which no token can represent.
     BadTimestamp,
     /// The value contains a character that is not allowed in cookies.
     CookieValue,
@@ -270,10 +281,10 @@ impl fmt::Display for EncodeError {
         match self {
             Self::Value(error) => error.fmt(f),
             Self::NotAnObject => f.write_str("a session must be a JSON object"),
-            Self::BadExpiry => f.write_str("the session's own expiry could not be read back"),
-            Self::BadSubject => f.write_str("the session's subject could not be read back"),
+            Self::BadExpiry => f.write_str("the session's own expiry is not valid"),
+            Self::BadSubject => f.write_str("the session's subject is not valid"),
             Self::AwareExpiry => f.write_str(
-                "a session of a Django site with USE_TZ = False cannot expire at a moment: use \
+                "Expiry::At cannot be used with a Django site that has USE_TZ = False: use \
                  Expiry::After",
             ),
             Self::TooLarge { len, limit, entries } => {
@@ -308,18 +319,20 @@ impl Error for EncodeError {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// The entry exists, but its JSON is not of the requested type; or a struct has a field that
-    /// the session lacks.
+    /// The entry's JSON is not of the requested type.
+    ///
+    /// For a struct, also if the session lacks an entry for one of its fields.
     WrongType {
-        /// The entry's key, or its index if the key is not a plain identifier and may contain user
-        /// input.
+        /// The entry's key, or its index if the key is not a plain identifier.
+        ///
+        /// Such a key may contain user input.
         key: String,
     },
     /// A number is NaN or infinite, which JSON cannot represent.
     NotFinite,
-    /// The value's `Serialize` returned an error, or a map has a key that is not text.
+    /// `Serialize` returned an error, or a map has a key that is not text.
     Unserializable,
-    /// The value that should replace a session is not a JSON object: a struct or a map.
+    /// The new content of a session is not a JSON object: a struct or a map.
     NotAnObject,
     /// The key is reserved and cannot be set to this value.
     Reserved {
@@ -339,7 +352,7 @@ impl fmt::Display for ValueError {
                 return write!(f, "the value of {key} is not of the requested type");
             }
             Self::Reserved { key } => {
-                return write!(f, "a reserved entry cannot be set to this value: {key}");
+                return write!(f, "the reserved entry {key} cannot be set to this value");
             }
             Self::NotAnObject => "a session must be a JSON object",
             Self::TooLate => "the response has begun: the session can no longer be saved",
@@ -356,50 +369,51 @@ impl Error for ValueError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A secret is empty or only white space.
+    /// A secret is empty or contains only white space.
     ///
-    /// Django uses the primary key in place of an empty fallback key, and with its cookie prefix an
-    /// empty secret would be a publicly known key.
+    /// Django uses the primary key in place of an empty fallback key. With the prefix that Django
+    /// adds for cookies, an empty secret would be a publicly known key.
     EmptySecret,
     /// The environment variable `SIGNED_SESSION_KEY` is not set.
     MissingKey,
-    /// A secret in an environment variable is empty or only white space.
+    /// A secret in the environment is empty or contains only white space.
     EmptyKey {
-        /// The variable: `SIGNED_SESSION_KEY` or `SIGNED_SESSION_FALLBACK_KEYS`.
+        /// `SIGNED_SESSION_KEY` or `SIGNED_SESSION_FALLBACK_KEYS`.
         variable: &'static str,
     },
     /// The separator could occur in a signature.
     ///
-    /// By Django's rule, it must not be empty, and must not consist only of letters, digits and
+    /// As in Django, it must not be empty, and must not consist only of letters, digits and
     /// ``-_=[\]^` ``.
     UnsafeSeparator,
-    /// The cookie's name is empty, is too long, or contains a character that is not allowed in
-    /// names.
+    /// The cookie's name is empty, too long, or has a forbidden character.
     CookieName,
-    /// The path does not begin with `/`, is too long, or contains a character that is not allowed
-    /// in paths.
+    /// The path lacks the leading `/`, is too long, or has a forbidden character.
     CookiePath,
     /// The domain is not a host name.
     CookieDomain,
-    /// A cookie whose name begins with `__Host-` must have the path `/` and no domain.
+    /// A `__Host-` cookie must have the path `/` and no domain.
     HostPrefix,
-    /// The login page is not a path of this site in printable ASCII; see
-    /// [`local_path`](crate::local_path).
+    /// The login page is not a path of this site in printable ASCII.
+    ///
+    /// See [`local_path`](crate::local_path).
     LoginPage,
-    /// The origin is not `http://` or `https://` with a host, and a port unless it is the default
-    /// one.
+    /// The origin is not written as browsers write it.
+    ///
+    /// It must be `http://` or `https://` with a host in lower case, and with a port unless that is
+    /// the default one.
     Origin,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::EmptySecret => "a secret is empty or only white space",
+            Self::EmptySecret => "a secret is empty or contains only white space",
             Self::MissingKey => {
                 "the variable SIGNED_SESSION_KEY is not set: `openssl rand -base64 48` prints a good secret for it"
             }
             Self::EmptyKey { variable } => {
-                return write!(f, "a secret in {variable} is empty or only white space");
+                return write!(f, "a secret in {variable} is empty or contains only white space");
             }
             Self::UnsafeSeparator => "the separator could occur in a signature",
             Self::CookieName => "the cookie's name is not a token of 1 to 256 characters",
@@ -423,7 +437,7 @@ impl Error for ConfigError {}
 pub enum RevocationError {
     /// The subject does not have 1 to 255 bytes.
     BadSubject,
-    /// The text is not the id of a session that has begun.
+    /// The text is not a session id, or the session starts in the future.
     BadSessionId,
     /// The line is not a revocation in this version of the format.
     BadLine,
@@ -433,7 +447,9 @@ impl fmt::Display for RevocationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::BadSubject => "the subject does not have 1 to 255 bytes",
-            Self::BadSessionId => "the text is not the id of a session that has begun",
+            Self::BadSessionId => {
+                "the text is not a session id, or the session starts in the future"
+            }
             Self::BadLine => "the line is not a revocation in this format",
         })
     }
@@ -445,24 +461,24 @@ impl Error for RevocationError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ApplyError {
-    /// It is more than fifteen minutes ahead of this machine's clock.
+    /// It is dated more than fifteen minutes ahead of this machine's clock.
     Ahead,
 }
 
 impl fmt::Display for ApplyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Ahead => "the revocation lies more than fifteen minutes ahead of the clock",
+            Self::Ahead => "the revocation is dated more than fifteen minutes in the future",
         })
     }
 }
 
 impl Error for ApplyError {}
 
-/// Returns a value that is always present; if it is missing, debug builds panic.
+/// Returns a value that is always present; panics in debug builds if it is not.
 ///
-/// The library does not panic in a release build, so each of these places needs a value. All of
-/// them use the empty value through this function, so that none is overlooked in tests.
+/// The library does not panic in a release build, where the default value is used instead. All
+/// such places call this function, so that tests detect each of them.
 pub(crate) fn sure<T: Default>(value: Option<T>) -> T {
     debug_assert!(value.is_some(), "an impossible case occurred");
     value.unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Stores the secret that signs, and retired secrets that still verify.
+//! Contains the secret that signs, and retired secrets that are still accepted.
 
 use std::sync::Arc;
 use std::{fmt, iter};
@@ -12,14 +12,14 @@ use crate::{random, wiped::wiping_stack};
 
 /// The secrets of a site: the first signs, all of them verify, newest first.
 ///
-/// These are Django's `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. A secret is any sequence of bytes; a
-/// string in Django is used as UTF-8. Secrets are never printed or compared, and are wiped from
-/// memory when the last ring or signer with them is dropped, as far as a program can guarantee
-/// that. Cloning a ring does not copy its secrets.
+/// Corresponds to Django's `SECRET_KEY` and `SECRET_KEY_FALLBACKS`. A secret can be any bytes;
+/// Django's text secrets are used as UTF-8. Secrets are never printed or compared, and are wiped
+/// from memory when the last ring or signer that contains them is dropped, as far as a program can
+/// guarantee that. Cloning a ring does not copy its secrets.
 ///
 /// # Examples
 ///
-/// In a rotation the new secret signs from now on. Tokens signed with the old one are still
+/// In a rotation, the new secret signs from now on. Tokens signed with the old secret are still
 /// accepted until the line with `fallback` is removed.
 ///
 /// ```
@@ -38,7 +38,7 @@ use crate::{random, wiped::wiping_stack};
 pub struct Keyring {
     secret: Secret,
     fallbacks: Vec<Secret>,
-    /// The indexes of empty fallbacks in the list that was passed.
+    /// The positions of the empty fallbacks in the original list.
     empty_fallbacks: Vec<usize>,
 }
 
@@ -46,21 +46,22 @@ pub struct Keyring {
 type Secret = Arc<Zeroizing<Vec<u8>>>;
 
 impl Keyring {
-    /// Creates a key ring with one secret, which signs.
+    /// Creates a ring with one secret, which signs.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::EmptySecret`] if the secret is empty or only white space, so that an unset
-    /// variable never becomes a key.
+    /// [`ConfigError::EmptySecret`] if the secret is empty or contains only white space, so that an
+    /// unset variable never becomes a key.
     pub fn new(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let secret = check(secret.as_ref())?;
         Ok(Self { secret, fallbacks: Vec::new(), empty_fallbacks: Vec::new() })
     }
 
-    /// Creates a ring with a random secret, lost when the program ends.
+    /// Creates a ring with a random secret.
     ///
-    /// Use this in tests and demonstrations: after a restart every session is refused, and a second
-    /// process refuses the sessions of the first. For a service see [`from_env`](Self::from_env).
+    /// The secret is lost when the program ends. Use this for tests and demonstrations: after a restart every session is refused, and a
+    /// second process refuses the sessions of the first. For a service, see
+    /// [`from_env`](Self::from_env).
     ///
     /// # Panics
     ///
@@ -87,15 +88,16 @@ impl Keyring {
 
     /// Creates a ring with the secrets in the environment.
     ///
-    /// `SIGNED_SESSION_KEY` is the secret that signs, and `SIGNED_SESSION_FALLBACK_KEYS` contains
-    /// the retired secrets, if there are any: one per line, the most recently retired first. A byte
-    /// order mark and the line ends are not part of a secret. Everything else is: nothing is split
-    /// or trimmed. The command line reads the same variables in the same way.
+    /// `SIGNED_SESSION_KEY` is the secret that signs. `SIGNED_SESSION_FALLBACK_KEYS` contains the
+    /// retired secrets, if there are any: one per line, the most recently retired first. A byte
+    /// order mark and the line ends are not part of a secret; everything else is, including spaces
+    /// and commas. The command line reads the same variables in the same way.
     ///
     /// # Errors
     ///
     /// [`ConfigError::MissingKey`] if `SIGNED_SESSION_KEY` is not set; [`ConfigError::EmptyKey`] if
-    /// it or a non-empty line of the fallbacks is only white space.
+    /// it is empty or contains only white space, or if a line of the fallbacks contains only white
+    /// space. Empty lines are skipped.
     ///
     /// # Examples
     ///
@@ -121,8 +123,8 @@ impl Keyring {
 
     /// Adds a retired secret, which verifies but does not sign.
     ///
-    /// Add the most recently retired secret first. Each costs an additional HMAC for every token
-    /// that the secrets before it did not sign.
+    /// Add the most recently retired secret first. Each one costs an additional HMAC for every
+    /// token that was not signed with a secret before it.
     ///
     /// # Errors
     ///
@@ -132,14 +134,14 @@ impl Keyring {
         Ok(self)
     }
 
-    /// Returns why secrets are easy to guess, each with its index in the ring.
+    /// Returns the weaknesses of the secrets, each with the secret's index.
     ///
-    /// An empty fallback, which is not in the ring, is reported with its index in the original
-    /// list.
+    /// The index is that in the ring. For an empty fallback, which is not in the ring, it is that
+    /// in the original list.
     ///
     /// A weak secret is used anyway, because a site may have no choice; a program should log a
-    /// warning when it starts. An empty result does not mean that a secret is strong: a long secret
-    /// can be public.
+    /// warning when it starts. An empty result does not mean that the secrets are strong: a long
+    /// secret can be public.
     ///
     /// # Examples
     ///
@@ -157,10 +159,10 @@ impl Keyring {
         self.secrets().enumerate().flat_map(faults).chain(empty).collect()
     }
 
-    /// Adds a retired secret, unless it is empty or blank.
+    /// Adds a retired secret unless it is blank; see [`fallback`](Self::fallback).
     ///
-    /// An empty secret is only reported. It must not reach [`prefixed`](Self::prefixed), because
-    /// the prefix alone is a publicly known key.
+    /// A blank secret is only reported. It must not reach [`prefixed`](Self::prefixed), because the
+    /// prefix alone is a publicly known key.
     pub(crate) fn fallback_unless_empty(mut self, retired: &[u8]) -> Self {
         if let Ok(secret) = check(retired) {
             self.fallbacks.push(secret);
@@ -184,7 +186,7 @@ impl Keyring {
         self
     }
 
-    /// Returns a ring in which `prefix` is added before every secret.
+    /// Returns a ring with `prefix` before every secret, in the same order.
     pub(crate) fn prefixed(&self, prefix: &[u8]) -> Self {
         let prefixed = |secret| Arc::new(Zeroizing::new([prefix, secret].concat()));
         Self {
@@ -210,7 +212,7 @@ impl Keyring {
     }
 }
 
-/// Returns the secret, or an error if it is empty or only white space.
+/// Returns the secret, or an error if it is empty or contains only white space.
 fn check(secret: &[u8]) -> Result<Secret, ConfigError> {
     if str::from_utf8(secret).is_ok_and(|text| text.trim().is_empty()) {
         return Err(ConfigError::EmptySecret);
@@ -232,32 +234,30 @@ pub enum Weakness {
     Short,
     /// The secret has fewer than five different bytes.
     FewCharacters,
-    /// The secret begins with `django-insecure-`.
-    ///
-    /// `startproject` created it for development.
+    /// It begins with `django-insecure-`, so it was generated for development.
     DjangoInsecure,
-    /// The secret begins with `example-only-`.
-    ///
-    /// It is copied from this documentation.
+    /// It begins with `example-only-`, like the samples in this documentation.
     Sample,
     /// The secret is an empty or blank fallback of a Django site.
     ///
     /// It is not used.
     ///
-    /// `SECRET_KEY_FALLBACKS = os.environ.get("OLD_KEYS", "").split(",")` gives `[""]`. Django then
-    /// accepts messages and signed cookies that anyone can sign.
+    /// `SECRET_KEY_FALLBACKS = os.environ.get("OLD_KEYS", "").split(",")` returns `[""]` if the
+    /// variable is not set. Django then accepts messages and signed cookies that anyone can sign.
     Empty,
 }
 
-/// Writes a phrase that follows the name of the secret.
+/// Writes a predicate whose subject is the name of the secret.
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Short => "has fewer than 32 bytes, and can be guessed",
             Self::FewCharacters => "has fewer than five different bytes, and can be guessed",
-            Self::DjangoInsecure => "begins django-insecure-: it was made for development",
-            Self::Sample => "begins example-only-: it is a sample that everybody knows",
-            Self::Empty => "is empty, and not used: remove it from SECRET_KEY_FALLBACKS",
+            Self::DjangoInsecure => {
+                "begins with django-insecure-, so it was generated for development"
+            }
+            Self::Sample => "begins with example-only-, so it is a publicly known sample",
+            Self::Empty => "is empty and is not used; remove it from SECRET_KEY_FALLBACKS",
         })
     }
 }

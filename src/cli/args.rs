@@ -1,4 +1,4 @@
-//! Defines the options that commands share, and the meaning of their values.
+//! Defines the options that commands share, and parses their values.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -14,22 +14,24 @@ use crate::cli::salt::Salt;
 const MAX_TOKEN_LEN: usize = 64 * 1024;
 const MAX_PAYLOAD_LEN: usize = 1024 * 1024;
 
-/// By which rules a session or an object is good.
+/// The rules by which a session or an object is verified.
 #[derive(Args)]
 pub(crate) struct Rules {
     #[command(flatten)]
     pub(crate) keys: KeyFiles,
     #[command(flatten)]
     pub(crate) purpose: Purpose,
-    /// How old a token may be: seconds, 30m, 12h, 1d, 2w, or none
+    /// Maximum age of a token: seconds, or 30m, 12h, 1d, 2w, or none
     ///
-    /// Defaults to 2w for session and for salts of your own, and to none for the others.
+    /// Defaults to 2w for sessions, and to none for objects and for the salt db-session.
     #[arg(long, value_name = "AGE", allow_hyphen_values = true)]
     pub(crate) max_age: Option<MaxAge>,
-    /// Refuse what was signed before this time
+    /// Refuse tokens that were signed before this time
+    ///
+    /// Also refuses sessions that started before it.
     #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     pub(crate) refuse_signed_before: Option<OffsetDateTime>,
-    /// What ends a session: its own expiry or else --max-age, the shorter, or --max-age alone
+    /// Which expiry applies to a session: its own or --max-age
     #[arg(long, value_enum, value_name = "RULE")]
     pub(crate) expiry_rule: Option<Rule>,
     #[command(flatten)]
@@ -40,67 +42,68 @@ pub(crate) struct Rules {
     pub(crate) limits: Limits,
 }
 
-/// By which rules signed text is good.
+/// The rules by which signed text is verified.
 #[derive(Args)]
 pub(crate) struct TextRules {
     #[command(flatten)]
     pub(crate) keys: KeyFiles,
     #[command(flatten)]
     pub(crate) purpose: TextPurpose,
-    /// How old a token may be: seconds, 30m, 12h, 1d, 2w, or none
+    /// Maximum age of a token: seconds, or 30m, 12h, 1d, 2w, or none
     #[arg(long, value_name = "AGE", default_value = "none", allow_hyphen_values = true)]
     pub(crate) max_age: MaxAge,
-    /// Refuse what was signed before this time
+    /// Refuse tokens that were signed before this time
     #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     pub(crate) refuse_signed_before: Option<OffsetDateTime>,
     #[command(flatten)]
     pub(crate) clock: ClockArg,
-    /// In what the tokens come
+    /// Form of the input
     #[arg(long, value_enum, default_value_t = From::Token)]
     pub(crate) from: From,
     #[command(flatten)]
     pub(crate) cookie: CookieArg,
-    /// The longest token, in bytes
+    /// Maximum length of a token, in bytes
     #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_token_len: usize,
 }
 
 #[derive(Args)]
 pub(crate) struct KeyFiles {
-    /// A file with a secret; the first signs, the others are fallbacks
+    /// File with a secret; can be repeated: the first signs, all verify
     ///
-    /// A byte order mark and one line end are dropped. Without this option the environment is read.
+    /// A byte order mark and one line end of the file are ignored. Without this option, the secrets
+    /// are read from the environment.
     #[arg(long = "key-file", value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
 }
 
 #[derive(Args)]
 pub(crate) struct Purpose {
-    /// What the tokens are for: session, db-session, dumps, messages, or any text
+    /// Purpose of the tokens: session, db-session, dumps, messages, or any text
     #[arg(long, default_value = "session")]
     pub(crate) salt: Salt,
-    /// Under a salt of your own: any JSON, and no session
+    /// With a custom salt: any JSON value instead of a session
     ///
-    /// As signing.dumps(obj, salt=...).
+    /// Such tokens are those of signing.dumps(obj, salt=...).
     #[arg(long)]
     pub(crate) object: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct TextPurpose {
-    /// What the tokens are for: any text, or a name as for decode
+    /// Purpose of the tokens: any text, or a name as for decode
     ///
-    /// Defaults to Django's own for text, with or without a timestamp.
+    /// Defaults to the salt of Django's TimestampSigner, or of Signer with --no-timestamp.
     #[arg(long)]
     pub(crate) salt: Option<Salt>,
-    /// Without the time, as Django's Signer: such a token never expires
+    /// No timestamp, as in Django's Signer: such a token never expires
     #[arg(long)]
     pub(crate) no_timestamp: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct ClockArg {
-    /// What time it is: Unix seconds, RFC 3339 or a date
+    /// Use this as the current time: Unix seconds, RFC 3339 or a date
     #[arg(long, value_name = "TIME", value_parser = moment::parse, allow_hyphen_values = true)]
     at: Option<OffsetDateTime>,
 }
@@ -113,11 +116,7 @@ impl ClockArg {
 
 #[derive(Args)]
 pub(crate) struct Form {
-    /// In what the tokens come
-    ///
-    /// A bare token; or a Cookie or Set-Cookie header, also as curl -v shows it, name=value, or a row
-    /// of a browser's tools or of a cookies.txt. auto knows them apart, takes off quotes and
-    /// percent-encoding, and says so.
+    /// Form of the input
     #[arg(long, value_enum, default_value_t = From::Auto)]
     pub(crate) from: From,
     #[command(flatten)]
@@ -126,13 +125,13 @@ pub(crate) struct Form {
 
 #[derive(Args)]
 pub(crate) struct CookieArg {
-    /// The cookie that holds the token
+    /// Name of the cookie that contains the token
     #[arg(long, value_name = "NAME", default_value = "sessionid")]
     cookie_name: String,
 }
 
 impl CookieArg {
-    /// Returns the options of the cookie with that name.
+    /// Returns the options of a cookie with that name.
     ///
     /// # Errors
     ///
@@ -144,20 +143,20 @@ impl CookieArg {
 
 #[derive(Args, Clone, Copy)]
 pub(crate) struct Limits {
-    /// The longest token, in bytes
+    /// Maximum length of a token, in bytes
     #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_TOKEN_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_token_len: usize,
-    /// The most JSON in a token, in bytes
+    /// Maximum size of a token's JSON, in bytes
     #[arg(hide_short_help = true, long, value_name = "BYTES", default_value_t = MAX_PAYLOAD_LEN, value_parser = bytes, allow_hyphen_values = true)]
     pub(crate) max_payload_len: usize,
 }
 
 #[derive(Args)]
 pub(crate) struct Bulk {
-    /// Count the tokens by status at the end, on standard error
+    /// Print the number of tokens per status to standard error at the end
     #[arg(long)]
     pub(crate) summary: bool,
-    /// How many threads read standard input
+    /// Number of threads that process standard input
     ///
     /// Defaults to one per core.
     #[arg(hide_short_help = true, long, value_name = "N", value_parser = threads, allow_hyphen_values = true)]
@@ -167,8 +166,8 @@ pub(crate) struct Bulk {
 /// Reads a number of bytes.
 fn bytes(text: &str) -> Result<usize, &'static str> {
     text.parse().map_err(|_| match text.strip_prefix('-').is_some_and(is_number) {
-        true => "negative: it is 0 or more",
-        false if is_number(text) => "more bytes than can be counted",
+        true => "must not be negative",
+        false if is_number(text) => "the number is too large",
         false => "not a whole number of bytes",
     })
 }
@@ -176,8 +175,8 @@ fn bytes(text: &str) -> Result<usize, &'static str> {
 /// Reads a number of threads.
 fn threads(text: &str) -> Result<NonZeroUsize, &'static str> {
     text.parse().map_err(|_| match text.strip_prefix('-').is_some_and(is_number) {
-        true => "negative: it is 1 or more",
-        false if is_number(text) => "it is 1 or more, and no more than can be counted",
+        true => "must be at least 1",
+        false if is_number(text) => "out of range: must be at least 1",
         false => "not a whole number",
     })
 }
@@ -188,21 +187,30 @@ fn is_number(text: &str) -> bool {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum From {
+    /// Detects the form and prints a note; also removes quotes and encoding
     Auto,
+    /// A bare token
     Token,
+    /// A Cookie or Set-Cookie header, also as printed by curl -v; name=value;
+    /// or a row of a browser's developer tools or of a cookies.txt
     Cookie,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ReportFormat {
+    /// Lines for people
     Text,
+    /// One JSON object
     Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Rule {
+    /// The session's own expiry, or --max-age if it has none (the default)
     Enforce,
+    /// The session's own expiry or --max-age, whichever comes first
     Shorter,
+    /// --max-age alone; a timestamp in the future is accepted too, as in Django
     Django,
 }
 

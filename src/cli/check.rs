@@ -1,4 +1,4 @@
-//! Verifies many tokens, from arguments or line by line, for `decode` and `unsign`.
+//! Verifies arguments or lines of standard input, for `decode` and `unsign`.
 
 use std::io;
 use std::process::ExitCode;
@@ -36,7 +36,9 @@ impl Task for Check {
     }
 }
 
-/// Verifies the tokens or, if there are none, each line of standard input; prints and counts them.
+/// Verifies the tokens, and prints and counts the results.
+///
+/// Without tokens, each line of standard input is verified.
 pub(crate) fn run(
     verifier: Verifier,
     layout: Layout,
@@ -64,14 +66,14 @@ fn check_input(verifier: Verifier, layout: Layout, run: &Run) -> Result<(), Fail
     run.input(Check { verifier, style: Style { layout, unit: Some("line") } }, io::stdin(), len)
 }
 
-/// Returns a hint to `explain`, if messages are for people and it can help.
+/// Prints a hint about `explain`, if messages are for people and it can help.
 fn give_hint(layout: Layout, tokens: &[String], tally: &Tally) {
-    // Sessions that ended need no explanation; everything else that was refused may.
+    // Expired and revoked sessions need no explanation; every other refusal may.
     if layout == Layout::Records || !tally.has_unexplained() {
         return;
     }
     match tokens.iter().find_map(|token| stdio::file_hint(token)) {
         Some(hint) => say::hint(hint),
-        None => say::hint("signed-session explain looks for the cause"),
+        None => say::hint("to find the cause, run signed-session explain"),
     }
 }

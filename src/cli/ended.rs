@@ -1,4 +1,4 @@
-//! Reads revocations, line by line, and recognizes the sessions that they end.
+//! Reads revocations from a file, and refuses the sessions that they end.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,24 +16,24 @@ use crate::cli::say;
 /// The entry that names the user of a Django login.
 const DJANGO_SUBJECT: &str = "_auth_user_id";
 
-/// The longest file that is read: a few million lines.
+/// The maximum size of the file in bytes: a few million lines.
 const MAX_FILE_LEN: u64 = 1024 * 1024 * 1024;
 
 #[derive(Args)]
 pub(crate) struct EndedArgs {
-    /// Refuse the sessions that this file says were ended, one revocation per line
+    /// Refuse sessions that are revoked in this file, one revocation per line
     #[arg(long, value_name = "PATH")]
     revocations: Option<PathBuf>,
-    /// The entry that says whose a session is, for --revocations
+    /// Session entry that identifies the user, for --revocations
     #[arg(
         hide_short_help = true,
         long,
         value_name = "KEY",
         requires = "revocations",
         long_help = "\
-The entry that says whose a session is, for --revocations
+Session entry that identifies the user, for --revocations
 
-Defaults to _auth_user_id for a Django login, and to user_id for any other session."
+Defaults to _auth_user_id for a session that has this entry, and to user_id for others."
     )]
     subject: Option<String>,
 }
@@ -44,13 +44,13 @@ impl EndedArgs {
     }
 }
 
-/// The ended sessions, for sessions whose subject is in one entry or in another.
+/// The ended sessions, for each entry that may contain the subject.
 pub(crate) struct Ended {
     by_subject: Vec<(String, SessionManager)>,
 }
 
 impl Ended {
-    /// Reads the file, if there is one.
+    /// Reads the file, if one was given.
     pub(crate) fn read(
         args: &EndedArgs,
         codec: &SessionCodec,
@@ -58,14 +58,14 @@ impl Ended {
     ) -> Result<Option<Self>, Failure> {
         let Some(path) = &args.revocations else { return Ok(None) };
         let unreadable = |reason: &dyn std::fmt::Display| {
-            Failure::new(format_args!("{} cannot be read: {reason}", path.display()))
+            Failure::new(format_args!("cannot read {}: {reason}", path.display()))
         };
         let len = fs::metadata(path).map_err(|error| unreadable(&error))?.len();
         if len > MAX_FILE_LEN {
             return Err(unreadable(&format_args!("it has more than {MAX_FILE_LEN} bytes")));
         }
         let text = fs::read_to_string(path).map_err(|error| unreadable(&error))?;
-        // Only the site knows how long a session lasts, so nothing is forgotten here.
+        // Only the site knows how long a session lasts, so no revocation is dropped here.
         let list = Revocations::new(Duration::MAX);
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
             let number = index.saturating_add(1);
@@ -88,7 +88,7 @@ impl Ended {
         Ok(Some(Self { by_subject: keys.into_iter().map(manager).collect() }))
     }
 
-    /// Returns why a session that is valid otherwise is refused.
+    /// Returns why an otherwise valid session is refused.
     pub(crate) fn refusal(
         &self,
         session: &Session,

@@ -1,4 +1,4 @@
-//! Reports why a command could not do its work, and returns the exit status for that.
+//! Reports why a command failed, and returns the exit status for it.
 
 use std::fmt::Display;
 use std::io;
@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use crate::cli::say;
 
-/// The reason why a command ends before it has a verdict.
+/// The reason why a command failed without a verdict on a token.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The usage, a file or a key is wrong.
@@ -15,8 +15,9 @@ pub(crate) enum Failure {
     BrokenPipe,
 }
 
-/// The status that shells report for a program that the signal of a broken pipe has ended: not 0,
-/// because not every token was answered.
+/// The status that shells report for a program killed by `SIGPIPE`.
+///
+/// It is not 0, because not every token was processed.
 const BROKEN_PIPE: u8 = 141;
 
 impl Failure {
@@ -35,7 +36,7 @@ impl Failure {
     pub(crate) fn message(&self) -> &str {
         match self {
             Self::Wrong { message, .. } => message,
-            Self::BrokenPipe => "nobody reads the output",
+            Self::BrokenPipe => "the output was closed by its reader",
         }
     }
 
@@ -43,13 +44,13 @@ impl Failure {
     pub(crate) fn of_output(error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::BrokenPipe => Self::BrokenPipe,
-            _ => Self::new(format_args!("standard output cannot be written: {error}")),
+            _ => Self::new(format_args!("cannot write to standard output: {error}")),
         }
     }
 
     /// Describes an error of standard input.
     pub(crate) fn of_input(error: &io::Error) -> Self {
-        Self::new(format_args!("standard input cannot be read: {error}"))
+        Self::new(format_args!("cannot read standard input: {error}"))
     }
 
     /// Prints the message, and returns the exit status.

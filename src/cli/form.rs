@@ -1,4 +1,4 @@
-//! Finds the tokens in a line as users paste it: bare, in a cookie header, quoted, encoded.
+//! Finds the tokens in a line: bare, in a cookie header, quoted or encoded.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -32,7 +32,7 @@ impl Shape {
     }
 }
 
-/// `in a Cookie header, in quotes`
+/// Formats the form, such as `in a Cookie header, in quotes`.
 impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [
@@ -40,7 +40,7 @@ impl fmt::Display for Shape {
             (self.holder == Holder::Cookie, "in a Cookie header"),
             (self.holder == Holder::SetCookie, "in a Set-Cookie header"),
             (self.holder == Holder::Row, "in a row of a list of cookies"),
-            (self.spaced, "between spaces"),
+            (self.spaced, "with surrounding spaces"),
             (self.quoted, "in quotes"),
             (self.encoded, "percent-encoded"),
         ];
@@ -52,21 +52,21 @@ impl fmt::Display for Shape {
 /// The content of a line.
 pub(crate) enum Found<'t> {
     Token(Cow<'t, str>),
-    /// Several cookies of the name.
+    /// The values of several cookies with the name.
     Tokens(Candidates<String>),
     NoCookie,
 }
 
-/// Returns the longest line that is read: a token in any form.
+/// Returns the maximum length of a line: that of a token in any form.
 pub(crate) fn max_line_len(max_token_len: usize) -> usize {
     max_token_len.saturating_mul(3).saturating_add(64 * 1024)
 }
 
 /// Finds the tokens of a line.
 ///
-/// Authentic tokens of objects and sessions contain no space, quote, `%` or `=`, so that this never
-/// turns an invalid token into a valid one. Text can contain all of them: read it with
-/// [`From::Token`].
+/// Authentic tokens of objects and sessions contain no space, quote, `%` or `=`, so removing these
+/// characters never turns an invalid token into a valid one. Signed text can contain all of them:
+/// read it with [`From::Token`].
 pub(crate) fn find<'t>(line: &'t str, from: From, cookie: &CookieOptions) -> (Found<'t>, Shape) {
     let mut shape = Shape::default();
     if from == From::Token || from == From::Auto && is_bare(line) {
@@ -105,9 +105,10 @@ fn collect<'t>(mut tokens: impl Iterator<Item = Cow<'t, str>>) -> Found<'t> {
     }
 }
 
-/// Finds a cookie's values in a row of a browser's tools or of a `cookies.txt`, split by tabs.
+/// Finds a cookie's values in a row with tabs.
 ///
-/// In any order of the columns, the value follows the name.
+/// Such as of a browser's developer tools or a `cookies.txt`. Whatever the order of the columns,
+/// the value follows the name.
 fn in_row<'t>(row: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     let fields = row.split('\t').map(|field| field.trim_matches(' '));
     fields.clone().zip(fields.skip(1)).filter_map(move |(field, value)| {
@@ -116,9 +117,9 @@ fn in_row<'t>(row: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     })
 }
 
-/// Returns `true` if a line contains none of the characters that stand around tokens.
+/// Returns `true` if a line contains no character that surrounds tokens.
 fn is_bare(line: &str) -> bool {
-    // Sums without an early exit: the compiler uses vector instructions for them.
+    // Sums without an early exit, for which the compiler uses vector instructions.
     let odd = line.bytes().fold(0, |odd, byte| {
         odd | u8::from(byte <= b' ')
             | u8::from(byte == b'=')
@@ -128,9 +129,9 @@ fn is_bare(line: &str) -> bool {
     odd == 0
 }
 
-/// Removes the header's name; of a `Set-Cookie` only the cookie itself is left.
+/// Removes the header's name and the attributes of a `Set-Cookie`.
 ///
-/// curl prints `>` before what it sent and `<` before what it received.
+/// curl prints `>` before lines that it sent, and `<` before lines that it received.
 fn split_header(line: &str) -> (Holder, &str) {
     let line = line.strip_prefix(['>', '<']).map_or(line, str::trim_start);
     let Some((name, cookies)) = line.split_once(':') else { return (Holder::None, line) };
@@ -172,7 +173,7 @@ fn undo<'t>(value: &'t str, shape: &mut Shape) -> Cow<'t, str> {
     token
 }
 
-/// Removes double quotes and, as Python's `http.cookies`, their escapes.
+/// Removes double quotes and their escapes, like Python's `http.cookies`.
 pub(crate) fn unquote(text: &str) -> Option<String> {
     let inner = text.strip_prefix('"')?.strip_suffix('"')?;
     let mut out = String::with_capacity(inner.len());
@@ -195,7 +196,7 @@ pub(crate) fn unquote(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Decodes percent-encoding; `None` if there is none, or if it is malformed.
+/// Decodes percent-encoding; `None` if it is absent or malformed.
 pub(crate) fn percent_decode(text: &str) -> Option<String> {
     if !text.contains('%') {
         return None;

@@ -1,4 +1,4 @@
-//! Prints a token, bare or as the header that sets its cookie, and warns if it is too long.
+//! Formats a token, bare or as a `Set-Cookie` header, and warns about its size.
 
 use std::time::Duration;
 
@@ -8,7 +8,9 @@ use time::OffsetDateTime;
 use crate::cli::failure::Failure;
 use crate::cli::say;
 
-/// The longest name and value of a cookie, together, that browsers keep, in bytes.
+/// The maximum size of a cookie's name and value together, in bytes.
+///
+/// Browsers drop larger cookies.
 const MAX_COOKIE_LEN: usize = 4096;
 
 /// How long a session's cookie lasts by default, as in Django and the library.
@@ -17,12 +19,16 @@ const COOKIE_AGE: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 /// The form in which a token is printed.
 pub(crate) struct Header {
     cookie: Option<CookieOptions>,
-    /// The name that counts for the length; `None` if the token is never in a cookie.
+    /// The name of the token's cookie, to compute the cookie's size.
+    ///
+    /// `None` if such tokens are never in a cookie.
     name: Option<String>,
 }
 
 impl Header {
-    /// `asked` is the name of the cookie to print, `usual` the usual one for such tokens.
+    /// Creates the form with the requested cookie name and the usual one.
+    ///
+    /// Tokens are printed bare if no name was requested.
     ///
     /// # Errors
     ///
@@ -34,11 +40,11 @@ impl Header {
 
     /// Returns the text to print for a token.
     ///
-    /// `reader` is the codec of sessions, which can set how long they last.
+    /// `reader` is the codec if tokens are sessions, which can set their own expiry.
     ///
     /// # Errors
     ///
-    /// If the time is beyond what a cookie can carry.
+    /// If the expiry cannot be represented in a cookie.
     pub(crate) fn line(
         &self,
         token: String,
@@ -52,7 +58,7 @@ impl Header {
             let age = session.expiry_age(COOKIE_AGE, now).ok();
             age.filter(|_| !ends_with_browser)
         });
-        // Set afterwards: a cookie that is too long causes a warning, and is printed anyway.
+        // Set afterwards: a cookie that is too large causes a warning, but is still printed.
         let mut cookie = options.cookie("", max_age, now).map_err(Failure::new)?;
         cookie.set_value(token);
         Ok(format!("Set-Cookie: {cookie}"))
@@ -64,8 +70,8 @@ impl Header {
         let len = name.len().saturating_add(token.len());
         (len > MAX_COOKIE_LEN).then(|| {
             format!(
-                "browsers drop this cookie: its name ({name}) and the token have {len} bytes, \
-                 more than {MAX_COOKIE_LEN}"
+                "browsers drop this cookie: its name ({name}) and the token have {len} bytes \
+                 together, more than {MAX_COOKIE_LEN}"
             )
         })
     }

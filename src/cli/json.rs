@@ -1,4 +1,4 @@
-//! Writes reports as JSON in ASCII, and reformats JSON text without parsing its values.
+//! Writes reports as JSON in ASCII, and reformats JSON text.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -7,13 +7,17 @@ use std::io;
 use serde::{Serialize, Serializer};
 use serde_json::ser::Formatter;
 
-/// The deepest indentation of lines: deeper ones would grow with the square of the input.
+/// The maximum indentation.
+///
+/// Without it, the output could grow with the square of the input.
 const MAX_INDENT: usize = 64;
 
-/// JSON text as a value of a report: it is not parsed, so that numbers keep every digit.
+/// JSON text as a value of a report.
 ///
-/// Serde's data model has no such value, so it is represented by bytes, which no report contains
-/// otherwise. Only [`append`] and [`line`] write them as JSON.
+/// It is not parsed, so numbers keep every digit.
+///
+/// Serde's data model has no such value, so it is represented by bytes, which reports do not
+/// contain otherwise. Only [`append`] and [`line`] write bytes as JSON.
 pub(crate) struct Embedded<'t>(pub(crate) &'t str);
 
 impl Serialize for Embedded<'_> {
@@ -22,7 +26,7 @@ impl Serialize for Embedded<'_> {
     }
 }
 
-/// Appends a value to others, in ASCII and without white space.
+/// Appends a value as JSON, in ASCII and without white space.
 pub(crate) fn append(out: &mut Vec<u8>, value: &impl Serialize) {
     let start = out.len();
     let mut serializer = serde_json::Serializer::with_formatter(&mut *out, Embedding);
@@ -36,7 +40,7 @@ pub(crate) fn append(out: &mut Vec<u8>, value: &impl Serialize) {
     }
 }
 
-/// Returns a value in ASCII and without white space.
+/// Returns a value as JSON, in ASCII and without white space.
 pub(crate) fn line(value: &impl Serialize) -> Vec<u8> {
     let mut out = Vec::new();
     append(&mut out, value);
@@ -70,11 +74,11 @@ pub(crate) fn compact(json: &str) -> Cow<'_, str> {
 
 /// Returns `true` if JSON has no white space and nothing to escape.
 fn is_compact(json: &[u8]) -> bool {
-    // A fold, not `all`: without an early exit the compiler uses vector instructions.
+    // A fold, not `all`: without an early exit, the compiler uses vector instructions.
     json.iter().fold(true, |plain, byte| plain & matches!(byte, b'!'..=b'~'))
 }
 
-/// Returns JSON with a line for each entry.
+/// Returns indented JSON, with a line for each entry.
 pub(crate) fn pretty(json: &str) -> String {
     let mut out = String::with_capacity(json.len().saturating_mul(2));
     respace(&mut out, json, true);

@@ -1,4 +1,4 @@
-//! Reads the secrets of a ring from key files or the environment, and warns of weak ones.
+//! Reads the secrets of a ring, and warns about weak ones.
 
 use std::fmt;
 use std::fs::File;
@@ -15,12 +15,14 @@ use crate::cli::say;
 use crate::cli::shell;
 use crate::cli::text::from_utf16;
 
-/// The largest key file, in bytes: a wrong path may be endless.
+/// The maximum size of a key file in bytes.
+///
+/// A wrong path, such as that of a device, may have no end.
 const MAX_LEN: usize = 64 * 1024;
 
-/// The secrets, and their sources.
+/// The secrets and their sources.
 pub(crate) struct Keys {
-    /// All of them.
+    /// The ring of all secrets.
     pub(crate) ring: Keyring,
     /// One for each secret, in the ring's order.
     pub(crate) secrets: Vec<Secret>,
@@ -28,7 +30,7 @@ pub(crate) struct Keys {
 
 pub(crate) struct Secret {
     pub(crate) bytes: Zeroizing<Vec<u8>>,
-    /// What was removed from the file, other than a line end.
+    /// A description of what was removed from the file, other than a line end.
     pub(crate) taken_off: Option<&'static str>,
     source: Source,
 }
@@ -36,7 +38,7 @@ pub(crate) struct Secret {
 enum Source {
     File(PathBuf),
     Variable,
-    /// A line of the other variable, counted from one.
+    /// A line of the variable for fallbacks, counted from one.
     Line(usize),
 }
 
@@ -51,7 +53,9 @@ impl fmt::Display for Secret {
 }
 
 impl Keys {
-    /// Reads the files or, if none is named, the environment; warns of weak secrets.
+    /// Reads the files or, without files, the environment.
+    ///
+    /// Warns about weak secrets.
     pub(crate) fn read(files: &KeyFiles) -> Result<Self, Failure> {
         match files.paths.as_slice() {
             [] => Self::new(from_environment()?),
@@ -59,7 +63,7 @@ impl Keys {
         }
     }
 
-    /// Reads the files; warns of weak secrets.
+    /// Reads the files, and warns about weak secrets.
     pub(crate) fn from_files(paths: &[PathBuf]) -> Result<Self, Failure> {
         Self::new(paths.iter().map(|path| from_file(path)).collect::<Result<_, _>>()?)
     }
@@ -73,7 +77,7 @@ impl Keys {
             };
             ring = Some(added.map_err(|fault| match fault {
                 ConfigError::EmptySecret => {
-                    Failure::new(format_args!("{secret} is empty or only white space"))
+                    Failure::new(format_args!("{secret} is empty or contains only white space"))
                 }
                 fault => Failure::new(fault),
             })?);
@@ -87,8 +91,8 @@ impl Keys {
         }
         if !weaknesses.is_empty() {
             say::hint(
-                "signed-session keygen --out new.key makes a good one, and signed-session rotate \
-                 --help says how to change over",
+                "signed-session keygen --out new.key creates a strong secret; see signed-session \
+                 rotate --help for how to deploy it",
             );
         }
         for secret in &secrets {
@@ -101,16 +105,18 @@ impl Keys {
 }
 
 fn missing() -> Failure {
-    Failure::new("there is no key").hint(format_args!(
-        "signed-session keygen --out site.key makes one: give --key-file site.key, or set {KEY}"
+    Failure::new("no key was given").hint(format_args!(
+        "create one with signed-session keygen --out site.key, and pass --key-file site.key or set {KEY}"
     ))
 }
 
-/// Warns if a secret seems to contain more than the secret; it is used unchanged.
+/// Returns a warning if a key seems to contain more than the secret.
+///
+/// The key is used unchanged.
 fn oddity(secret: &[u8]) -> Option<&'static str> {
     let quoted = |quote| secret.len() > 1 && secret.starts_with(quote) && secret.ends_with(quote);
     if quoted(b"\"") || quoted(b"'") {
-        return Some("stands in quotes, which are part of it");
+        return Some("is in quotes, which are used as part of the key");
     }
     let equals = secret.iter().position(|byte| *byte == b'=')?;
     let (name, _) = secret.split_at_checked(equals)?;
@@ -119,7 +125,8 @@ fn oddity(secret: &[u8]) -> Option<&'static str> {
     let is_name = |byte: &u8| byte.is_ascii_uppercase() || *byte == b'_';
     let is_setting = name.iter().all(is_name)
         && (name.ends_with(b"KEY") || name.ends_with(b"SECRET") || name.ends_with(b"KEYS"));
-    is_setting.then_some("looks like a line of settings, NAME = value, all of which is the key")
+    is_setting
+        .then_some("looks like a settings line, NAME = value; the whole line is used as the key")
 }
 
 fn from_environment() -> Result<Vec<Secret>, Failure> {
@@ -137,25 +144,25 @@ fn from_file(path: &Path) -> Result<Secret, Failure> {
     Ok(Secret { bytes, taken_off, source: Source::File(path.to_owned()) })
 }
 
-/// Reads the secret in a file, without a byte order mark and one line end, and returns what else in
-/// the file may not be part of the secret.
+/// Reads the secret in a file, without a byte order mark and one line end.
 ///
-/// `what` names the secret in messages: `key`.
+/// Also returns a description of a byte order mark or encoding that was removed. `what` is the name
+/// of the secret in messages, such as `key`.
 pub(crate) fn read_file(
     what: &str,
     path: &Path,
 ) -> Result<(Zeroizing<Vec<u8>>, Option<&'static str>), Failure> {
     let file_name = path.display();
     let unreadable = |error: io::Error| {
-        // If a secret was passed instead of its path, it would be shown to everyone.
+        // A secret that was passed instead of its path must not be printed.
         let could_be_secret = path.as_os_str().len() >= 32
             && path.extension().is_none()
             && path.components().count() == 1;
         if error.kind() == io::ErrorKind::NotFound && could_be_secret {
-            return Failure::new(format_args!("there is no {what} file of the name given"))
-                .hint(format_args!("the option takes the path of a file, and not the {what}"));
+            return Failure::new(format_args!("the {what} file does not exist"))
+                .hint(format_args!("the option takes the path of a file, not the {what} itself"));
         }
-        Failure::new(format_args!("the {what} file {file_name} cannot be read: {error}"))
+        Failure::new(format_args!("cannot read the {what} file {file_name}: {error}"))
     };
     let file = File::open(path).map_err(unreadable)?;
     warn_if_open_to_others(what, path, &file);
@@ -170,9 +177,9 @@ pub(crate) fn read_file(
     }
     let taken_off = if let Some(text) = from_utf16(&bytes) {
         bytes = text;
-        Some("is UTF-16, as PowerShell writes: its text in UTF-8 is taken")
+        Some("is encoded in UTF-16, as written by PowerShell; it was converted to UTF-8")
     } else if without_mark(&bytes).len() < bytes.len() {
-        Some("begins with a byte order mark, which is dropped")
+        Some("begins with a byte order mark, which is ignored")
     } else {
         None
     };
@@ -183,7 +190,7 @@ pub(crate) fn read_file(
     Ok((Zeroizing::new(secret.to_vec()), taken_off))
 }
 
-/// Warns of a file that users other than its owner may read or change.
+/// Warns about a file that users other than its owner can read or change.
 #[cfg(unix)]
 fn warn_if_open_to_others(what: &str, path: &Path, file: &File) {
     use std::os::unix::fs::PermissionsExt as _;

@@ -1,4 +1,4 @@
-//! Turns a command into its output and exit status, on the library's public API alone.
+//! Runs commands on the library's public API, and returns exit statuses.
 
 // From the lowest layer to the highest: a module imports only from lower layers.
 mod json;
@@ -35,9 +35,10 @@ use failure::Failure;
 
 /// Create, verify and explain the signed tokens of Django and of signed-session
 ///
-/// A token is a payload, the time and a signature: sessions in a cookie, rows of the session table,
-/// signing.dumps, messages, signed text. This program creates them and shows whether they are genuine,
-/// when and by which key they were signed and what is in them, and why they are refused.
+/// A token consists of a payload, a timestamp and a signature. Django uses tokens for sessions in a
+/// cookie, rows of the session table, signing.dumps, messages and signed text. This program creates
+/// and verifies tokens. It shows their content, when and with which key they were signed, and why a
+/// token is refused.
 #[derive(Parser)]
 #[command(name = "signed-session", version, after_help = usage::SHORT_PAGE, after_long_help = usage::PAGE)]
 struct Cli {

@@ -1,4 +1,4 @@
-//! Converts the times of the command line into moments and durations, and moments to text.
+//! Parses the times and ages of the command line, and formats times.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use std::time::Duration;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
-/// The clock: the system's, or one that `--at` has stopped.
+/// The clock: the system's, or the fixed time of `--at`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(pub(crate) Option<OffsetDateTime>);
 
@@ -17,17 +17,19 @@ impl Clock {
     }
 }
 
-/// Reads Unix seconds, RFC 3339 or a date, which begins at midnight in UTC.
+/// Parses Unix seconds, RFC 3339 or a date, which means midnight in UTC.
 pub(crate) fn parse(text: &str) -> Result<OffsetDateTime, String> {
     const FORMS: &str = "1700000000, 2023-11-14T22:13:20Z or 2023-11-14";
     if text.starts_with("--") {
-        return Err(format!("an option where a time belongs, such as {FORMS}"));
+        return Err(format!("this is an option; expected a time, such as {FORMS}"));
     }
     let moment = if let Ok(seconds) = text.parse::<i64>() {
         of_seconds(seconds).ok_or_else(|| {
             let thousandth = seconds.div_euclid(1000);
             match of_seconds(thousandth) {
-                Some(_) => format!("past the year 9999; perhaps milliseconds of {thousandth}"),
+                Some(_) => {
+                    format!("past the year 9999; if these are milliseconds, use {thousandth}")
+                }
                 None => "past the year 9999".to_owned(),
             }
         })?
@@ -36,8 +38,8 @@ pub(crate) fn parse(text: &str) -> Result<OffsetDateTime, String> {
         let full = if has_time { text.replacen(' ', "T", 1) } else { format!("{text}T00:00:00Z") };
         OffsetDateTime::parse(&full, &Rfc3339).map_err(|_| {
             match OffsetDateTime::parse(&format!("{full}Z"), &Rfc3339) {
-                Ok(_) => format!("a time without its zone: {full}Z is UTC"),
-                Err(_) => format!("neither Unix seconds nor RFC 3339 nor a date, as {FORMS}"),
+                Ok(_) => format!("the time zone is missing; for UTC, write {full}Z"),
+                Err(_) => format!("expected Unix seconds, RFC 3339 or a date, such as {FORMS}"),
             }
         })?
     };
@@ -48,7 +50,7 @@ fn of_seconds(seconds: i64) -> Option<OffsetDateTime> {
     OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(in_utc)
 }
 
-/// Returns the moment in UTC, if it is in the calendar of tokens.
+/// Returns the moment in UTC, if its year has at most four digits.
 ///
 /// The calendar of `time` is larger if another crate enables its feature `large-dates`.
 fn in_utc(moment: OffsetDateTime) -> Option<OffsetDateTime> {
@@ -65,7 +67,7 @@ pub(crate) enum MaxAge {
 }
 
 impl MaxAge {
-    /// Returns the limit in the library's form for sessions, which always have one.
+    /// Returns the limit for the library's sessions, which always have one.
     pub(crate) fn duration(self) -> Duration {
         self.limit().unwrap_or(Duration::MAX)
     }
@@ -82,19 +84,19 @@ impl FromStr for MaxAge {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FAULT: &str = "neither seconds, nor a number with s, m, h, d or w, nor none";
+        const FAULT: &str = "expected seconds, a number with s, m, h, d or w, or the word none";
         if text == "none" {
             return Ok(Self::Unlimited);
         }
         if text.starts_with("--") {
-            return Err("an option where an age belongs, such as 3600, 12h or none");
+            return Err("this is an option; expected an age, such as 3600, 12h or none");
         }
         let digits_len = text.bytes().take_while(u8::is_ascii_digit).count();
         let (digits, unit) = text.split_at_checked(digits_len).unwrap_or((text, ""));
         if digits.is_empty() {
             let number = text.strip_prefix('-').unwrap_or_default();
             let is_negative = number.starts_with(|first: char| first.is_ascii_digit());
-            return Err(if is_negative { "negative: an age is 0 or more" } else { FAULT });
+            return Err(if is_negative { "must not be negative" } else { FAULT });
         }
         let unit: u64 = match unit.trim_start() {
             "" | "s" | "sec" | "secs" | "second" | "seconds" => 1,
@@ -103,23 +105,23 @@ impl FromStr for MaxAge {
             "d" | "day" | "days" => 24 * 60 * 60,
             "w" | "week" | "weeks" => 7 * 24 * 60 * 60,
             "mo" | "month" | "months" | "M" | "y" | "year" | "years" => {
-                return Err("months and years differ in length: give days, such as 30d or 365d");
+                return Err("months and years differ in length; use days, such as 30d or 365d");
             }
             _ => return Err(FAULT),
         };
         let seconds = digits.parse::<u64>().ok().and_then(|number| number.checked_mul(unit));
-        Ok(Self::Limit(Duration::from_secs(seconds.ok_or("more seconds than can be counted")?)))
+        Ok(Self::Limit(Duration::from_secs(seconds.ok_or("the number of seconds is too large")?)))
     }
 }
 
-/// Writes a moment as RFC 3339 in UTC and, in brackets, as Unix seconds.
+/// Formats a moment as RFC 3339 in UTC and, in brackets, as Unix seconds.
 pub(crate) fn both(moment: OffsetDateTime) -> String {
     format!("{} ({})", rfc3339(moment), moment.unix_timestamp())
 }
 
-/// Returns a moment as RFC 3339 in UTC, many times faster than the general formats of `time`.
+/// Formats a moment as RFC 3339 in UTC, in whole seconds.
 ///
-/// In whole seconds, as a timestamp.
+/// This is many times faster than the general formats of `time`.
 pub(crate) fn rfc3339(moment: OffsetDateTime) -> String {
     let utc = moment.checked_to_offset(UtcOffset::UTC).unwrap_or(moment);
     let (year, month, day) = utc.to_calendar_date();
@@ -139,12 +141,14 @@ pub(crate) fn rfc3339(moment: OffsetDateTime) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// Returns the whole seconds from one moment to another, negative if the second came first.
+/// Returns the whole seconds from one moment to another.
+///
+/// Negative if the second moment is earlier.
 pub(crate) fn seconds(from: OffsetDateTime, to: OffsetDateTime) -> i64 {
     to.unix_timestamp().saturating_sub(from.unix_timestamp())
 }
 
-/// Returns how long ago a moment was, or how far in the future it is.
+/// Formats how long ago a moment was, or how far in the future it is.
 pub(crate) fn ago(moment: OffsetDateTime, now: OffsetDateTime) -> String {
     let age = seconds(moment, now);
     let side = if age < 0 { "from now" } else { "ago" };

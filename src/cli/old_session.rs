@@ -1,4 +1,6 @@
-//! Reads `session_data` as Django 3.0 and older wrote it: base64 of a SHA-1 signature and JSON.
+//! Reads the `session_data` of Django 3.0 and older.
+//!
+//! It is base64 of a SHA-1 signature and JSON.
 
 use std::fmt::Write as _;
 
@@ -8,7 +10,7 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
 use crate::cli::mac;
 
-/// The output of `SessionBase.encode` in these releases: `base64(sha1hex:payload)`.
+/// The output of `SessionBase.encode`: `base64(sha1hex:payload)`.
 pub(crate) struct OldSession {
     /// Forty hexadecimal digits.
     pub(crate) signature: String,
@@ -16,14 +18,14 @@ pub(crate) struct OldSession {
     pub(crate) payload: Vec<u8>,
 }
 
-/// Standard base64, whose padding may have been lost.
+/// Standard base64 with or without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
 impl OldSession {
-    /// Splits a text, if it has this form.
+    /// Splits a string that has this form; `None` for any other.
     pub(crate) fn new(text: &str) -> Option<Self> {
         // Older releases split the base64 into lines.
         let joined: String = text.split_whitespace().collect();
@@ -44,7 +46,7 @@ impl OldSession {
         Some(text)
     }
 
-    /// Returns `true` if this secret signed it, as the `SessionStore` of a backend does.
+    /// Returns `true` if a backend's `SessionStore` signed it with this secret.
     pub(crate) fn is_signed_by(&self, secret: &[u8]) -> bool {
         let key: [&[u8]; 2] = [b"django.contrib.sessionsSessionStore", secret];
         let mut digits = String::with_capacity(40);

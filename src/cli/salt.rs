@@ -1,4 +1,4 @@
-//! Turns the names of Django's salts, or any other text, into signers.
+//! Creates signers for Django's salts, by name, and for any other salt.
 
 use std::convert::Infallible;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub(crate) enum Salt {
     Dumps,
     /// The messages cookie.
     Messages,
-    /// The user's own purpose.
+    /// A custom salt.
     Text(String),
 }
 
@@ -55,12 +55,12 @@ impl Salt {
         }
     }
 
-    /// Returns the salt of Django's `TimestampSigner`, which signs text but not sessions.
+    /// Returns the salt of Django's `TimestampSigner`, which signs text.
     pub(crate) fn of_text() -> Self {
         Self::Text(django::TIMESTAMP_SIGNER_SALT.to_owned())
     }
 
-    /// Returns the salt of text without a timestamp.
+    /// Returns the salt for text without a timestamp.
     pub(crate) fn of_undated_text(asked: Option<&Self>) -> Result<&str, Failure> {
         match asked {
             None => Ok(django::SIGNER_SALT),
@@ -69,17 +69,17 @@ impl Salt {
         }
     }
 
-    /// Returns `true` if its tokens contain any JSON, and not sessions.
+    /// Returns `true` if tokens with this salt contain any JSON, not sessions.
     ///
     /// # Errors
     ///
-    /// If `object`, by which the user requests that, contradicts the salt's purpose.
+    /// If the user requests that with `object`, but the salt determines the content.
     pub(crate) fn is_of_objects(&self, object: bool) -> Result<bool, Failure> {
         match self {
             Self::Text(_) => Ok(object),
-            _ if object => {
-                Err(Failure::new("--object is for a salt of your own: this one's content is known"))
-            }
+            _ if object => Err(Failure::new(
+                "--object requires a custom salt: this salt determines the content",
+            )),
             _ => Ok(matches!(self, Self::Dumps | Self::Messages)),
         }
     }

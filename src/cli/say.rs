@@ -1,4 +1,4 @@
-//! Prints messages to standard error, one line each, with all unsafe bytes escaped.
+//! Prints messages to standard error, one per line, with unsafe bytes escaped.
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
@@ -24,13 +24,15 @@ pub(crate) fn line(kind: &str, message: impl Display) -> String {
     format!("{kind}: {}\n", escape(&message.to_string()))
 }
 
-/// Prints whole lines at once.
+/// Prints whole lines in one call.
 pub(crate) fn print(lines: &str) {
     // If standard error is closed, the message cannot be shown.
     let _ = io::stderr().write_all(lines.as_bytes());
 }
 
-/// Escapes everything except printable ASCII, so that a terminal only displays it.
+/// Escapes everything except printable ASCII.
+///
+/// Otherwise the text could control the terminal.
 pub(crate) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for character in text.chars() {

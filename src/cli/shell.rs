@@ -1,4 +1,4 @@
-//! Quotes words for a shell, so that a hint can be pasted into one.
+//! Quotes words for a shell, so that a hint can be pasted into it.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -6,8 +6,8 @@ use std::path::Path;
 
 /// Returns a word quoted for a shell.
 ///
-/// Anything that is not printable ASCII becomes an octal escape in `$'…'`, which bash, zsh, ksh and
-/// POSIX 2024 support: messages would escape such a character in a way that no shell decodes.
+/// A character that is not printable ASCII becomes an octal escape in `$'…'`, which bash, zsh, ksh
+/// and POSIX 2024 support. Messages would otherwise escape it in a way that no shell decodes.
 pub(crate) fn quote(word: impl AsRef<OsStr>) -> String {
     let bytes = word.as_ref().as_encoded_bytes();
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_./:=@%+,".contains(byte);
@@ -32,7 +32,7 @@ pub(crate) fn quote(word: impl AsRef<OsStr>) -> String {
     quoted
 }
 
-/// Returns a path quoted for a shell, and never as an option.
+/// Returns a path quoted for a shell, which is never read as an option.
 pub(crate) fn quote_path(path: &Path) -> String {
     if path.as_os_str().as_encoded_bytes().starts_with(b"-") {
         return quote(Path::new(".").join(path));

@@ -1,12 +1,14 @@
-//! Identifies the possible kinds of a signature by its length.
+//! Identifies the hash of a signature by its length.
 
-/// Returns the hash whose signatures have this length: its name for programs, and in words.
+/// Returns the hash whose signatures have this length.
+///
+/// The first string is for programs, the second for people.
 pub(crate) fn kind(signature: &str) -> Option<(&'static str, &'static str)> {
     match signature.len() {
-        27 => Some(("sha1", "as long as SHA-1's, of Django 3.0 and older")),
-        43 => Some(("sha256", "as long as SHA-256's")),
-        64 => Some(("sha384", "as long as SHA-384's")),
-        86 => Some(("sha512", "as long as SHA-512's")),
+        27 => Some(("sha1", "the length of SHA-1, as in Django 3.0 and older")),
+        43 => Some(("sha256", "the length of SHA-256")),
+        64 => Some(("sha384", "the length of SHA-384")),
+        86 => Some(("sha512", "the length of SHA-512")),
         _ => None,
     }
 }

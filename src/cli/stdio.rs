@@ -1,4 +1,4 @@
-//! Reads the text that a command is given, and prints the text that it returns.
+//! Reads the input of a command, and prints its output.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -7,10 +7,12 @@ use std::process::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::shell;
 
-/// Returns the longest text that can be signed or encoded, in bytes.
+/// The maximum length of a text that is signed or encoded, in bytes.
 pub(crate) const MAX_TEXT_LEN: usize = 64 * 1024 * 1024;
 
-/// Reads a text to sign: the argument or, if it is `-` or missing, standard input.
+/// Reads a text to sign, from the argument or from standard input.
+///
+/// Standard input is read if the argument is `-` or missing.
 pub(crate) fn read_text(argument: Option<String>) -> Result<String, Failure> {
     let bytes = read_bytes(argument, MAX_TEXT_LEN)?;
     if bytes.len() > MAX_TEXT_LEN {
@@ -24,24 +26,25 @@ pub(crate) fn empty_input() -> Failure {
     Failure::new("standard input is empty")
 }
 
-/// Returns a hint if the argument passed as a token or as JSON is the name of a file.
+/// Returns a hint if a file was passed instead of a token or JSON.
 pub(crate) fn file_hint(argument: &str) -> Option<String> {
     // A token that could be valid is never looked up in the file system.
     let path = Path::new(argument);
     let is_name = argument.len() < 4096 && !argument.contains([':', '{']);
     (is_name && path.is_file()).then(|| {
         let file = shell::quote_path(path);
-        format!("{argument} is a file: have its content read with < {file}")
+        format!("{argument} is a file; to read it, write < {file}")
     })
 }
 
-/// Reads the argument or, if it is `-` or missing, standard input without its last newline.
+/// Reads the argument, or standard input without a newline at its end.
 ///
-/// Little more than `max_len` bytes of standard input are read: enough to show that it is longer.
+/// Standard input is read if the argument is `-` or missing. Only slightly more than `max_len`
+/// bytes of it are read, enough to detect that it is longer.
 ///
 /// # Errors
 ///
-/// If it cannot be read, or is empty: then a command before this one has failed.
+/// If standard input cannot be read or is empty, usually because an earlier command failed.
 pub(crate) fn read_bytes(argument: Option<String>, max_len: usize) -> Result<Vec<u8>, Failure> {
     if let Some(text) = argument.filter(|text| text != "-") {
         return Ok(text.into_bytes());
@@ -62,7 +65,7 @@ pub(crate) fn read_bytes(argument: Option<String>, max_len: usize) -> Result<Vec
     Ok(text)
 }
 
-/// Prints a line.
+/// Prints a line to standard output.
 pub(crate) fn print_line(line: impl AsRef<[u8]>) -> Result<ExitCode, Failure> {
     // Not copied, because the line could contain a secret.
     let mut stdout = io::stdout().lock();
@@ -70,7 +73,7 @@ pub(crate) fn print_line(line: impl AsRef<[u8]>) -> Result<ExitCode, Failure> {
     end(written.and_then(|()| stdout.flush()))
 }
 
-/// Prints whole lines.
+/// Prints whole lines to standard output.
 pub(crate) fn print_lines(lines: &[u8]) -> Result<ExitCode, Failure> {
     let mut stdout = io::stdout().lock();
     end(stdout.write_all(lines).and_then(|()| stdout.flush()))

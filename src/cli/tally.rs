@@ -1,4 +1,4 @@
-//! Counts tokens by status and by form, and turns the counts into an exit status.
+//! Counts tokens by status and by form, and returns the exit status.
 
 use crate::cli::form::{Holder, Shape};
 use crate::cli::verdict::{Status, Verdict};
@@ -63,8 +63,9 @@ impl Tally {
         counted.map_or(0, |(count, _)| *count)
     }
 
-    /// Returns the exit status: 0 if all are valid, 3 if nothing is worse than expired, 1 if
-    /// refused.
+    /// Returns the exit status of a command that verifies tokens.
+    ///
+    /// 0 if all tokens are valid, 3 if those that were refused have only expired, 1 otherwise.
     pub(crate) fn exit_status(&self) -> u8 {
         let expired = self.count(Status::Expired);
         let refused = self.total().saturating_sub(self.count(Status::Ok));
@@ -75,13 +76,13 @@ impl Tally {
         }
     }
 
-    /// Returns `true` if any token was refused with a verdict that does not name the cause.
+    /// Returns `true` if a verdict on a refused token does not name the cause.
     pub(crate) fn has_unexplained(&self) -> bool {
         let explained = [Status::Ok, Status::Expired, Status::Revoked].map(|it| self.count(it));
         self.total() > explained.into_iter().fold(0, u64::saturating_add)
     }
 
-    /// `3 ok, 1 expired`
+    /// Returns the counts by status, such as `3 ok, 1 expired`.
     pub(crate) fn by_status(&self) -> String {
         let counts = Status::ALL.iter().zip(self.statuses);
         let named = counts.filter(|(_, count)| *count > 0);
@@ -89,11 +90,13 @@ impl Tally {
         named.collect::<Vec<_>>().join(", ")
     }
 
-    /// `2 in cookies, 1 in quotes`; `None` if all came bare.
+    /// Returns the counts by form, such as `2 in cookies, 1 in quotes`.
+    ///
+    /// `None` if all tokens were bare.
     pub(crate) fn by_form(&self) -> Option<String> {
         let counts = [
             (self.in_cookies, "in cookies"),
-            (self.spaced, "between spaces"),
+            (self.spaced, "with surrounding spaces"),
             (self.quoted, "in quotes"),
             (self.encoded, "percent-encoded"),
         ];

@@ -1,8 +1,8 @@
-//! Reads text in UTF-16, as other systems write it.
+//! Decodes UTF-16, which Windows writes.
 
 use zeroize::Zeroizing;
 
-/// Returns text in UTF-16 as UTF-8, if it begins with a byte order mark of UTF-16.
+/// Converts UTF-16 to UTF-8, if the text begins with its byte order mark.
 pub(crate) fn from_utf16(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let (rest, unit): (_, fn([u8; 2]) -> u16) = match bytes {
         [0xFF, 0xFE, rest @ ..] => (rest, u16::from_le_bytes),

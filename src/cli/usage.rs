@@ -1,4 +1,4 @@
-//! Holds the page below the program's help, and answers a usage that asks for help or is wrong.
+//! Contains the text below the program's help, and reports wrong usage.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -16,26 +16,27 @@ Examples:
   signed-session decode --key-file site.key -- \"$TOKEN\"
   signed-session explain --key-file site.key -- \"$TOKEN\"
 
-Exit status: 0 good, 1 refused, 3 genuine but expired, 2 usage, files or keys.
-signed-session help COMMAND tells of a command, signed-session --help the rest.";
+Exit status: 0 valid, 1 refused, 2 wrong usage, file or key, 3 only expired.
+See signed-session help COMMAND for a command, --help for everything else.";
 
 /// The text below the program's own help.
 pub(crate) const PAGE: &str = "\
 Keys:
-  Never in an argument, which every user of the machine can see. --key-file
-  PATH, given more than once, names the files: the first signs, the others
-  hold retired secrets that are still accepted. Of each file a byte order
-  mark and one line end (LF, CR LF or CR) are dropped; all else is the
-  secret, newlines, commas and any bytes included. Without --key-file the
-  environment is read, in the same way:
+  Keys are never passed as arguments, which every user of the machine can
+  see. Pass files with --key-file PATH, which can be repeated: the first key
+  signs, and all of them verify. A byte order mark and one line end (LF,
+  CR LF or CR) of each file are ignored; every other byte is part of the
+  secret, including commas and other newlines. Without --key-file, these
+  environment variables are read, in the same way:
 
   SIGNED_SESSION_KEY            the secret
   SIGNED_SESSION_FALLBACK_KEYS  retired secrets, one per line (a secret that
-                                holds a newline needs a file)
+                                contains a newline needs a file)
 
 Salts:
-  A token is good for one purpose, its salt. --salt takes one of these
-  names, or any other text; text:session is the text `session`.
+  A token is valid for one purpose only, which its salt identifies. --salt
+  takes one of these names or any other text. For a text that is one of the
+  names, write text: before it, such as text:session.
 
   session     sessions in a cookie (signed_cookies); expire after two weeks
   db-session  session_data of the database, cache and file backends
@@ -43,12 +44,12 @@ Salts:
   messages    the cookie of django.contrib.messages
 
 Exit status:
-  0    every token is good, or the work is done
+  0    every token is valid, or the command succeeded
   1    a token was refused
-  2    usage, a file or a key is wrong, or there was no token at all
-  3    every token that was refused is genuine and merely expired
-  130  Ctrl-C, after a whole line
-  141  nobody read the output to its end
+  2    wrong usage, file or key, or no token was given
+  3    tokens were refused, all of them only because they have expired
+  130  interrupted with Ctrl-C; the last line of the output is complete
+  141  the output was closed before everything was written
 
 Examples:
   signed-session keygen --out site.key
@@ -58,8 +59,9 @@ Examples:
   signed-session explain --key-file site.key -- \"$TOKEN\"
 
 Notes:
-  Write -- before a token that comes from others: it may look like an option.
-  Messages are lines on standard error: error, hint, warning, note.";
+  Write -- before an untrusted token, because it may look like an option.
+  Messages are printed to standard error, one per line, and begin with
+  error, hint, warning or note.";
 
 /// The names of commands in other programs.
 const COMMANDS: [(&str, &str); 34] = [
@@ -124,9 +126,9 @@ const OPTIONS: [(&str, &str); 21] = [
     ("--password-file", "--password-hash-file"),
 ];
 
-/// Prints the requested help or version, or says what is wrong with the usage.
+/// Prints the requested help or version, or returns an error about the usage.
 ///
-/// `program` knows the commands, and `words` are the command line.
+/// `program` defines the commands, and `words` are the command line.
 pub(crate) fn answer(
     error: &clap::Error,
     program: &clap::Command,
@@ -137,11 +139,11 @@ pub(crate) fn answer(
             return print_lines(error.render().to_string().as_bytes());
         }
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            return Err(Failure::new("there is no command").hint("try signed-session --help"));
+            return Err(Failure::new("no command was given").hint("see signed-session --help"));
         }
         _ => {}
     }
-    // The message itself comes first, then possibly tips, and the usage.
+    // The message itself comes first, possibly followed by tips, and then the usage.
     let text = error.render().to_string();
     let message = text.split("\n\n").next().unwrap_or_default();
     let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -152,13 +154,13 @@ pub(crate) fn answer(
         None => "signed-session --help".to_owned(),
     };
     let hint = match suggestion(error, command, words) {
-        Some(suggestion) => format!("perhaps {suggestion}; {help} says more"),
-        None => format!("try {help}"),
+        Some(suggestion) => format!("did you mean {suggestion}? See {help}"),
+        None => format!("see {help}"),
     };
     Err(Failure::new(message).hint(hint))
 }
 
-/// Returns the likely intended name.
+/// Returns what the user probably meant.
 fn suggestion(
     error: &clap::Error,
     command: Option<&clap::Command>,
@@ -166,7 +168,7 @@ fn suggestion(
 ) -> Option<String> {
     let text = |kind| match error.get(kind)? {
         ContextValue::String(text) => Some(text.as_str()),
-        // The most similar comes last.
+        // The most similar one is the last.
         ContextValue::Strings(texts) => texts.last().map(String::as_str),
         _ => None,
     };
@@ -191,19 +193,17 @@ fn suggestion(
             };
             let meant = named(&OPTIONS, word).filter(takes);
             let meant = meant.or(text(ContextKind::SuggestedArg)).map(str::to_owned);
-            // An argument that begins with a dash may be meant as the token.
+            // An argument that begins with a dash may be the token.
             meant.or_else(|| {
                 let is_token = |other: &&str| {
                     other.len() > 40 && other.contains(':') && other.starts_with(word)
                 };
                 let token = words.iter().filter_map(|word| word.to_str()).find(is_token);
                 token.filter(|_| command.is_some_and(has_positional))?;
-                Some("-- before the token".to_owned())
+                Some("to write -- before the token".to_owned())
             })
         }
-        ErrorKind::InvalidValue => {
-            text(ContextKind::SuggestedValue).map(|meant| format!("{meant} is meant"))
-        }
+        ErrorKind::InvalidValue => text(ContextKind::SuggestedValue).map(str::to_owned),
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! Defines the verdicts on a token, and the words for them; the verifier decides.
+//! Defines the verdicts on a token and their messages.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub(crate) enum Payload {
     Text(String),
 }
 
-/// JSON: itself, or a string.
+/// Serializes JSON unchanged, and text as a JSON string.
 impl Serialize for Payload {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -33,17 +33,17 @@ impl Serialize for Payload {
     }
 }
 
-/// The reason why a line is refused.
+/// The reason why a line was refused.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Refusal {
     Token(DecodeError),
-    /// It is longer than any token in any form.
+    /// The line is longer than any token in any form.
     LongLine,
-    /// It is not UTF-8.
+    /// The line is not UTF-8.
     NotText,
-    /// There is no cookie of the name.
+    /// No cookie has the name.
     NoCookie,
-    /// It is empty.
+    /// The line is empty.
     Empty,
 }
 
@@ -129,17 +129,18 @@ impl fmt::Display for Refusal {
             Self::Token(DecodeError::SignedTooEarly { signed_at }) => {
                 write!(
                     f,
-                    "the token or the beginning of its session is too early: it was signed at {}",
+                    "the token was signed, or its session started, before --refuse-signed-before; it was \
+                     signed at {}",
                     moment::both(*signed_at)
                 )
             }
             Self::Token(error) => error.fmt(f),
-            Self::LongLine => f.write_str("the line is longer than any token within the limit"),
-            Self::NotText => f.write_str("the token is not text"),
-            Self::Empty => f.write_str("the token is empty"),
-            Self::NoCookie => {
-                f.write_str("there is no cookie of the name asked for with --cookie-name")
+            Self::LongLine => {
+                f.write_str("the line is too long to be a token (see --max-token-len)")
             }
+            Self::NotText => f.write_str("the token is not UTF-8"),
+            Self::Empty => f.write_str("the token is empty"),
+            Self::NoCookie => f.write_str("no cookie has the name given with --cookie-name"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Turns a line into a verdict: the content, the time and the key, or why it is refused.
+//! Verifies the token in a line, and returns the verdict.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::cli::moment::{Clock, MaxAge};
 use crate::cli::salt::Salt;
 use crate::cli::verdict::{Payload, Refusal, Verdict};
 
-/// The rules by which lines are read.
+/// Verifies tokens by the rules of the command line.
 pub(crate) struct Verifier {
     content: Content,
     max_age: MaxAge,
@@ -31,24 +31,26 @@ pub(crate) struct Verifier {
 
 /// The content of the tokens.
 enum Content {
-    /// A session, which may set its own expiry, and the signer that dates refused ones.
+    /// Sessions, and the signer that determines when refused ones were signed.
     Session(Box<SessionCodec>, TimestampSigner, Option<Ended>),
     Object(TimestampSigner),
     Text(TimestampSigner),
-    /// Text without a timestamp: a signer for each key, to determine which one it was.
+    /// Text without a timestamp: a signer for each key, to find its index.
     Undated(Vec<Signer>),
 }
 
-/// The default of `--max-age` if sessions end by their timestamp.
+/// The default of `--max-age` if sessions expire by their timestamp.
 const TWO_WEEKS: MaxAge = MaxAge::Limit(Duration::from_secs(14 * 24 * 60 * 60));
 
 impl Verifier {
-    /// Creates the verifier of sessions and objects.
+    /// Creates a verifier for sessions or objects.
     pub(crate) fn new(rules: &Rules, ring: &Keyring) -> Result<Self, Failure> {
         let salt = &rules.purpose.salt;
         let is_object = salt.is_of_objects(rules.purpose.object)?;
         if is_object && rules.expiry_rule.is_some() {
-            return Err(Failure::new("--expiry-rule is for sessions: an object has no expiry"));
+            return Err(Failure::new(
+                "--expiry-rule applies to sessions only: objects have no expiry",
+            ));
         }
         let ends_by_stamp = !is_object && *salt != Salt::DbSession;
         let default = if ends_by_stamp { TWO_WEEKS } else { MaxAge::Unlimited };
@@ -81,7 +83,7 @@ impl Verifier {
         })
     }
 
-    /// Refuses the sessions that a file says were ended.
+    /// Refuses the sessions that are revoked in a file.
     pub(crate) fn refuse_ended(mut self, args: &EndedArgs) -> Result<Self, Failure> {
         match &mut self.content {
             Content::Session(codec, _, ended) => {
@@ -89,7 +91,7 @@ impl Verifier {
             }
             _ if args.is_given() => {
                 return Err(Failure::new(
-                    "--revocations is for sessions: an object has no subject",
+                    "--revocations applies to sessions only: objects have no subject",
                 ));
             }
             _ => {}
@@ -97,11 +99,11 @@ impl Verifier {
         Ok(self)
     }
 
-    /// Creates the verifier of text.
+    /// Creates a verifier for text.
     pub(crate) fn of_text(rules: &TextRules, keys: &Keys) -> Result<Self, Failure> {
         let content = if rules.purpose.no_timestamp {
             if matches!(rules.max_age, MaxAge::Limit(_)) || rules.refuse_signed_before.is_some() {
-                let message = "without a timestamp there is no age: --max-age and --refuse-signed-before need one";
+                let message = "--max-age and --refuse-signed-before need a timestamp, and cannot be used with --no-timestamp";
                 return Err(Failure::new(message));
             }
             let salt = Salt::of_undated_text(rules.purpose.salt.as_ref())?;
@@ -124,12 +126,12 @@ impl Verifier {
         })
     }
 
-    /// Returns the longest line that is read: a token in any form.
+    /// Returns the maximum length of a line: that of a token in any form.
     pub(crate) fn max_line_len(&self) -> usize {
         form::max_line_len(self.max_token_len)
     }
 
-    /// Returns the verdict on a line, whose newline was removed.
+    /// Returns the verdict on a line without its newline.
     pub(crate) fn check_line(&self, line: &[u8], now: OffsetDateTime) -> (Verdict, Shape) {
         if line.len() > self.max_line_len() {
             return (Verdict::refused(Refusal::LongLine), Shape::default());
@@ -149,8 +151,9 @@ impl Verifier {
         (verdict, shape)
     }
 
-    /// Returns the verdict on the tokens of one cookie name, by the library's rule: one is valid,
-    /// or none.
+    /// Returns the verdict on the tokens of several cookies with the same name.
+    ///
+    /// By the library's rule, tokens that are valid but differ are refused.
     fn choose(&self, tokens: &Candidates<String>, now: OffsetDateTime) -> Verdict {
         let mut refused = Vec::new();
         let chosen = tokens.choose(|token| {
@@ -166,7 +169,7 @@ impl Verifier {
         });
         match chosen.map_err(Refusal::Token) {
             Ok(verdict) => verdict.unwrap_or_else(|| Verdict::refused(Refusal::NoCookie)),
-            // The verdict also says when the token was signed.
+            // The verdict also contains when the token was signed.
             Err(reason) => refused
                 .into_iter()
                 .rfind(|verdict| verdict.result.as_ref() == Err(&reason))
@@ -227,7 +230,7 @@ impl Verifier {
         }
     }
 
-    /// Returns the value of a token with a timestamp that is neither too old nor signed too early.
+    /// Returns the value of a token unless it is too old or signed too early.
     fn check_age<'t>(
         &self,
         signer: &TimestampSigner,
@@ -244,7 +247,7 @@ impl Verifier {
         }
     }
 
-    /// Returns when an authentic session ends by its own expiry, if that counts.
+    /// Returns the own expiry of an authentic session, if it applies.
     pub(crate) fn own_end(&self, line: &[u8], now: OffsetDateTime) -> Option<OffsetDateTime> {
         let Content::Session(codec, ..) = &self.content else { return None };
         if self.expiry_rule == ExpiryRule::Django {
@@ -259,7 +262,7 @@ impl Verifier {
                 Found::NoCookie => None,
             }
         };
-        // A date without an offset, in an unknown time zone, is not enforced.
+        // A date without an offset is in an unknown time zone, and is not enforced.
         if decode(ExpiryRule::Enforce).is_some() {
             return None;
         }
@@ -283,7 +286,7 @@ impl Verifier {
     }
 }
 
-/// Adds to a result when the token was signed and by which key, if a key signed it.
+/// Adds the time and the key of the signature to a result, if a key matches.
 fn dated(
     signer: &TimestampSigner,
     token: &str,

@@ -334,9 +334,9 @@ fn on_a_terminal_text_is_escaped_and_a_file_has_a_progress_bar() {
     let tokens = scratch.0.join("tokens");
     fs::write(&tokens, format!("{}\n", token(1)).repeat(20_000)).unwrap();
     let shown = on_a_terminal("stderr", &BULK, &tokens);
-    assert!(shown.contains("tokens a second, ") && shown.contains(" left"), "{shown:?}");
+    assert!(shown.contains("tokens per second, ") && shown.contains(" left"), "{shown:?}");
     let both = on_a_terminal("both", &BULK, &text);
-    assert!(!both.contains("tokens a second"), "{both:?}");
+    assert!(!both.contains("tokens per second"), "{both:?}");
     let typed = on_a_terminal("typed", &BULK, &text);
     assert!(
         typed.contains("note: reading tokens from the terminal, one per line\r\n"),
@@ -848,6 +848,6 @@ fn a_line_of_a_gibibyte_is_not_encoded_and_takes_no_memory() {
     drop(stdin);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    let error = "error: line 2: the line is longer than any JSON within the limit\n";
+    let error = "error: line 2: the line is too long (see --max-payload-len)\n";
     assert_eq!(String::from_utf8(output.stderr).unwrap(), error);
 }

@@ -251,7 +251,10 @@ fn an_empty_first_secret_is_refused_by_its_name() {
     }
     let error = DjangoSettings::new("").err().unwrap();
     assert_eq!(error, ConfigError::EmptySecret.into());
-    assert_eq!(error.to_string(), "the setting SECRET_KEY: a secret is empty or only white space");
+    assert_eq!(
+        error.to_string(),
+        "the setting SECRET_KEY: a secret is empty or contains only white space"
+    );
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn the_example_says_what_is_wrong() {
             &[cookie][..],
             "error: the environment variable DJANGO_SECRET_KEY holds no secret\n",
         ),
-        (Some(""), &[cookie], "error: a secret is empty or only white space\n"),
+        (Some(""), &[cookie], "error: a secret is empty or contains only white space\n"),
         (Some("secret"), &[], "error: the argument is a Cookie: header\n"),
         (Some("secret"), &["theme=dark"], "error: there is no cookie named sessionid\n"),
         (

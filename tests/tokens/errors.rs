@@ -30,7 +30,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 21] {
         (
             DecodeError::TooManyCookies { limit: 16 },
             false,
-            "there are more cookies of the session's name than the limit of 16",
+            "more than 16 cookies have the same name",
         ),
         (
             DecodeError::TooLong { len: 4097, limit: 4096 },
@@ -39,7 +39,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 21] {
         ),
         (DecodeError::Malformed, false, "the token has no separator"),
         (DecodeError::BadSignature, false, "the signature matches no key"),
-        (DecodeError::BadTimestamp, true, "the time of signing cannot be read"),
+        (DecodeError::BadTimestamp, true, "the timestamp cannot be read"),
         (
             DecodeError::NotYetValid { signed_at },
             true,
@@ -48,7 +48,8 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 21] {
         (
             DecodeError::SignedTooEarly { signed_at },
             true,
-            "the token or the beginning of its session is too early: it was signed at 1700000000 (Unix seconds)",
+            "the token was signed, or its session started, before the cut-off; it was signed at \
+             1700000000 (Unix seconds)",
         ),
         (
             DecodeError::Expired { signed_at, age },
@@ -56,7 +57,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 21] {
             "the token has expired: it was signed 90 seconds ago, at 1700000000 (Unix seconds)",
         ),
         (DecodeError::Base64, true, "the payload is not unpadded URL-safe base64"),
-        (DecodeError::Zlib, true, "the payload is not one whole zlib stream"),
+        (DecodeError::Zlib, true, "the payload is not exactly one complete zlib stream"),
         (
             DecodeError::TooLarge { limit: 65_536 },
             true,
@@ -70,7 +71,7 @@ fn decode_errors() -> [(DecodeError, bool, &'static str); 21] {
         (DecodeError::Revoked, true, "the session was ended"),
         (DecodeError::Refused, true, "the program's rule refuses the session"),
         (DecodeError::WrongType, true, "the payload is not of the requested type"),
-        (DecodeError::Ambiguous, true, "more than one cookie of the session's name is valid"),
+        (DecodeError::Ambiguous, true, "several valid cookies have the same name, but differ"),
         (DecodeError::Unheard, true, "it is not known whether the session was ended"),
     ]
 }
@@ -89,7 +90,7 @@ fn encode_errors() -> [(EncodeError, &'static str); 15] {
         (EncodeError::Value(ValueError::Unserializable), "the value cannot be written as JSON"),
         (
             EncodeError::Value(ValueError::Reserved { key: "_session_started".into() }),
-            "a reserved entry cannot be set to this value: _session_started",
+            "the reserved entry _session_started cannot be set to this value",
         ),
         (EncodeError::Value(ValueError::NotAnObject), "a session must be a JSON object"),
         (EncodeError::Value(ValueError::NotJson), "the text is not JSON"),
@@ -98,15 +99,15 @@ fn encode_errors() -> [(EncodeError, &'static str); 15] {
             "the response has begun: the session can no longer be saved",
         ),
         (EncodeError::NotAnObject, "a session must be a JSON object"),
-        (EncodeError::BadExpiry, "the session's own expiry could not be read back"),
-        (EncodeError::BadSubject, "the session's subject could not be read back"),
+        (EncodeError::BadExpiry, "the session's own expiry is not valid"),
+        (EncodeError::BadSubject, "the session's subject is not valid"),
         (
             EncodeError::TooLarge { len: limits.0, limit: limits.1, entries: Vec::new() },
             "the encoded size would be 5000 bytes, more than the limit of 4096",
         ),
         (
             EncodeError::AwareExpiry,
-            "a session of a Django site with USE_TZ = False cannot expire at a moment: use \
+            "Expiry::At cannot be used with a Django site that has USE_TZ = False: use \
              Expiry::After",
         ),
         (EncodeError::BadTimestamp, "a token cannot be dated before 1970 or past the year 9999"),
@@ -133,7 +134,7 @@ fn value_errors() -> [(ValueError, &'static str); 7] {
         (ValueError::Unserializable, "the value cannot be written as JSON"),
         (
             ValueError::Reserved { key: "_session_expiry".into() },
-            "a reserved entry cannot be set to this value: _session_expiry",
+            "the reserved entry _session_expiry cannot be set to this value",
         ),
         (ValueError::NotAnObject, "a session must be a JSON object"),
         (ValueError::NotJson, "the text is not JSON"),
@@ -144,25 +145,28 @@ fn value_errors() -> [(ValueError, &'static str); 7] {
 fn revocation_errors() -> [(RevocationError, &'static str); 3] {
     [
         (RevocationError::BadSubject, "the subject does not have 1 to 255 bytes"),
-        (RevocationError::BadSessionId, "the text is not the id of a session that has begun"),
+        (
+            RevocationError::BadSessionId,
+            "the text is not a session id, or the session starts in the future",
+        ),
         (RevocationError::BadLine, "the line is not a revocation in this format"),
     ]
 }
 
 fn apply_errors() -> [(ApplyError, &'static str); 1] {
-    [(ApplyError::Ahead, "the revocation lies more than fifteen minutes ahead of the clock")]
+    [(ApplyError::Ahead, "the revocation is dated more than fifteen minutes in the future")]
 }
 
 fn config_errors() -> [(ConfigError, &'static str); 10] {
     [
-        (ConfigError::EmptySecret, "a secret is empty or only white space"),
+        (ConfigError::EmptySecret, "a secret is empty or contains only white space"),
         (
             ConfigError::MissingKey,
             "the variable SIGNED_SESSION_KEY is not set: `openssl rand -base64 48` prints a good secret for it",
         ),
         (
             ConfigError::EmptyKey { variable: "SIGNED_SESSION_FALLBACK_KEYS" },
-            "a secret in SIGNED_SESSION_FALLBACK_KEYS is empty or only white space",
+            "a secret in SIGNED_SESSION_FALLBACK_KEYS is empty or contains only white space",
         ),
         (ConfigError::UnsafeSeparator, "the separator could occur in a signature"),
         (ConfigError::CookieName, "the cookie's name is not a token of 1 to 256 characters"),
@@ -210,7 +214,7 @@ fn settings_errors() -> [(SettingsError, &'static str); 9] {
         ),
         (
             SettingsError::Config(ConfigError::EmptySecret),
-            "the setting SECRET_KEY: a secret is empty or only white space",
+            "the setting SECRET_KEY: a secret is empty or contains only white space",
         ),
         (
             SettingsError::CsrfCookie(ConfigError::CookieDomain),

@@ -246,9 +246,9 @@ fn weak_secrets_are_warned_of_once_for_any_number_of_workers() {
         log,
         [
             "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=0 weakness=has fewer than 32 bytes, and can be guessed",
-            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=0 weakness=begins example-only-: it is a sample that everybody knows",
+            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=0 weakness=begins with example-only-, so it is a publicly known sample",
             "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=1 weakness=has fewer than 32 bytes, and can be guessed",
-            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=1 weakness=begins django-insecure-: it was made for development",
+            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=1 weakness=begins with django-insecure-, so it was generated for development",
         ]
     );
     for _worker in 0..3 {

@@ -93,9 +93,9 @@ async fn weak_secrets_are_warned_of_once_a_layer() {
         log,
         [
             "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=0 weakness=has fewer than 32 bytes, and can be guessed",
-            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=0 weakness=begins example-only-: it is a sample that everybody knows",
+            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=0 weakness=begins with example-only-, so it is a publicly known sample",
             "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=1 weakness=has fewer than 32 bytes, and can be guessed",
-            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=1 weakness=begins django-insecure-: it was made for development",
+            "WARN a session secret is weak: `openssl rand -base64 48` prints a good one index=1 weakness=begins with django-insecure-, so it was generated for development",
         ]
     );
     let respond = |_: Request<()>| ready(Ok::<_, Infallible>(Response::new(())));

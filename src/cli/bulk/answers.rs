@@ -1,4 +1,4 @@
-//! Turns verdicts into output.
+//! Formats verdicts.
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -14,7 +14,7 @@ use crate::cli::verdict::{Payload, Status, Verdict};
 #[derive(Clone, Copy)]
 pub(crate) struct Style {
     pub(crate) layout: Layout,
-    /// What is numbered in messages, if anything is: `line` or `token`.
+    /// The unit that messages number, if any: `line` or `token`.
     pub(crate) unit: Option<&'static str>,
 }
 
@@ -24,15 +24,15 @@ pub(crate) enum Layout {
     Json,
     /// The payload as several lines of JSON.
     Pretty,
-    /// An object for each token, valid or not.
+    /// A JSON object for each token, valid or not.
     Records,
-    /// The text as it was signed.
+    /// The text, unchanged.
     Text,
-    /// The text for a terminal.
+    /// The text, escaped for a terminal.
     EscapedText,
 }
 
-/// The output for a block of tokens, and how many had each status.
+/// The output for a block of tokens, and the counts by status and form.
 #[derive(Default)]
 pub(crate) struct Answers {
     pub(crate) out: Vec<u8>,

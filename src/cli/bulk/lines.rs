@@ -1,8 +1,10 @@
-//! Splits a stream into blocks of whole lines, in bounded memory however long a line is.
+//! Splits a stream into blocks of whole lines.
+//!
+//! Memory is bounded, however long a line is.
 
 use std::io::{self, BufRead as _, ErrorKind, Read};
 
-/// The size of one read.
+/// The size of one read in bytes.
 const CHUNK: usize = 128 * 1024;
 
 /// Whole lines, one after the other.
@@ -15,7 +17,7 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// Returns the lines that are not empty, with their numbers, without their ends.
+    /// Returns the non-empty lines with their numbers, without line ends.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut rest = self.bytes.as_slice();
         let mut number = self.first_line;
@@ -44,10 +46,11 @@ pub(crate) struct Blocks<R> {
     input: R,
     /// The beginning of a line whose end has not been read.
     begun: Vec<u8>,
-    /// How much of a line is kept: more than a line may have, even without a CR, to show that it is
-    /// too long.
+    /// The number of bytes that are kept of a line.
+    ///
+    /// It exceeds the maximum length, even without a CR, to show that the line is too long.
     keep: usize,
-    /// Whether the rest of the line is dropped.
+    /// Whether the rest of the current line is dropped.
     dropping: bool,
     next_line: u64,
     read: u64,
@@ -92,7 +95,7 @@ impl<R: Read> Blocks<R> {
         }
     }
 
-    /// Truncates a line that is too long: the rest will be dropped.
+    /// Truncates a line that is too long; the rest will be dropped.
     fn cut(&mut self, begun: &mut Vec<u8>) {
         if begun.len() > self.keep {
             begun.truncate(self.keep);

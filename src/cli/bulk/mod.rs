@@ -1,4 +1,6 @@
-//! Answers many inputs, from arguments or line by line, in order, on all cores, in bounded memory.
+//! Processes many inputs, from arguments or from the lines of a stream.
+//!
+//! The output is in order; all cores and bounded memory are used.
 
 mod lines;
 pub(crate) mod answers;
@@ -21,19 +23,19 @@ use crate::cli::tally::Tally;
 
 pub(crate) use crate::cli::bulk::workers::Task;
 
-/// A task in progress, with its answers so far.
+/// A task in progress, with its output so far.
 pub(crate) struct Run {
     output: Arc<Output>,
     threads: Option<std::num::NonZeroUsize>,
 }
 
 impl Run {
-    /// `forms_told` is whether the task reports the form of each input.
+    /// `forms_told` is `true` if the task reports the form of each input.
     pub(crate) fn new(bulk: &Bulk, forms_told: bool) -> Self {
         Self { output: Arc::new(Output::new(bulk.summary, forms_told)), threads: bulk.threads }
     }
 
-    /// Answers the arguments one after the other.
+    /// Processes the arguments one after the other.
     pub(crate) fn arguments(
         &self,
         task: &impl Task,
@@ -48,7 +50,7 @@ impl Run {
         Ok(())
     }
 
-    /// Answers each line of standard input, or of what was read of it and the rest.
+    /// Processes each line of the input, which ends with standard input.
     pub(crate) fn input(
         &self,
         task: impl Task,
@@ -56,8 +58,9 @@ impl Run {
         len: Option<u64>,
     ) -> Result<(), Failure> {
         let on_interrupt = Arc::clone(&self.output);
-        ctrlc::set_handler(move || on_interrupt.interrupt())
-            .map_err(|error| Failure::new(format_args!("Ctrl-C cannot be watched for: {error}")))?;
+        ctrlc::set_handler(move || on_interrupt.interrupt()).map_err(|error| {
+            Failure::new(format_args!("cannot install a handler for Ctrl-C: {error}"))
+        })?;
         if let Some(len) = len {
             self.output.show_progress(len);
         }
@@ -68,7 +71,7 @@ impl Run {
     ///
     /// # Errors
     ///
-    /// If there was nothing to answer.
+    /// If there was no input.
     pub(crate) fn finish(self) -> Result<Tally, Failure> {
         let tally = self.output.finish();
         if tally.total() == 0 {
@@ -83,14 +86,14 @@ pub(crate) fn status(tally: &Tally) -> ExitCode {
     ExitCode::from(tally.exit_status())
 }
 
-/// Prints a note if input is typed.
+/// Prints a note if standard input is a terminal.
 pub(crate) fn announce(what: &str) {
     if io::stdin().is_terminal() {
         say::note(format_args!("reading {what} from the terminal, one per line"));
     }
 }
 
-/// Returns the rest of standard input, if it is a file.
+/// Returns the length of the rest of standard input, if it is a file.
 #[cfg(unix)]
 pub(crate) fn input_len() -> Option<u64> {
     use std::fs::{File, Metadata};

@@ -1,4 +1,4 @@
-//! Prints answers in whole lines, counts them, shows progress, and sums up.
+//! Prints whole lines, counts them, shows progress, and prints a summary.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,13 +11,15 @@ use crate::cli::failure::Failure;
 use crate::cli::say;
 use crate::cli::tally::Tally;
 
-/// The destination of answers. A thread that holds its lock is between two lines.
+/// The destination of the output.
+///
+/// A thread that has its lock is between two lines.
 pub(crate) struct Output {
     state: Mutex<State>,
     started: Instant,
     /// Whether the tokens are counted at the end.
     summary: bool,
-    /// Whether each token's form was reported when it was answered.
+    /// Whether each token's form was reported with its verdict.
     forms_told: bool,
 }
 
@@ -32,7 +34,7 @@ impl Output {
         Self { state, started: Instant::now(), summary, forms_told }
     }
 
-    /// Shows progress from now on, if a user can see it and it disturbs no output.
+    /// Shows progress from now on, if that is visible and disturbs no output.
     pub(crate) fn show_progress(&self, input_len: u64) {
         if !io::stderr().is_terminal() || io::stdout().is_terminal() {
             return;
@@ -45,7 +47,7 @@ impl Output {
         self.lock().progress = Some(bar);
     }
 
-    /// Prints text in one piece.
+    /// Prints answers without interruption.
     pub(crate) fn print(&self, answers: &Answers) -> Result<(), Failure> {
         let mut state = self.lock();
         state.tally.merge(&answers.tally);
@@ -63,11 +65,11 @@ impl Output {
         Ok(())
     }
 
-    /// Records how much of the input was answered.
+    /// Records how much of the input was processed.
     pub(crate) fn advance(&self, end: u64) {
         let state = self.lock();
         if let Some(bar) = &state.progress {
-            bar.set_message(format!("{} tokens a second", self.rate(state.tally.total())));
+            bar.set_message(format!("{} tokens per second", self.rate(state.tally.total())));
             bar.set_position(end);
         }
     }
@@ -79,11 +81,11 @@ impl Output {
         state.tally
     }
 
-    /// Prints the final messages and ends the program between two lines, with a status for Ctrl-C.
+    /// Prints the final messages, and ends the program between two lines.
     pub(crate) fn interrupt(&self) -> ! {
         let mut state = self.lock();
         self.sum_up(&mut state);
-        // The status that shells report for a program that Ctrl-C has ended.
+        // The status that shells report for a program ended by Ctrl-C.
         std::process::exit(130)
     }
 
@@ -100,7 +102,7 @@ impl Output {
             let tokens = if total == 1 { "token" } else { "tokens" };
             let seconds = self.started.elapsed().as_secs_f64();
             say::note(format_args!(
-                "{total} {tokens}: {}; {seconds:.1} seconds, {} a second",
+                "{total} {tokens}: {}; {seconds:.1} seconds, {} tokens per second",
                 tally.by_status(),
                 self.rate(total)
             ));

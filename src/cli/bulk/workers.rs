@@ -1,4 +1,4 @@
-//! Turns a stream of lines into answers, in order, on all cores and in bounded memory.
+//! Processes a stream of lines in order, on all cores and in bounded memory.
 
 use std::io::{self, Read};
 use std::num::NonZeroUsize;
@@ -14,29 +14,33 @@ use crate::cli::bulk::output::Output;
 use crate::cli::failure::Failure;
 use crate::cli::moment::Clock;
 
-/// How much of a block's answers is buffered: those of compressed tokens can be large.
+/// The number of bytes of a block's output that are buffered.
+///
+/// The output for compressed tokens can be much larger than the block.
 const MAX_HELD: usize = 1024 * 1024;
 
-/// A command's work on each line of its input.
+/// The work of a command on each line of its input.
 pub(crate) trait Task: Send + Sync + 'static {
-    /// Returns the longest line that is read; of a longer one only the beginning is passed.
+    /// Returns the maximum length of a line.
+    ///
+    /// Of a longer line, only the beginning is passed to [`answer`](Self::answer).
     fn max_line_len(&self) -> usize;
 
     /// Returns the clock.
     fn clock(&self) -> Clock;
 
-    /// Answers a line.
+    /// Processes a line, and adds the result to `answers`.
     fn answer(&self, number: u64, line: &[u8], now: OffsetDateTime, answers: &mut Answers);
 }
 
-/// A part of a block's answers.
+/// A part of a block's output.
 struct Piece {
     answers: Answers,
-    /// The end of the block in the stream, if these are its last answers.
+    /// The end of the block in the stream, if this is its last part.
     end: Option<u64>,
 }
 
-/// Answers a block, piece by piece, until the receiver is gone.
+/// Processes a block, piece by piece, until the receiver is gone.
 fn answer<E>(
     task: &impl Task,
     block: &Block,
@@ -53,11 +57,11 @@ fn answer<E>(
     give(Piece { answers, end: Some(block.end) })
 }
 
-/// Answers every line of the input.
+/// Processes every line of the input.
 ///
-/// The first block is answered here, at once: most inputs have only one, and need no threads. Then
-/// each thread gets every n-th block, and its answers are taken in the same order. All channels are
-/// bounded.
+/// The first block is processed on this thread: most inputs have only one block, and need no
+/// others. Then each of n threads receives every n-th block, and their output is taken in the same
+/// order. All channels are bounded.
 pub(crate) fn run(
     input: impl Read + Send + 'static,
     task: impl Task,
@@ -81,36 +85,38 @@ pub(crate) fn run(
         return Ok(());
     }
     let (workers, reader) = start(blocks, &Arc::new(task), threads)
-        .map_err(|error| Failure::new(format_args!("a thread cannot be started: {error}")))?;
+        .map_err(|error| Failure::new(format_args!("cannot start a thread: {error}")))?;
     let mut turn = 0;
     let last = loop {
         let Some(worker) = workers.get(turn) else {
             turn = 0;
             continue;
         };
-        // The first worker without further blocks ends the work: blocks are dealt in turn.
+        // Blocks are dealt in turn, so the first worker without another block is the last.
         let Ok(piece) = worker.answers.recv() else { break turn };
         let piece = piece.map_err(|error| Failure::of_input(&error))?;
         turn = turn.saturating_add(usize::from(piece.end.is_some()));
         print(piece)?;
     };
-    // If it ended before the input did, tokens are left unanswered.
+    // If it ended before the input did, tokens were not processed.
     let ended_well = |thread: JoinHandle<()>| {
-        thread.join().map_err(|_| Failure::new("not all tokens were answered: a thread has failed"))
+        thread
+            .join()
+            .map_err(|_| Failure::new("not all tokens were processed: a thread has failed"))
     };
     workers.into_iter().nth(last).map_or(Ok(()), |worker| ended_well(worker.thread))?;
     ended_well(reader)
 }
 
-/// A thread that answers blocks.
+/// A thread that processes blocks.
 struct Worker {
     answers: Receiver<io::Result<Piece>>,
     thread: JoinHandle<()>,
 }
 
-/// Starts the threads that answer, and the one that reads.
+/// Starts the threads that process blocks, and the thread that reads them.
 ///
-/// They run until the input or the program ends; nothing waits for them earlier.
+/// They run until the input or the program ends.
 fn start<R: Read + Send + 'static>(
     blocks: Blocks<R>,
     task: &Arc<impl Task>,

@@ -1,4 +1,4 @@
-//! The command `completions`: prints completions for a shell, from the definition of the commands.
+//! The command `completions`: prints completions for a shell.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The command `decode`: verifies sessions and objects, and prints their content.
+//! The command `decode`: verifies sessions and objects, and prints them.
 
 use std::process::ExitCode;
 
@@ -12,24 +12,24 @@ use crate::cli::failure::Failure;
 use crate::cli::keys::Keys;
 use crate::cli::verify::Verifier;
 
-/// Verify tokens and print what is in them
+/// Verify tokens and print their payload
 ///
-/// Only a payload that was verified is printed. Standard input holds one token a line; empty lines
-/// are passed over.
+/// Only verified payloads are printed. Standard input contains one token per line; empty lines are
+/// skipped.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-With --format jsonl there is an object for each token, in order, good or not,
-with line, status, signed_at (RFC 3339), signed_at_unix, age (in seconds),
-key_index (0 is the key that signs) and payload; what is not known is null.
-status is one of ok, expired, not_yet_valid, signed_too_early, revoked,
-bad_signature, malformed, too_long, bad_payload. The other formats say on
-standard error what was refused.
+With --format jsonl, an object is printed for each token, in order, whether it
+is valid or not, with line, status, signed_at (RFC 3339), signed_at_unix, age
+(in seconds), key_index (0 is the key that signs) and payload; unknown values
+are null. status is one of ok, expired, not_yet_valid, signed_too_early,
+revoked, bad_signature, malformed, too_long, bad_payload. The other formats
+report refused tokens on standard error.
 
 Exit status:
-  0  all good
-  1  refused
-  2  usage, files or keys
-  3  genuine but expired
+  0  all tokens are valid
+  1  a token was refused
+  2  wrong usage, file or key
+  3  tokens were refused, all of them only because they have expired
 
 Examples:
   signed-session decode --key-file site.key -- \"$TOKEN\"
@@ -38,13 +38,13 @@ Examples:
   signed-session decode --key-file site.key --format jsonl < tokens.txt
   signed-session decode --key-file site.key --revocations ended.jsonl < tokens.txt")]
 pub(crate) struct Args {
-    /// The tokens; for - or none, standard input, one per line
+    /// The tokens; if - or missing, one per line from standard input
     tokens: Vec<String>,
     #[command(flatten)]
     rules: Rules,
     #[command(flatten)]
     ended: EndedArgs,
-    /// How to print: the JSON, a record for each token, or indented JSON
+    /// Output format
     #[arg(long, value_enum, default_value_t = Format::Json)]
     format: Format,
     #[command(flatten)]
@@ -53,8 +53,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
+    /// The payload, as one line of JSON
     Json,
+    /// A JSON object for each token, valid or not
     Jsonl,
+    /// The payload, as indented JSON
     Pretty,
 }
 

@@ -23,26 +23,28 @@ use crate::cli::verdict::Status;
 
 /// Create tokens from JSON
 ///
-/// A session unless the salt says otherwise. The JSON is written as Python writes it, without white
-/// space and in ASCII; numbers keep every digit.
+/// Creates sessions unless --salt selects another kind of token. The JSON is written as Django
+/// writes it, without white space and in ASCII; numbers keep every digit.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-Standard input holds one JSON value, or one per line. A token is printed for
-each value, in order. A line that cannot be encoded is named on standard
-error. So a table of tokens is signed again under a new secret:
+Standard input contains one JSON value, or one per line. A token is printed
+for each value, in order. A line that cannot be encoded is reported on standard
+error with its number. Compression takes almost all of the running time, as in
+Django: --no-compress is many times faster, but creates longer tokens. Browsers
+drop a cookie whose name and value have more than 4,096 bytes together, so a
+warning is printed for a larger one.
 
+Re-sign tokens with a new secret:
   signed-session decode --key-file old.key --max-age none < tokens.txt |
       signed-session encode --key-file new.key
 
-The new tokens begin a new life: their time is that of encoding. Nearly all of
-the time goes into compression, as Django's does: --no-compress is many times
-faster, and makes longer tokens. Browsers drop a cookie whose name and value
-have more than 4,096 bytes, so that a longer one is warned of.
+  The timestamp of the new tokens is the current time, so tokens that had
+  expired are valid again.
 
 Exit status:
-  0  all encoded
+  0  everything was encoded
   1  some lines could not be encoded
-  2  usage, files or keys, or nothing could be encoded
+  2  wrong usage, file or key, or nothing could be encoded
 
 Examples:
   signed-session encode --key-file site.key '{\"user_id\": 42}'
@@ -50,13 +52,13 @@ Examples:
   signed-session encode --key-file site.key --salt dumps '[1, 2]'
   signed-session encode --key-file site.key < objects.jsonl")]
 pub(crate) struct Args {
-    /// The JSON; for - or none, standard input
+    /// The JSON; if - or missing, it is read from standard input
     json: Option<String>,
     #[command(flatten)]
     keys: KeyFiles,
     #[command(flatten)]
     purpose: Purpose,
-    /// Print the header that sets the cookie of this name
+    /// Print a Set-Cookie header for a cookie with this name
     #[arg(long, value_name = "NAME")]
     cookie: Option<String>,
     /// Do not compress, even if that would be shorter
@@ -70,7 +72,7 @@ pub(crate) struct Args {
     bulk: Bulk,
 }
 
-/// How JSON is turned into tokens.
+/// Creates tokens from JSON.
 struct Encoder {
     content: Content,
     compress: Compress,
@@ -104,13 +106,14 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let run = Run::new(&args.bulk, true);
     run.input(encoder, Cursor::new(begun).chain(io::stdin()), len)?;
     let tally = run.finish()?;
-    // Without any token the work was not done, not even in part.
+    // If no token was created, the command failed.
     Ok(if tally.has_any(Status::Ok) { bulk::status(&tally) } else { ExitCode::from(2) })
 }
 
-/// Reads as much of standard input as decides whether it is one text, or a value on each line.
+/// Reads standard input until it is known to be one value or a value per line.
 ///
-/// It is a value on each line if the first line is a whole value.
+/// It is a value per line if the first line is a complete value. Returns what was read, and `true`
+/// if it is one value.
 fn begin() -> Result<(Vec<u8>, bool), Failure> {
     let limit = u64::try_from(MAX_TEXT_LEN).unwrap_or(u64::MAX);
     let mut input = io::stdin().lock().take(limit);
@@ -128,8 +131,8 @@ fn begin() -> Result<(Vec<u8>, bool), Failure> {
     }
     input.read_to_end(&mut begun).map_err(|error| Failure::of_input(&error))?;
     let lines = || begun.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty());
-    // A malformed text is reported as one, unless most of its lines are objects: a line within a
-    // broken object is never signed as a session.
+    // A malformed text is reported as one value, unless at least half of its lines are objects: a
+    // line within a broken object must never be signed as a session.
     let objects = lines().filter(|line| line.starts_with(b"{") && is_json(line)).count();
     let has_lines = objects.saturating_mul(2) >= lines().count();
     let is_one_text = begun.len() < MAX_TEXT_LEN && (is_json(&begun) || !has_lines);
@@ -166,7 +169,7 @@ impl Encoder {
         Ok(Self { content, compress, header, clock: args.clock.clock(), limits })
     }
 
-    /// Encodes a text that is one value, and prints the result.
+    /// Encodes a text that is one value, and prints the token.
     fn encode_text(&self, text: &str) -> Result<ExitCode, Failure> {
         let now = self.clock.now();
         let token = self.encode(text, false, now)?;
@@ -182,14 +185,14 @@ impl Encoder {
         self.header.line(token, reader, now)
     }
 
-    /// Returns the token of a JSON text, which is all of the input or one line.
+    /// Returns the token for a JSON text: the entire input or one line.
     fn encode(&self, text: &str, is_line: bool, now: OffsetDateTime) -> Result<String, Failure> {
         serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
             let (line, column) = (error.line(), error.column());
             Failure::new(if is_line {
-                format!("the line is not JSON, from column {column}")
+                format!("the line is not JSON: error at column {column}")
             } else {
-                format!("the input is not JSON, from line {line}, column {column}")
+                format!("the input is not JSON: error at line {line}, column {column}")
             })
         })?;
         let json = json::compact(text);
@@ -210,7 +213,9 @@ impl Encoder {
 }
 
 impl Task for Encoder {
-    /// White space and characters beyond ASCII may make a line longer than its payload.
+    /// Returns the maximum length of a line.
+    ///
+    /// White space and characters beyond ASCII make a line longer than its payload.
     fn max_line_len(&self) -> usize {
         self.limits.max_payload_len.saturating_mul(2).saturating_add(64 * 1024)
     }
@@ -220,9 +225,9 @@ impl Task for Encoder {
     }
 
     fn answer(&self, number: u64, line: &[u8], now: OffsetDateTime, answers: &mut Answers) {
-        // Checked first, because the rest of a longer line was not read.
+        // Checked first, because the end of such a line was not read.
         let encoded = if line.len() > self.max_line_len() {
-            Err(Failure::new("the line is longer than any JSON within the limit"))
+            Err(Failure::new("the line is too long (see --max-payload-len)"))
         } else if line.trim_ascii().is_empty() {
             return;
         } else {

@@ -1,4 +1,4 @@
-//! The command `explain`: finds out why a token is refused.
+//! The command `explain`: finds the cause of a refusal.
 
 use std::process::ExitCode;
 
@@ -17,39 +17,39 @@ use crate::cli::text;
 use crate::cli::verdict::Refusal;
 use crate::cli::verify::Verifier;
 
-/// Say why a token is refused
+/// Explain why a token is refused
 ///
-/// Tries every key, the well-known salts and hashes, and the usual accidents: quotes,
-/// percent-encoding, padding, white space, cut off, older Django, clocks. Says what is proved, and
-/// what is a guess. Options are as for decode.
+/// Tries every key, the well-known salts and hashes, and common mistakes: quotes, percent-encoding,
+/// padding, white space, truncation, tokens of older Django versions, and wrong clocks. Reports
+/// which causes are proven and which are guesses. The options are those of decode.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  signed-session explain --key-file site.key -- \"$TOKEN\"",
     after_long_help = "\
-The token can stand in whatever was copied: a header, a command line, a row of
-a table, JSON. Keys are also tried in the ways in which they may be stored
-elsewhere: in quotes, in a line of settings, with $$ or &amp;, as UTF-16.
+The token can be part of copied text, such as a header, a command line, a row
+of a table or JSON. Keys are also tried in other forms, in which they may be
+stored elsewhere: in quotes, in a line of settings, with $$ or &amp;, as UTF-16.
 
-cause    is proved by trying it, as the line below it says
-perhaps  is a guess from the looks of the token: \"guess\": true in JSON
-not      was tried and explains nothing; with --verbose, and always in JSON
+cause    proven by the attempt in the line below
+perhaps  a guess from the form of the token: \"guess\": true in JSON
+not      ruled out by trying it; only with --verbose or in JSON
 
 Exit status:
-  as decode
+  as for decode
 
 Examples:
   signed-session explain --key-file site.key -- \"$TOKEN\"
   signed-session explain --key-file site.key --format json < token.txt"
 )]
 pub(crate) struct Args {
-    /// The token; for - or none, standard input
+    /// The token; if - or missing, it is read from standard input
     token: Option<String>,
     #[command(flatten)]
     rules: Rules,
-    /// How to print: for people, or one object
+    /// Output format
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     format: ReportFormat,
-    /// Also list what was tried and explains nothing
+    /// Also list what was ruled out
     #[arg(long, short)]
     verbose: bool,
 }
@@ -67,14 +67,18 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             Findings { causes: vec![inside(&verifier, &text, error, now)], ruled_out: Vec::new() }
         }
         Err(_) if file.is_some() => {
-            let says = "it is the name of a file, and not what is in the file";
-            let cause = Cause { hint: file, ..Cause::new("file", says, "to find such a file") };
+            let says = "this is the name of a file, not its content";
+            let cause = Cause { hint: file, ..Cause::new("file", says, "looking for such a file") };
             Findings { causes: vec![cause], ruled_out: Vec::new() }
         }
         Err(refusal) => {
             let decoded = text::from_utf16(&text);
             let outside = decoded.is_some().then(|| {
-                Cause::new("utf16", "it is text in UTF-16, as PowerShell writes", "to decode it")
+                Cause::new(
+                    "utf16",
+                    "it is encoded in UTF-16, as PowerShell writes it",
+                    "decoding it",
+                )
             });
             let decoded = decoded.as_deref().map(|text| without_line_end(text));
             let line = String::from_utf8_lossy(decoded.unwrap_or(&text));

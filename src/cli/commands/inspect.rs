@@ -1,4 +1,4 @@
-//! The command `inspect`: shows the content of a token without a key, which proves nothing.
+//! The command `inspect`: shows the content of a token without verifying it.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -19,17 +19,17 @@ use crate::cli::signature;
 use crate::cli::stdio::{self, print_line, read_bytes};
 use crate::cli::verdict::Refusal;
 
-/// Show what is in a token without a key, unverified
+/// Show the content of a token without a key, unverified
 ///
-/// Anybody may have written what this shows: it proves nothing, and says so.
+/// The content is not verified, as the output also says: anyone may have created the token.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
   signed-session inspect -- \"$TOKEN\"")]
 pub(crate) struct Args {
-    /// The token; for - or none, standard input
+    /// The token; if - or missing, it is read from standard input
     token: Option<String>,
-    /// How to print: for people, or one object
+    /// Output format
     #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
     format: ReportFormat,
     #[command(flatten)]
@@ -43,7 +43,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     let max_len = args.limits.max_token_len;
     let text = read_bytes(args.token, form::max_line_len(max_len))?;
-    let line = String::from_utf8(text).map_err(|_| Failure::new("the token is not text"))?;
+    let line = String::from_utf8(text).map_err(|_| Failure::new("the token is not UTF-8"))?;
     let cookie = args.form.cookie.options()?;
     let (found, shape) = form::find(&line, args.form.from, &cookie);
     if !shape.is_bare() {
@@ -51,7 +51,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
     }
     let token = match found {
         Found::Token(token) => token,
-        Found::Tokens(_) => return Ok(refuse("there are several cookies of this name")),
+        Found::Tokens(_) => return Ok(refuse("several cookies have this name")),
         Found::NoCookie => return Ok(refuse(Refusal::NoCookie)),
     };
     if token.len() > max_len {
@@ -97,7 +97,7 @@ fn refuse(reason: impl std::fmt::Display) -> ExitCode {
 type Json = Result<String, DecodeError>;
 
 fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTime) -> String {
-    let mut out = String::from("unverified: anybody may have written this\n");
+    let mut out = String::from("unverified: anyone may have created this token\n");
     let mut line = |name: &str, text: &str| {
         // Writing to a String cannot fail.
         let _ = writeln!(out, "{name:<11}{}", say::escape(text));
@@ -107,7 +107,7 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
     let packed = if parts.is_compressed() { "compressed" } else { "not compressed" };
     line("payload", &format!("{}, {packed}", bytes(parts.payload().len())));
     match (parts.stamp(), parts.signed_at()) {
-        (None, _) => line("signed at", "it does not say"),
+        (None, _) => line("signed at", "(no timestamp)"),
         (Some(stamp), Err(_)) => line("signed at", &format!("unreadable: {stamp}")),
         (Some(stamp), Ok(moment)) => {
             let age = moment::ago(moment, now);
@@ -115,7 +115,7 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
         }
     }
     let signature = parts.signature();
-    let kind = signature::kind(signature).map_or("no known length", |(_, words)| words);
+    let kind = signature::kind(signature).map_or("unknown length", |(_, words)| words);
     line("signature", &format!("{}, {kind}", bytes(signature.len())));
     match json {
         Ok(json) => {
@@ -133,9 +133,9 @@ fn for_people(parts: &Unverified<'_>, json: &Json, len: usize, now: OffsetDateTi
 /// Shows `session_data` of Django 3.0 and older.
 fn old_for_people(old: &OldSession, len: usize) -> String {
     let mut out = format!(
-        "unverified: anybody may have written this\n\
+        "unverified: anyone may have created this token\n\
          token      {len} bytes, session_data of Django 3.0 and older\n\
-         signed at  it does not say\n\
+         signed at  (no timestamp)\n\
          signature  {}, SHA-1 in hexadecimal\n",
         old.signature
     );
@@ -145,7 +145,7 @@ fn old_for_people(old: &OldSession, len: usize) -> String {
             let _ = writeln!(out, "JSON       {} bytes, unverified:", json.len());
             out.push_str(&json::pretty(json));
         }
-        None => out.push_str("JSON       none: perhaps a pickle"),
+        None => out.push_str("JSON       none: possibly a pickle"),
     }
     out
 }

@@ -1,4 +1,4 @@
-//! The command `login`: creates the session of a user who is logged in to a Django site.
+//! The command `login`: creates the session of a logged-in Django user.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,18 +15,18 @@ use crate::cli::stdio::print_line;
 
 /// Create the session of a user who is logged in to a Django site
 ///
-/// For an end-to-end test that begins behind the login form, on a site that keeps its sessions in
-/// signed cookies. The session holds what django.contrib.auth.login puts there.
+/// Use this for end-to-end tests that start logged in, on a site with sessions in signed cookies.
+/// The session contains the entries that django.contrib.auth.login sets.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 The password hash is the field `password` of the user's row, such as
-pbkdf2_sha256$..., and never the password: the session is bound to it, and
+pbkdf2_sha256$..., not the password itself. The session is bound to this hash:
 Django refuses the session once the password is changed.
 
   python manage.py shell -v 0 -c \"from django.contrib.auth import get_user_model
   print(get_user_model().objects.get(pk=42).password)\" > hash.txt
 
-Whoever has the cookie is logged in as that user.
+Anyone who has the cookie is logged in as that user.
 
 Examples:
   signed-session login --key-file site.key --user 42 --password-hash-file hash.txt
@@ -36,15 +36,15 @@ pub(crate) struct Args {
     /// The user's primary key, as Django prints it
     #[arg(long, value_name = "ID")]
     user: String,
-    /// Which of the site's authentication backends logs the user in
+    /// Authentication backend of the login
     #[arg(long, value_name = "PATH", default_value = "django.contrib.auth.backends.ModelBackend")]
     backend: String,
-    /// A file that holds the password hash of the user's row
+    /// File with the password hash of the user's row
     #[arg(long, value_name = "FILE")]
     password_hash_file: PathBuf,
     #[command(flatten)]
     keys: KeyFiles,
-    /// Print the header that sets the cookie of this name
+    /// Print a Set-Cookie header for a cookie with this name
     #[arg(long, value_name = "NAME")]
     cookie: Option<String>,
     #[command(flatten)]
@@ -62,9 +62,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     if hash.is_empty() {
         return Err(Failure::new("the password hash is empty"));
     }
-    // As `django.contrib.auth.hashers.identify_hasher`: the algorithm comes before a `$`.
+    // As in `django.contrib.auth.hashers.identify_hasher`: the algorithm precedes a `$`.
     if !hash.contains('$') && !hash.starts_with('!') {
-        say::warning("the password hash is in no form that Django stores: is it the password?");
+        say::warning("the password hash is not in a format of Django; is it the password itself?");
     }
     let now = args.clock.clock().now();
     let mut session = Session::new();

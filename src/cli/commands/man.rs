@@ -1,4 +1,4 @@
-//! The command `man`: prints a manual page, from the definition of the commands.
+//! The command `man`: prints a manual page.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use clap_mangen::Man;
 use crate::cli::failure::Failure;
 use crate::cli::stdio::print_lines;
 
-/// Print the manual page, of the whole or of one command
+/// Print the manual page of the program or of one command
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  signed-session man | man -l -")]
 pub(crate) struct Args {
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, mut program: clap::Command) -> Result<ExitCode, F
             .cloned()
             .map(|command| command.display_name(format!("signed-session-{name}")))
             .ok_or_else(|| {
-                let message = format_args!("there is no command {name}").to_string();
+                let message = format_args!("the command {name} does not exist").to_string();
                 Failure::new(message).hint("signed-session --help lists the commands")
             })?,
     };
@@ -36,7 +36,9 @@ pub(crate) fn run(args: &Args, mut program: clap::Command) -> Result<ExitCode, F
     print_lines(&text)
 }
 
-/// Writes a manual page, in which the text below the help has sections and keeps its lines.
+/// Writes a manual page.
+///
+/// The text below the help keeps its lines, and its headings become sections.
 fn page(command: &clap::Command, out: &mut Vec<u8>) -> io::Result<()> {
     let man = Man::new(command.clone());
     man.render_title(out)?;
@@ -58,7 +60,7 @@ fn page(command: &clap::Command, out: &mut Vec<u8>) -> io::Result<()> {
     for line in below.lines() {
         match line.strip_suffix(':').filter(|heading| !heading.starts_with(' ')) {
             Some(heading) => writeln!(out, ".fi\n.SH {}\n.nf", heading.to_uppercase())?,
-            // Roff reads a dot or a quote at the beginning as a request.
+            // Roff would read a dot or a quote at the beginning as a request.
             None => writeln!(out, "\\&{}", line.replace('\\', "\\e").replace('-', "\\-"))?,
         }
     }

@@ -1,4 +1,4 @@
-//! One module per command, with its options, its help and the function that runs it.
+//! One module per command, with its options, its help and its function.
 
 pub(crate) mod encode;
 pub(crate) mod decode;

@@ -10,19 +10,19 @@ use crate::cli::keys::Keys;
 use crate::cli::salt::Salt;
 use crate::cli::stdio::{print_line, read_text};
 
-/// Sign text, with the time
+/// Sign text with a timestamp
 ///
-/// As django.core.signing.TimestampSigner, or Signer with --no-timestamp. The salt defaults to that
-/// of the class, so signed text is never accepted as a session.
+/// Works like Django's TimestampSigner, or like Signer with --no-timestamp. The default
+/// salt is that of the class, with which signed text is never accepted as a session.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Of standard input one newline at the end is dropped.
+One newline at the end of standard input is ignored.
 
 Examples:
   signed-session sign --key-file site.key --salt reset ada
   signed-session sign --key-file site.key --no-timestamp < text.txt")]
 pub(crate) struct Args {
-    /// The text; for - or none, standard input
+    /// The text; if - or missing, it is read from standard input
     text: Option<String>,
     #[command(flatten)]
     keys: KeyFiles,

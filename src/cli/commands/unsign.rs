@@ -14,27 +14,28 @@ use crate::cli::verify::Verifier;
 
 /// Verify signed text and print it
 ///
-/// Text may look like a cookie or hold quotes: it is taken as it stands, unless --from says otherwise.
+/// Signed text may look like a cookie or contain quotes, so by default it is read unchanged; see
+/// --from.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-On a terminal, characters that could steer it are shown as escapes; elsewhere
-the text is printed as it was signed. --format json and jsonl are as for
-decode, the payload a JSON string.
+On a terminal, characters other than printable ASCII are escaped; otherwise,
+the text is printed unchanged. --format json and jsonl work as for decode; the
+payload is a JSON string.
 
 Exit status:
-  0  all good
-  1  refused
-  2  usage, files or keys
-  3  genuine but expired
+  0  all tokens are valid
+  1  a token was refused
+  2  wrong usage, file or key
+  3  tokens were refused, all of them only because they have expired
 
 Example:
   signed-session unsign --key-file site.key --salt reset --max-age 1h -- \"$TOKEN\"")]
 pub(crate) struct Args {
-    /// The tokens; for - or none, standard input, one per line
+    /// The tokens; if - or missing, one per line from standard input
     tokens: Vec<String>,
     #[command(flatten)]
     rules: TextRules,
-    /// How to print: the text, a line of JSON, or an object a token
+    /// Output format
     #[arg(long, value_enum, default_value_t = TextFormat::Text)]
     format: TextFormat,
     #[command(flatten)]
@@ -43,8 +44,11 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum TextFormat {
+    /// The text
     Text,
+    /// The text, as a JSON string
     Json,
+    /// A JSON object for each token, valid or not
     Jsonl,
 }
 

@@ -1,4 +1,4 @@
-//! Describes the causes of refusals, and finds that of an authentic token.
+//! Describes the causes of refusals, and finds the cause for authentic tokens.
 
 use std::fmt::Display;
 
@@ -9,16 +9,16 @@ use time::OffsetDateTime;
 use crate::cli::moment::{self, Span};
 use crate::cli::verify::Verifier;
 
-/// A cause that explains the refusal.
+/// A cause of the refusal.
 #[derive(Clone, Serialize)]
 pub(crate) struct Cause {
-    /// A word for programs.
+    /// A name for programs.
     #[serde(rename = "cause")]
     pub(crate) name: String,
-    /// Whether it is only a guess: nothing that was tried proves it.
+    /// Whether this is only a guess, which no attempt proved.
     pub(crate) guess: bool,
     pub(crate) says: String,
-    /// The attempts that found it.
+    /// The attempt that found it.
     pub(crate) tried: String,
     pub(crate) hint: Option<String>,
 }
@@ -29,7 +29,7 @@ impl Cause {
         Self { name: name.to_owned(), guess: false, says, tried, hint: None }
     }
 
-    /// Creates a cause that is not proved.
+    /// Creates a cause that is not proven.
     pub(crate) fn guess(name: &str, says: impl Display, tried: impl Display) -> Self {
         Self { guess: true, ..Self::new(name, says, tried) }
     }
@@ -42,9 +42,9 @@ impl Cause {
 /// The result of the search.
 #[derive(Default)]
 pub(crate) struct Findings {
-    /// The most likely first.
+    /// The most likely cause first.
     pub(crate) causes: Vec<Cause>,
-    /// The attempts that explain nothing.
+    /// The attempts that did not explain the refusal.
     pub(crate) ruled_out: Vec<String>,
 }
 
@@ -55,82 +55,83 @@ pub(crate) fn inside(
     error: &DecodeError,
     now: OffsetDateTime,
 ) -> Cause {
-    let key = "the signature, which a key did make";
+    let key = "verifying the signature: a key matches";
     match error {
         DecodeError::Expired { signed_at, age } => {
             if let Some(end) = verifier.own_end(line, now).filter(|end| *end < now) {
                 let over = Span(moment::seconds(end, now).unsigned_abs());
                 let says = format!(
-                    "it expired {over} ago: its own _session_expiry ended it at {}",
+                    "it expired {over} ago: its own expiry, _session_expiry, was at {}",
                     moment::both(end)
                 );
-                return Cause::new("own_expiry", says, "the expiry that the session holds")
-                    .hint("--expiry-rule django has --max-age alone count");
+                return Cause::new("own_expiry", says, "reading the session's own expiry")
+                    .hint("--expiry-rule django ignores the session's own expiry");
             }
             let limit = verifier.max_age().duration();
             let over = Span(age.saturating_sub(limit).as_secs());
             let says = format!(
-                "it expired {over} ago: it was signed at {} and may be {} old",
+                "it expired {over} ago: it was signed at {}, and the maximum age is {}",
                 moment::both(*signed_at),
                 Span(limit.as_secs())
             );
-            Cause::new("expired", says, "its age against --max-age")
-                .hint("--max-age none accepts any age, --at TIME sets the clock back")
+            Cause::new("expired", says, "comparing its age with --max-age")
+                .hint("--max-age none accepts any age; --at TIME sets the clock back")
         }
         DecodeError::NotYetValid { signed_at } => {
             let ahead = Span(moment::seconds(now, *signed_at).unsigned_abs());
             let says = format!(
-                "it was signed at {}, {ahead} from now; here it is {}: perhaps a clock is wrong",
+                "it was signed at {}, {ahead} in the future; the time here is {}: a clock may be wrong",
                 moment::both(*signed_at),
                 moment::both(now)
             );
-            Cause::new("clock", says, "its time against the clock, which may differ by 5 minutes")
-                .hint("compare the clocks; --at TIME sets this one")
+            Cause::new("clock", says, "comparing its timestamp with the clock, within 5 minutes")
+                .hint("compare the clocks; --at TIME sets the clock of this command")
         }
         DecodeError::SignedTooEarly { signed_at } => {
             let signed_at = moment::both(*signed_at);
             let says = format!(
-                "it was signed at {signed_at}, and that or the beginning of its session is before \
+                "it was signed at {signed_at}; that time, or the start of its session, is before \
                  --refuse-signed-before"
             );
-            Cause::new("signed_too_early", says, "its time")
+            Cause::new("signed_too_early", says, "comparing its times with the option")
         }
         DecodeError::BadTimestamp => Cause::new(
             "no_timestamp",
-            "it is genuine and has no time that can be read, as the tokens of Signer",
+            "it is genuine, but has no valid timestamp, like the tokens of Django's Signer",
             key,
         )
-        .hint("signed-session unsign --no-timestamp, with its salt"),
+        .hint("verify it with signed-session unsign --no-timestamp, and with its salt"),
         DecodeError::Base64 => {
-            let says = "it is genuine, but no object: its payload is not base64";
-            Cause::new("base64", says, key).hint("signed-session unsign reads signed text")
+            let says =
+                "it is genuine, but neither a session nor an object: its payload is not base64";
+            Cause::new("base64", says, key).hint("verify signed text with signed-session unsign")
         }
         DecodeError::Zlib => {
-            let says = "it is genuine, but its compressed payload is not one whole zlib stream";
-            Cause::new("zlib", says, "to inflate it")
+            let says = "it is genuine, but its payload is not exactly one complete zlib stream";
+            Cause::new("zlib", says, "decompressing it")
         }
         DecodeError::TooLarge { limit } => {
-            let says = format!("it is genuine, but holds more than {limit} bytes of JSON");
-            Cause::new("too_large", says, "to read as much").hint("--max-payload-len BYTES")
+            let says = format!("it is genuine, but contains more than {limit} bytes of JSON");
+            Cause::new("too_large", says, "reading it up to the limit")
+                .hint("--max-payload-len BYTES sets the limit")
         }
         DecodeError::Json => {
-            let says =
-                "it is genuine, but its payload is not JSON in ASCII: perhaps pickle, or NaN";
-            Cause::new("json", says, "to read it as JSON")
+            let says = "it is genuine, but its payload is not JSON in ASCII: it may be a pickle, or contain NaN";
+            Cause::new("json", says, "reading it as JSON")
         }
         DecodeError::NotAnObject => {
-            let says = "it is genuine, but holds no object, as a session is";
-            Cause::new("not_an_object", says, "to read it as a session")
-                .hint("under a salt of your own --object reads any JSON")
+            let says = "it is genuine, but its payload is not a JSON object, as a session must be";
+            Cause::new("not_an_object", says, "reading it as a session")
+                .hint("with a custom salt, --object accepts any JSON")
         }
         DecodeError::BadExpiry => {
-            let says = "it is genuine, but its _session_expiry says nothing usable";
-            Cause::new("bad_expiry", says, "to read when it ends")
-                .hint("--expiry-rule django does not look at it")
+            let says = "it is genuine, but its _session_expiry or _session_started is not valid";
+            Cause::new("bad_expiry", says, "reading these entries")
+                .hint("--expiry-rule django ignores _session_expiry")
         }
         DecodeError::Ambiguous => {
-            let says = "several cookies of the name are good, and differ: one may be planted";
-            Cause::new("ambiguous", says, "each cookie of the name")
+            let says = "several valid cookies have this name, but differ: an attacker may have planted one";
+            Cause::new("ambiguous", says, "verifying each cookie with this name")
         }
         error => Cause::new("other", error, key),
     }

@@ -1,4 +1,4 @@
-//! Recognizes what other systems keep in cookies, by its structure or by its looks.
+//! Recognizes cookies and tokens of other systems.
 
 use std::borrow::Cow;
 
@@ -14,7 +14,7 @@ use crate::cli::form;
 use crate::cli::mac;
 use crate::cli::old_session::OldSession;
 
-/// The longest text that is examined, in bytes.
+/// The maximum length of a text that is examined, in bytes.
 const MAX_LEN: usize = 64 * 1024;
 
 const CONFIG: GeneralPurposeConfig =
@@ -22,7 +22,7 @@ const CONFIG: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, CONFIG);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, CONFIG);
 
-/// Identifies a text that a key signed in a way that the library does not read.
+/// Identifies a text that was signed in a way the library does not support.
 pub(crate) fn signed(text: &str, keys: &[(usize, Spelling)], tried: &str) -> Vec<Cause> {
     if text.len() > MAX_LEN {
         return Vec::new();
@@ -35,7 +35,7 @@ pub(crate) fn signed(text: &str, keys: &[(usize, Spelling)], tried: &str) -> Vec
         if let Some(how) = &spelling.says {
             causes.push(spelled(*index, how, tried));
         }
-        let says = format!("it is {says}, signed by key {index}");
+        let says = format!("it is {says}, signed with key {index}");
         causes.push(Cause::new(name, says, tried).hint(hint));
     };
     if let Some(old) = OldSession::new(text) {
@@ -50,7 +50,7 @@ pub(crate) fn signed(text: &str, keys: &[(usize, Spelling)], tried: &str) -> Vec
         let says = "a session of Flask";
         prove("flask", says, FOREIGN_HINT, &|secret| is_mac(&mac::sha1(secret, b"cookie-session")));
         for salt in ["itsdangerous", "itsdangerous.Signer"] {
-            let says = "text that itsdangerous signs, as Starlette's sessions";
+            let says = "a token of itsdangerous, such as a session of Starlette";
             prove("itsdangerous", says, FOREIGN_HINT, &|secret| {
                 let key: [&[u8]; 3] = [salt.as_bytes(), b"signer", secret];
                 mac::base64(&mac::salted_sha1(&key, value)) == signature
@@ -65,11 +65,11 @@ pub(crate) fn signed(text: &str, keys: &[(usize, Spelling)], tried: &str) -> Vec
     causes
 }
 
-const OLD_HINT: &str = "signed-session inspect shows it; Django 3.1 to 3.2 read it, and later ones \
-     not: the visitor logs in again";
-const FOREIGN_HINT: &str = "only what made it reads it";
+const OLD_HINT: &str = "signed-session inspect shows its content; Django 3.1 and 3.2 read it, later \
+     versions do not: the visitor must log in again";
+const FOREIGN_HINT: &str = "only the software that created it can read it";
 
-/// Identifies a text that none of these keys signed.
+/// Identifies a text that was not signed with any of these keys.
 pub(crate) fn looks(text: &str) -> Option<Cause> {
     let text = text.trim();
     if text.len() > MAX_LEN {
@@ -79,24 +79,24 @@ pub(crate) fn looks(text: &str) -> Option<Cause> {
     known(text).or_else(|| apparent(&decoded))
 }
 
-/// The result of splitting a text.
+/// Identifies a text by its structure, which is not a guess.
 fn known(text: &str) -> Option<Cause> {
     if let Some(old) = OldSession::new(text) {
         let content = if old.json().is_some() { "JSON" } else { "something other than JSON" };
         let says = format!(
             "it has the form of session_data of Django 3.0 and older: base64 of a SHA-1 signature \
-             and {content}; none of the keys signed it, for the class SessionStore"
+             and {content}; none of the keys signed it (with the class SessionStore)"
         );
-        return Some(Cause::new("old_session_data", says, "to decode it").hint(OLD_HINT));
+        return Some(Cause::new("old_session_data", says, "decoding it").hint(OLD_HINT));
     }
     if let Some(algorithm) = algorithm(text) {
-        // An unknown name may be any text.
+        // An unknown name could be any text.
         let algorithm = ALGORITHMS.into_iter().find(|known| *known == algorithm);
         let algorithm = algorithm.unwrap_or("that signed it");
         let says = format!(
-            "it has the form of a JSON Web Token, whose first part names the algorithm {algorithm}"
+            "it has the form of a JSON Web Token, whose header names the algorithm {algorithm}"
         );
-        return Some(Cause::new("jwt", says, "to decode its first part").hint(FOREIGN_HINT));
+        return Some(Cause::new("jwt", says, "decoding its header").hint(FOREIGN_HINT));
     }
     None
 }
@@ -135,7 +135,7 @@ fn algorithm(text: &str) -> Option<String> {
     Some(header.get("alg")?.as_str()?.to_owned())
 }
 
-/// The likely kind of a text: a guess.
+/// Guesses the kind of a text by its form.
 fn apparent(text: &str) -> Option<Cause> {
     let is_of = |part: &str, others: &[u8]| {
         !part.is_empty()
@@ -144,7 +144,7 @@ fn apparent(text: &str) -> Option<Cause> {
     let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
     let guess = |name: &str, what: &str| {
         let says = format!("it looks like {what}");
-        Some(Cause::guess(name, says, "its form").hint(FOREIGN_HINT))
+        Some(Cause::guess(name, says, "comparing its form with known ones").hint(FOREIGN_HINT))
     };
     let dots: Vec<&str> = text.split('.').collect();
     // In Flask, a leading dot marks compression.
@@ -194,9 +194,9 @@ fn apparent(text: &str) -> Option<Cause> {
         if object.contains_key("iv") && object.contains_key("mac") && object.contains_key("value") {
             return guess("laravel", "an encrypted cookie of Laravel");
         }
-        let says = "it looks like base64 of JSON without a time and a signature, as the cookies of \
-             Express's cookie-session or a token that was cut off";
-        return Some(Cause::guess("unsigned", says, "to decode it"));
+        let says = "it looks like base64 of JSON without a timestamp and a signature, such as a \
+             cookie of Express's cookie-session or a truncated token";
+        return Some(Cause::guess("unsigned", says, "decoding it"));
     }
     let digits = decoded.iter().take_while(|byte| byte.is_ascii_digit()).count();
     if (9..=11).contains(&digits) && decoded.get(digits) == Some(&b'|') {
@@ -206,13 +206,13 @@ fn apparent(text: &str) -> Option<Cause> {
     match text.len() {
         32 if text.bytes().all(is_lower) => {
             let says = if is_hex(text) {
-                "it looks like an id that points to a session on a server: a session key of Django, \
-                 or a session id of PHP or another system"
+                "it looks like the id of a session that is stored on a server: a session key of \
+                 Django, or a session id of PHP or another system"
             } else {
-                "it looks like a session key of Django, which points into a session table and is \
-                 no token"
+                "it looks like a session key of Django, which identifies a row of the session \
+                 table and is not a token"
             };
-            Some(Cause::guess("session_key", says, "its length and letters"))
+            Some(Cause::guess("session_key", says, "checking its length and characters"))
         }
         26 if text.bytes().all(is_lower) => guess("php", "a session id of PHP"),
         32 if is_hex(text) => guess("java", "a session id of Java (JSESSIONID)"),

@@ -1,4 +1,4 @@
-//! Guesses from its looks what happened to a token that no key matches in any way.
+//! Guesses what happened to a token that no key matches in any way.
 
 use signed_session::Unverified;
 
@@ -7,12 +7,13 @@ use crate::cli::explain::foreign;
 use crate::cli::signature;
 use crate::cli::verdict::Refusal;
 
-/// The shortest word that may be what another system keeps in a cookie.
+/// The minimum length of a word that may be a cookie of another system.
 const MIN_WORD: usize = 26;
 
-/// Returns the likely kind of a token that nothing verifies; the last guess is that it is forged.
+/// Adds the likely kind of a token that no key matches to the findings.
 ///
-/// `values` are the candidates for the token in the line, including the line itself.
+/// The last guess is that it is forged. `values` are the candidates for the token in the line,
+/// including the line itself.
 pub(crate) fn guess<'v>(
     line: &str,
     values: impl IntoIterator<Item = &'v str>,
@@ -20,18 +21,19 @@ pub(crate) fn guess<'v>(
     findings: &mut Findings,
 ) {
     if line.trim().is_empty() {
-        let says = "there is nothing";
-        let cause = Cause::new("empty", says, "its length").hint("is a variable unset?");
+        let says = "the input is blank";
+        let cause = Cause::new("empty", says, "reading it").hint("is a variable not set?");
         findings.causes.push(cause);
         return;
     }
     if *refusal == Refusal::NoCookie {
-        let says = "there is no cookie of this name, and no other holds a genuine token";
-        let cause = Cause::new("cookie_name", says, "each cookie").hint("--cookie-name NAME");
+        let says = "no cookie has this name, and no other cookie contains a genuine token";
+        let cause = Cause::new("cookie_name", says, "verifying each cookie")
+            .hint("--cookie-name NAME sets the name");
         findings.causes.push(cause);
     }
     let values: Vec<&str> = values.into_iter().collect();
-    // A header of another kind, or a piece of a program, may surround it.
+    // Another header, or source code, may surround the token.
     let words = line.split(|c: char| c.is_whitespace() || "\"'=;,".contains(c));
     let words = words.filter(|word| word.len() >= MIN_WORD);
     if let Some(cause) = values.iter().copied().chain(words).find_map(foreign::looks) {
@@ -41,51 +43,51 @@ pub(crate) fn guess<'v>(
     if *refusal == Refusal::NoCookie {
         return;
     }
-    // The token is the last of them: the text around it was removed.
+    // The last candidate is the token without the text around it.
     let text = values.last().map_or(line, |value| value.trim());
     findings.causes.push(shape(text).unwrap_or_else(|| {
-        let says = "it is forged, or signed with another key";
-        let hint = "is this the secret of the site that made it, also before it was rotated?";
+        let says = "it is forged, or was signed with another key";
+        let hint = "check that a key is the current or a former secret of the site that created it";
         Cause::guess("forged_or_other_key", says, "everything that --verbose lists").hint(hint)
     }));
 }
 
-/// Describes what is wrong with the structure of a token.
+/// Describes a fault in the structure of a token.
 fn shape(text: &str) -> Option<Cause> {
     if !text.is_ascii() {
-        let says = "it holds characters beyond ASCII, which no session or object does";
-        return Some(Cause::new("not_ascii", says, "to find them"));
+        let says = "it contains characters beyond ASCII, unlike any session or object";
+        return Some(Cause::new("not_ascii", says, "looking for such characters"));
     }
     let Ok(parts) = Unverified::new(text) else {
         let is_word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
         let says = if is_word {
-            "it was cut off, or is no token: there is no separator"
+            "it has no separator: it was truncated, or is not a token"
         } else {
-            "it is no token: there is no separator"
+            "it has no separator, so it is not a token"
         };
-        return Some(Cause::guess("truncated", says, "to find a :"));
+        return Some(Cause::guess("truncated", says, "looking for a colon"));
     };
     let letters = || text.bytes().filter(u8::is_ascii_alphabetic);
     if text.len() >= 20
         && (letters().all(|b| b.is_ascii_uppercase()) || letters().all(|b| b.is_ascii_lowercase()))
     {
-        let says = "all its letters were made upper or lower case, which cannot be undone";
-        return Some(Cause::guess("case", says, "to find letters of both cases"));
+        let says = "all its letters have the same case; the original case cannot be restored";
+        return Some(Cause::guess("case", says, "looking for letters of both cases"));
     }
     let len = parts.signature().len();
     if len == 27 {
-        let says = "its signature is as long as that of Django 3.0 or older, SHA-1, and no key \
-             here made it";
-        let hint = "is this the secret of the site that made it?";
-        return Some(Cause::guess("sha1", says, "the length of its signature").hint(hint));
+        let says = "its signature has the length of SHA-1, as in Django 3.0 and older, and matches \
+             none of the keys";
+        let hint = "check that a key is the secret of the site that created it";
+        return Some(Cause::guess("sha1", says, "checking the length of its signature").hint(hint));
     }
     if len < 43 {
-        let says = format!("it was cut off: its signature has {len} characters of 43");
-        return Some(Cause::guess("truncated", says, "the length of its signature"));
+        let says = format!("it was truncated: its signature has {len} of 43 characters");
+        return Some(Cause::guess("truncated", says, "checking the length of its signature"));
     }
     if signature::kind(parts.signature()).is_none() {
         let says = format!("its signature has {len} characters, which is not a known length");
-        return Some(Cause::guess("trailing", says, "the length of its signature"));
+        return Some(Cause::guess("trailing", says, "checking the length of its signature"));
     }
     None
 }

@@ -1,4 +1,4 @@
-//! Finds out why a token is refused: the modules that only the command `explain` needs.
+//! Finds the cause of a refusal; only the command `explain` uses it.
 
 pub(crate) mod causes;
 mod repairs;

@@ -1,24 +1,24 @@
-//! Reverses common damage to a token on its way: quotes, encodings, line breaks.
+//! Reverses common damage to a token: quotes, encodings, line breaks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::cli::form;
 
-/// A repair: its name, what it finds, and the repair itself.
+/// A repair: its name, what it removes, and its function.
 pub(crate) type Repair = (&'static str, &'static str, fn(&str) -> String);
 
-/// In the order in which damage is reversed, the outermost first.
+/// The repairs in the order of their application, the outermost first.
 pub(crate) const REPAIRS: [Repair; 16] = [
     ("white_space", "white space around it", |text| text.trim().to_owned()),
     ("quotes", "quotes around it", unquote),
     ("percent_encoding", "percent-encoding", percent_decode),
-    ("percent_encoding", "percent-encoding a second time", percent_decode),
-    ("base64", "base64 around all of it", from_base64),
-    ("html", "the entities of HTML", without_entities),
-    ("json", "the escapes of JSON", without_escapes),
+    ("percent_encoding", "a second percent-encoding", percent_decode),
+    ("base64", "base64 around the whole token", from_base64),
+    ("html", "HTML entities", without_entities),
+    ("json", "JSON escapes", without_escapes),
     ("quotes", "quotes inside the encoding", unquote),
-    ("quoted_printable", "the line breaks of quoted-printable mail", |text| {
+    ("quoted_printable", "the line breaks of quoted-printable text", |text| {
         let joined = text.replace("=\r\n", "").replace("=\n", "");
         joined.replace("=3D", "=").replace("=3A", ":")
     }),
@@ -35,9 +35,7 @@ pub(crate) const REPAIRS: [Repair; 16] = [
         text.trim_end_matches([';', ',', '.', ')', ']', '}', '>', '!', '?']).to_owned()
     }),
     ("padding", "the padding of base64", |text| text.replace('=', "")),
-    ("alphabet", "the + and / of the other base64", |text| {
-        text.replace('+', "-").replace('/', "_")
-    }),
+    ("alphabet", "the + and / of standard base64", |text| text.replace('+', "-").replace('/', "_")),
 ];
 
 const QUOTES: [char; 17] = [
@@ -50,7 +48,7 @@ fn is_invisible(c: char) -> bool {
         || c.is_control()
 }
 
-/// Removes quotes of any kind, even one without its other half.
+/// Removes quotes of any kind, even without a counterpart.
 fn unquote(text: &str) -> String {
     if let Some(inner) = form::unquote(text) {
         return inner;
@@ -60,7 +58,7 @@ fn unquote(text: &str) -> String {
     text.trim_end_matches(|c| QUOTES.contains(&c) || matches!(c, '>' | ')' | ']')).to_owned()
 }
 
-/// Decodes a token in base64; the payload of a token has no colon.
+/// Decodes a token that was encoded in base64 as a whole, which has a colon.
 fn from_base64(text: &str) -> String {
     let joined: String = text.split_whitespace().collect();
     let bytes = STANDARD.decode(joined).unwrap_or_default();

@@ -16,11 +16,11 @@ use crate::cli::verdict::{Status, Verdict};
 #[derive(Serialize)]
 pub(crate) struct Report<'f> {
     status: Status,
-    /// The verdict in words.
+    /// The verdict as a sentence.
     says: String,
-    /// The form in which the token came, unless it was bare.
+    /// The form in which the token was found, unless it was bare.
     found: Option<String>,
-    /// How the key that signed it is read, if its file holds more than the key.
+    /// What was removed from the file of the matching key, if anything was.
     key: Option<String>,
     causes: &'f [Cause],
     ruled_out: &'f [String],
@@ -52,7 +52,7 @@ impl<'f> Report<'f> {
 
     /// Returns the report as lines for people.
     ///
-    /// `verbose` also lists the attempts that explain nothing.
+    /// With `verbose`, these also contain what was ruled out.
     pub(crate) fn text(&self, verbose: bool) -> String {
         let mut out = String::new();
         let mut line = |name: &str, text: &str| {
@@ -61,12 +61,12 @@ impl<'f> Report<'f> {
         };
         let is_good = self.status == Status::Ok;
         if is_good {
-            line("good", &self.says);
+            line("valid", &self.says);
         } else {
             line("refused", &format!("{}, {}", self.status.name(), self.says));
         }
         if let Some(found) = &self.found {
-            let only = if is_good { "; as it stands it is refused" } else { "" };
+            let only = if is_good { "; the text as a whole is not a valid token" } else { "" };
             line("found", &format!("{found}{only}"));
         }
         if let Some(key) = &self.key {
@@ -87,11 +87,11 @@ impl<'f> Report<'f> {
     }
 }
 
-/// Formats when an authentic token was signed, and by which key.
+/// Formats when and with which key an authentic token was signed.
 fn good(verdict: &Verdict, now: OffsetDateTime) -> String {
     let signed = verdict.signed_at.map_or(String::new(), |moment| {
         format!(", signed at {}, {}", moment::both(moment), moment::ago(moment, now))
     });
-    let key = verdict.key_index.map_or(String::new(), |index| format!(", by key {index}"));
+    let key = verdict.key_index.map_or(String::new(), |index| format!(", with key {index}"));
     format!("the token is genuine{signed}{key}")
 }

@@ -1,4 +1,4 @@
-//! Searches for what happened to a token that no key signed in its present form.
+//! Searches for what happened to a token whose signature matches no key.
 
 use signed_session::CookieOptions;
 use time::OffsetDateTime;
@@ -15,21 +15,22 @@ use crate::cli::shell;
 use crate::cli::verdict::{Refusal, Status};
 use crate::cli::verify::Verifier;
 
-/// The most cookies of other names that are tried.
+/// The maximum number of cookies with other names that are tried.
 const MAX_OTHER_COOKIES: usize = 16;
 
-/// How many pieces of a longer text are tried with the keys as they stand, and with every spelling.
+/// The maximum number of parts of a text that are tried with unchanged keys.
 const MAX_PIECES: usize = 4096;
+/// The maximum number that are also tried with every other form of the keys.
 const MAX_SPELLED_PIECES: usize = 64;
 
-/// A search for the way in which a token was signed, and for what happened to it since.
+/// A search for how a token was signed, and for what happened to it since.
 pub(crate) struct Search<'a> {
     suspects: Suspects,
     verifier: &'a Verifier,
     now: OffsetDateTime,
 }
 
-/// A candidate for the token in a line, and what is unusual about its place.
+/// A candidate for the token, and what is unusual about its place in the line.
 struct Place {
     cause: Option<Cause>,
     text: String,
@@ -53,7 +54,7 @@ impl<'a> Search<'a> {
         Self { suspects, verifier, now }
     }
 
-    /// Returns what happened to a line that was refused, or else a guess.
+    /// Returns what happened to a line that was refused, or a guess.
     ///
     /// `outside` is what is unusual about the whole line.
     pub(crate) fn run(&self, line: &str, refusal: &Refusal, outside: Option<&Cause>) -> Findings {
@@ -83,13 +84,13 @@ impl<'a> Search<'a> {
             return findings;
         }
         let tried = &self.suspects.tried;
-        findings.ruled_out.push(format!("another salt, hash or spelling of a key: {tried}"));
-        let accidents = REPAIRS.map(|(_, says, _)| says).join(", ");
-        findings.ruled_out.push(format!("{accidents}: without them no key matches either"));
+        findings.ruled_out.push(format!("another salt, hash or form of a key: {tried}"));
+        let damage = REPAIRS.map(|(_, says, _)| says).join(", ");
+        findings.ruled_out.push(format!("{damage}: without these, no key matches either"));
         findings
             .ruled_out
-            .push("cut off in its signature: it is not the beginning of one".to_owned());
-        findings.ruled_out.push("a token inside other text: none is genuine".to_owned());
+            .push("a truncated signature: it is not the beginning of a valid one".to_owned());
+        findings.ruled_out.push("a token inside other text: no part is genuine".to_owned());
         guess(line, places.iter().map(|place| place.text.as_str()), refusal, &mut findings);
         findings
     }
@@ -100,11 +101,15 @@ impl<'a> Search<'a> {
         let mut places = vec![Place { cause: None, text: line.to_owned() }];
         let (found, shape) = form::find(line, From::Auto, &cookie);
         let place = |text: String| {
-            // Otherwise this was found before, and is reported.
+            // Otherwise this form was already found, and is reported.
             let is_overlooked = self.verifier.from() != From::Auto;
             let cause = is_overlooked.then(|| {
-                Cause::new("form", format_args!("it stands {shape}"), "each form of token")
-                    .hint("--from auto finds it there")
+                Cause::new(
+                    "form",
+                    format_args!("it was found {shape}"),
+                    "reading each form of token",
+                )
+                .hint("--from auto finds it")
             });
             Place { cause, text }
         };
@@ -114,8 +119,9 @@ impl<'a> Search<'a> {
             Found::Tokens(found) => places.extend(found.values().iter().cloned().map(place)),
             Found::NoCookie => {
                 let named = pairs(line).map(|(name, value)| {
-                    let says = format!("it stands in the cookie {name}");
-                    let cause = Cause::new("cookie_name", says, "each cookie of the header");
+                    let says = format!("it is in the cookie {name}");
+                    let cause =
+                        Cause::new("cookie_name", says, "reading each cookie of the header");
                     let hint = format!("--cookie-name {}", shell::quote(name));
                     Place { cause: Some(cause.hint(hint)), text: value.to_owned() }
                 });
@@ -128,14 +134,13 @@ impl<'a> Search<'a> {
     fn too_long(&self, line: &str, refusal: &Refusal) -> Cause {
         let is_whole = line.len() <= self.verifier.max_line_len();
         let is_genuine = is_whole && self.suspects.list.iter().any(|suspect| suspect.signed(line));
-        let also =
-            if is_genuine { "; apart from that it is genuine" } else { "; nor does a key match" };
-        let tried = "its length against the limits, and the keys";
+        let also = if is_genuine { "; otherwise it is genuine" } else { "; no key matches either" };
+        let tried = "comparing its length with the limits, and the keys";
         Cause::new("too_long", format_args!("{refusal}{also}"), tried)
-            .hint("--max-token-len BYTES, if it is to be read")
+            .hint("--max-token-len BYTES sets the limit")
     }
 
-    /// Repairs a token step by step until a key matches the whole of it, or at least a part.
+    /// Repairs a token step by step until a key matches it, or a part of it.
     fn examine<'s>(&'s self, token: &str, place: Option<&Cause>, findings: &mut Findings) {
         let mut text = token.to_owned();
         let mut repaired: Vec<Repair> = Vec::new();
@@ -168,8 +173,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Searches for an authentic token anywhere in a text, such as a command line or a piece of
-    /// JSON.
+    /// Searches for an authentic token in other text, such as a command line.
     fn examine_pieces(&self, text: &str, findings: &mut Findings) {
         let escaped = without_escapes(text);
         let plain = without_entities(&escaped);
@@ -182,16 +186,17 @@ impl<'a> Search<'a> {
                 let mut suspects = self.suspects.list.iter().filter(is_tried);
                 let matched = suspects.find(|suspect| piece != text && suspect.signed(piece));
                 if let Some(suspect) = matched {
-                    let says = "it stands inside other text, and is genuine alone";
-                    let cause = Cause::new("inside", says, "each part that could be a token")
-                        .hint("give the token alone, or the whole header line");
+                    let says = "it is surrounded by other text; alone, it is genuine";
+                    let cause =
+                        Cause::new("inside", says, "verifying each part that could be a token")
+                            .hint("pass the token alone, or the whole header line");
                     return self.conclude(piece, Some(&cause), &[], suspect, None, findings);
                 }
             }
         }
     }
 
-    /// Records what a key that matches the repaired text proves.
+    /// Adds what a key that matches the repaired text proves to the findings.
     fn conclude(
         &self,
         text: &str,
@@ -204,7 +209,7 @@ impl<'a> Search<'a> {
         findings.causes.extend(place.cloned());
         findings.causes.extend(repairs(repaired));
         if let Some((name, says)) = damage {
-            let tried = "to compute the signature again and compare";
+            let tried = "computing the signature again and comparing it";
             findings.causes.push(Cause::new(name, says, tried));
         }
         findings.causes.extend(suspect.causes(&self.suspects.tried));
@@ -217,7 +222,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// The cause in what had to be removed, if anything had to be.
+/// Returns the damage that was removed as a cause, if there was any.
 fn repairs(repaired: &[Repair]) -> Option<Cause> {
     if repaired.is_empty() {
         return None;
@@ -226,10 +231,10 @@ fn repairs(repaired: &[Repair]) -> Option<Cause> {
     names.dedup();
     let says: Vec<&str> = repaired.iter().map(|repair| repair.1).collect();
     let says = format!("it is genuine without {}", says.join(", and "));
-    Some(Cause::new(&names.join(","), says, "to take these off, one by one"))
+    Some(Cause::new(&names.join(","), says, "removing common damage step by step"))
 }
 
-/// Returns the cookies of a header, or of a row whose fields are separated by tabs.
+/// Returns the cookies of a header, or of a row with tabs between its fields.
 fn pairs(line: &str) -> impl Iterator<Item = (&str, &str)> {
     let is_name = |name: &str| {
         let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$&+-.^_|~".contains(&b);
@@ -245,7 +250,9 @@ fn pairs(line: &str) -> impl Iterator<Item = (&str, &str)> {
     in_header.chain(in_row).filter(move |(name, _)| is_name(name)).take(MAX_OTHER_COOKIES)
 }
 
-/// Returns the parts of a text that could be a token: with its characters, and a separator.
+/// Returns the parts of a text that could be a token.
+///
+/// They contain a separator, and only characters of tokens.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
     let runs = text.split(move |c| !is_part(c)).filter(|run| run.len() > 27 && run.contains(':'));

@@ -1,4 +1,4 @@
-//! Lists how the site may store a secret, other than as the key that was given.
+//! Lists the other forms in which a site may store a secret.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -10,33 +10,34 @@ use zeroize::Zeroizing;
 
 use crate::cli::form;
 
-/// A way to spell a secret, and the secret in that spelling.
+/// A form of a secret.
 pub(crate) struct Spelling {
-    /// Such as `without the quotes around it`; empty for the unchanged secret.
+    /// Such as `without the quotes around it`; `None` for the unchanged secret.
     pub(crate) says: Option<Rc<str>>,
     pub(crate) bytes: Zeroizing<Vec<u8>>,
-    /// The number of changes that lead there.
+    /// The number of changes that lead to this form.
     depth: usize,
 }
 
-/// The most changes that are combined, and the most spellings that result.
+/// The maximum number of changes that are combined.
 const MAX_DEPTH: usize = 4;
+/// The maximum number of resulting forms.
 const MAX_SPELLINGS: usize = 160;
 
-/// The most parts of a file that are tried as the secret.
+/// The maximum number of parts of a file that are tried as the secret.
 const MAX_PARTS: usize = 12;
 
-/// A change that is reversed: its name, and the possible results.
+/// A change that is reversed: its description, and the possible results.
 type Undo = (&'static str, fn(&[u8]) -> Vec<Vec<u8>>);
 
-/// Changes that happen to a secret on its way into a file, and not at the site.
+/// Changes to the given file that the site's secret does not have.
 const UNDO: [Undo; 14] = [
     ("without the white space around it", |key| vec![key.trim_ascii().to_vec()]),
     ("without the quotes around it", unquoted),
-    ("as the value of its line NAME = value", settings),
-    ("as the text in quotes in it", in_quotes),
+    ("the value of its line NAME = value", settings),
+    ("the quoted text in it", in_quotes),
     ("with $ for each $$", |key| vec![replace(key, &[("$$", "$")])]),
-    ("with & for &amp; and the like", |key| {
+    ("with its HTML entities decoded", |key| {
         vec![replace(
             key,
             &[
@@ -53,23 +54,23 @@ const UNDO: [Undo; 14] = [
             ],
         )]
     }),
-    ("with its backslash escapes undone", |key| vec![unescaped(key)]),
-    ("with its percent-encoding undone", |key| {
+    ("with its backslash escapes decoded", |key| vec![unescaped(key)]),
+    ("with its percent-encoding decoded", |key| {
         let text = str::from_utf8(key).ok().and_then(form::percent_decode);
         text.into_iter().map(String::into_bytes).collect()
     }),
     ("with % for each %%", |key| vec![replace(key, &[("%%", "%")])]),
-    ("up to the comment after it", |key| {
+    ("without the comment after it", |key| {
         let comment = key.windows(2).position(|two| two == b" #");
         comment.and_then(|at| key.get(..at)).map(<[u8]>::to_vec).into_iter().collect()
     }),
-    ("as one of its lines", |key| parts(key, b'\n')),
-    ("as one of its parts between commas", |key| parts(key, b',')),
+    ("one of its lines", |key| parts(key, b'\n')),
+    ("one of its comma-separated parts", |key| parts(key, b',')),
     ("read as UTF-16", |key| utf16(key).into_iter().collect()),
     ("decoded from base64", |key| from_base64(key).into_iter().collect()),
 ];
 
-/// A change to the site's copy that the given key does not have.
+/// A change to the site's secret that the given file does not have.
 type Redo = (&'static str, fn(&[u8]) -> Vec<u8>);
 
 const REDO: [Redo; 15] = [
@@ -89,7 +90,7 @@ const REDO: [Redo; 15] = [
     ("with $$ for each $", |key| replace(key, &[("$", "$$")])),
     ("without each $NAME, which a shell or Docker Compose replaces", without_variables),
     ("with &amp; for each &", |key| replace(key, &[("&", "&amp;")])),
-    ("with &amp; for each &, and the like", |key| {
+    ("with HTML entities", |key| {
         let pairs =
             [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("\"", "&quot;"), ("'", "&#x27;")];
         replace(key, &pairs)
@@ -103,7 +104,9 @@ const REDO: [Redo; 15] = [
     }),
 ];
 
-/// Returns the unchanged secret, and then every other spelling, the fewest changes first.
+/// Returns the unchanged secret, and then its other forms.
+///
+/// Those with the fewest changes are first.
 pub(crate) fn list(secret: &[u8]) -> Vec<Spelling> {
     let own = Spelling { says: None, bytes: Zeroizing::new(secret.to_vec()), depth: 0 };
     let mut spellings = vec![own];
@@ -126,7 +129,7 @@ pub(crate) fn list(secret: &[u8]) -> Vec<Spelling> {
             }
         }
     }
-    // Whole files may have been read with the newline that the given key has lost.
+    // The site may have read a whole file, with the newline that is not part of the given key.
     let undone: Vec<(Rc<str>, Vec<u8>)> = spellings
         .iter()
         .filter(|spelling| spelling.depth == 1)
@@ -151,7 +154,7 @@ fn add(spellings: &mut Vec<Spelling>, bytes: Vec<u8>, says: String, depth: usize
     }
 }
 
-/// Applies a change to text.
+/// Replaces each string of a pair by the other.
 fn replace(key: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
     let Ok(text) = str::from_utf8(key) else { return key.to_vec() };
     let replaced = pairs.iter().fold(Cow::Borrowed(text), |text, (from, to)| {
@@ -160,7 +163,7 @@ fn replace(key: &[u8], pairs: &[(&str, &str)]) -> Vec<u8> {
     replaced.into_owned().into_bytes()
 }
 
-/// Removes quotes of any kind, also with a letter before them, as in Python's bytes.
+/// Removes quotes of any kind, even after a letter, as in Python's `b""`.
 fn unquoted(key: &[u8]) -> Vec<Vec<u8>> {
     let Ok(text) = str::from_utf8(key) else { return Vec::new() };
     let text = text.trim();
@@ -181,7 +184,9 @@ fn unquoted(key: &[u8]) -> Vec<Vec<u8>> {
     pairs.into_iter().filter_map(inner).map(|inner| inner.as_bytes().to_vec()).collect()
 }
 
-/// Returns the values after a name and `=` or `:` in the lines of a file, such as a `.env`.
+/// Returns the values in the lines of a file such as a `.env`.
+///
+/// They follow a name and `=` or `:`.
 fn settings(key: &[u8]) -> Vec<Vec<u8>> {
     let Ok(text) = str::from_utf8(key) else { return Vec::new() };
     let value = |line: &'_ str| {
@@ -196,7 +201,7 @@ fn settings(key: &[u8]) -> Vec<Vec<u8>> {
         let value = value.get(1..)?.trim();
         Some([value, value.trim_end_matches([',', ';', '}', ' '])].map(|v| v.as_bytes().to_vec()))
     };
-    // A line of that name comes before all others, of which there may be many.
+    // A line whose name contains KEY is tried before all others, which may be many.
     let is_named = |line: &&str| line.to_ascii_uppercase().contains("KEY");
     let lines = text.lines().filter(is_named).chain(text.lines().filter(|line| !is_named(line)));
     lines.filter_map(value).flatten().take(MAX_PARTS).collect()
@@ -266,7 +271,7 @@ fn parts(key: &[u8], separator: u8) -> Vec<Vec<u8>> {
     parts.filter(|part| part.len() >= 8).take(MAX_PARTS).map(<[u8]>::to_vec).collect()
 }
 
-/// Reads UTF-16 without a byte order mark, which ASCII text reveals by its zeros.
+/// Decodes UTF-16 without a byte order mark, if every second byte is zero.
 fn utf16(key: &[u8]) -> Option<Vec<u8>> {
     let (pairs, []) = key.as_chunks() else { return None };
     let is_little = pairs.iter().all(|[_, high]| *high == 0);

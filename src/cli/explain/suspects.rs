@@ -1,4 +1,4 @@
-//! Lists the ways in which a token may have been signed, and tries one on it.
+//! Lists the ways in which a token may have been signed, and verifies them.
 
 use std::rc::Rc;
 
@@ -15,14 +15,14 @@ use crate::cli::salt::Salt;
 pub(crate) struct Suspect {
     signer: Mac,
     key_index: usize,
-    /// What is unusual about each part; `None` for what was requested.
+    /// What differs from the requested key, salt and hash; `None` if nothing.
     key: Option<Rc<str>>,
     salt: Option<Rc<Purpose>>,
     algorithm: Option<&'static str>,
 }
 
 enum Mac {
-    /// The signer, and the length of its signatures.
+    /// The signer and the length of its signatures.
     Library(Box<TimestampSigner>, usize),
     /// The key of an HMAC-SHA1.
     Sha1(Zeroizing<Vec<u8>>),
@@ -30,27 +30,29 @@ enum Mac {
 
 /// A purpose of tokens.
 struct Purpose {
-    /// `as …`
+    /// The purpose after `signed for`.
     says: String,
     hint: String,
 }
 
-/// The fewest characters of a signature that cannot match by coincidence.
+/// The minimum length of a part of a signature.
+///
+/// Fewer characters could match by coincidence.
 const MIN_PREFIX: usize = 4;
 
 /// The ways in which a token may have been signed.
 pub(crate) struct Suspects {
     pub(crate) list: Vec<Suspect>,
-    /// The keys, unchanged and in other spellings, with their indices in the ring.
+    /// The keys, unchanged and in other forms, with their indices in the ring.
     pub(crate) keys: Vec<(usize, Spelling)>,
-    /// A description of these.
+    /// A description of the list.
     pub(crate) tried: String,
 }
 
-/// Returns every way in which a token may have been signed, with a description.
+/// Returns the ways in which a token may have been signed.
 ///
-/// The requested way comes first, for each key. `cookies` are the names of the cookies that the
-/// token may be in, the requested one first.
+/// For each key, the requested way is the first. `cookies` are the names of the cookies that may
+/// contain the token, the requested name first.
 pub(crate) fn list(keys: &Keys, asked: &Salt, cookies: &[String]) -> Suspects {
     let salts = salts(asked, cookies);
     let mut spelled = Vec::new();
@@ -58,7 +60,7 @@ pub(crate) fn list(keys: &Keys, asked: &Salt, cookies: &[String]) -> Suspects {
         let all = spellings::list(&secret.bytes);
         spelled.extend(all.into_iter().map(|spelling| (key_index, spelling)));
     }
-    // Every unchanged key comes before any other spelling.
+    // All unchanged keys are tried before any other form.
     spelled.sort_by_key(|(_, spelling)| spelling.says.is_some());
     let mut suspects = Vec::new();
     for (key_index, spelling) in &spelled {
@@ -90,26 +92,26 @@ pub(crate) fn list(keys: &Keys, asked: &Salt, cookies: &[String]) -> Suspects {
     }
     let count = keys.secrets.len();
     let tried = format!(
-        "{count} {}, as given and as it may be stored elsewhere, {} salts, 4 hashes",
+        "{count} {} (unchanged and in other forms), {} salts, 4 hashes",
         if count == 1 { "key" } else { "keys" },
         salts.len()
     );
     Suspects { list: suspects, keys: spelled, tried }
 }
 
-/// A salt, and how to read its tokens.
+/// A salt and how to verify its tokens.
 struct Known {
     purpose: Option<Rc<Purpose>>,
     make: Box<dyn Fn(&Keyring) -> TimestampSigner>,
-    /// The prefix of the secret, and the salt, for releases that signed with SHA-1.
+    /// The prefix of the secret and the salt, for releases that use SHA-1.
     old: Option<(&'static str, String)>,
-    /// Whether it is tried only with the unchanged keys.
+    /// Whether it is tried only with unchanged keys.
     is_rare: bool,
 }
 
 const COOKIE_PREFIX: &str = "django.http.cookies";
 
-/// Returns the salts: the requested one, and the well-known ones with how to read their tokens.
+/// Returns the requested salt and the well-known ones.
 fn salts(asked: &Salt, cookies: &[String]) -> Vec<Known> {
     let known = |salt: Salt, named: Option<(&str, &str)>| {
         let old = (salt != Salt::Messages).then(|| ("", salt.as_str().to_owned()));
@@ -128,10 +130,10 @@ fn salts(asked: &Salt, cookies: &[String]) -> Vec<Known> {
     for (salt, what, hint) in [
         (Salt::Session, "a session in a cookie", "--salt session"),
         (Salt::DbSession, "session_data of a session table, cache or file", "--salt db-session"),
-        (Salt::Dumps, "signing.dumps does", "--salt dumps"),
+        (Salt::Dumps, "signing.dumps", "--salt dumps"),
         (Salt::Messages, "the messages cookie", "--salt messages"),
-        (text(django::SIGNER_SALT), "text of Signer", "signed-session unsign --no-timestamp"),
-        (text(django::TIMESTAMP_SIGNER_SALT), "text of TimestampSigner", "signed-session unsign"),
+        (text(django::SIGNER_SALT), "Signer", "signed-session unsign --no-timestamp"),
+        (text(django::TIMESTAMP_SIGNER_SALT), "TimestampSigner", "signed-session unsign"),
     ] {
         if salt != *asked {
             salts.push(known(salt, Some((what, hint))));
@@ -151,7 +153,7 @@ fn salts(asked: &Salt, cookies: &[String]) -> Vec<Known> {
 
 /// Returns both salts of a cookie that `set_signed_cookie` sets.
 fn signed_cookie(cookie: &str, salt: &str, is_rare: bool) -> [Known; 2] {
-    let hint = "django::SignedCookie of the library reads it";
+    let hint = "to read it, use the library's django::SignedCookie";
     let with = if salt.is_empty() { String::new() } else { format!(" with the salt {salt}") };
     let purpose = |of: &str| {
         let says = format!("the signed cookie {cookie}{with}{of}");
@@ -169,7 +171,7 @@ fn signed_cookie(cookie: &str, salt: &str, is_rare: bool) -> [Known; 2] {
     let old = Some((COOKIE_PREFIX, format!("{name}{own}")));
     let make =
         Box::new(move |ring: &Keyring| django::legacy_signed_cookie_signer(ring, &name, &own));
-    [new, Known { purpose: purpose(" of older releases"), make, old, is_rare }]
+    [new, Known { purpose: purpose(" in older releases of Django"), make, old, is_rare }]
 }
 
 impl Suspect {
@@ -177,7 +179,7 @@ impl Suspect {
     pub(crate) fn signed(&self, token: &str) -> bool {
         let Some((value, signature)) = token.rsplit_once(':') else { return false };
         match &self.signer {
-            // Most are distinguished by their length, which costs nothing.
+            // Most are excluded by the length, which costs nothing to compare.
             Mac::Library(_, len) if signature.len() != *len => false,
             Mac::Library(signer, _) => match signer.unsign(token, None) {
                 Ok(_) => true,
@@ -190,7 +192,7 @@ impl Suspect {
         }
     }
 
-    /// Returns what was removed from or added to a token that was signed in this way.
+    /// Returns what was removed from or added to a token signed in this way.
     pub(crate) fn signed_part_of(&self, token: &str) -> Option<(&'static str, String)> {
         let Mac::Library(signer, _) = &self.signer else { return None };
         let parts = Unverified::new(token).ok()?;
@@ -199,30 +201,27 @@ impl Suspect {
             let missing = whole.len().saturating_sub(token.len());
             return Some((
                 "truncated",
-                format!("it was cut off: characters missing at its end: {missing}"),
+                format!("it was truncated (missing characters: {missing})"),
             ));
         }
         if token.starts_with(&whole) {
             let more = token.len().saturating_sub(whole.len());
-            return Some((
-                "trailing",
-                format!("something follows it: characters too many at its end: {more}"),
-            ));
+            return Some(("trailing", format!("other text follows it (extra characters: {more})")));
         }
         None
     }
 
-    /// Returns `true` if the key is the given one, and not another spelling of it.
+    /// Returns `true` if the key is unchanged, not in another form.
     pub(crate) fn is_of_key_as_given(&self) -> bool {
         self.key.is_none()
     }
 
-    /// Returns `true` if the library reads tokens that are signed in this way.
+    /// Returns `true` if the library supports tokens signed in this way.
     pub(crate) fn is_readable(&self) -> bool {
         matches!(self.signer, Mac::Library(..))
     }
 
-    /// Returns what is unusual about this way of signing; empty for the requested one.
+    /// Returns what differs from the requested way; empty if nothing does.
     pub(crate) fn causes(&self, tried: &str) -> Vec<Cause> {
         let mut causes = Vec::new();
         let index = self.key_index;
@@ -230,15 +229,18 @@ impl Suspect {
             causes.push(spelled(index, key, tried));
         }
         if let Some(purpose) = &self.salt {
-            let says = format!("it is signed by key {index} as {}", purpose.says);
+            let says = format!("it was signed with key {index} for {}", purpose.says);
             causes.push(Cause::new("salt", says, tried).hint(&purpose.hint));
         }
         if let Some(algorithm) = self.algorithm {
-            let says = format!("it is signed by key {index} with {algorithm}");
+            let says = format!("it was signed with key {index} and the hash {algorithm}");
             let (name, hint) = if self.is_readable() {
-                ("hash", "the library's Signer::algorithm reads it")
+                ("hash", "to read it, use the library's Signer::algorithm")
             } else {
-                ("sha1", "Django 3.0 and older made it, 3.1 and 3.2 read it, later ones refuse it")
+                (
+                    "sha1",
+                    "Django 3.0 and older create such tokens, 3.1 and 3.2 read them, later ones refuse them",
+                )
             };
             causes.push(Cause::new(name, says, tried).hint(hint));
         }
@@ -246,8 +248,8 @@ impl Suspect {
     }
 }
 
-/// The cause of a refusal that lies in how a key is stored.
+/// Returns the cause that a key is stored in another form.
 pub(crate) fn spelled(index: usize, how: &str, tried: &str) -> Cause {
-    let says = format!("it is signed by key {index} {how}");
-    Cause::new("key", says, tried).hint("compare how the secret is stored here and at the site")
+    let says = format!("it was signed with another form of key {index}: {how}");
+    Cause::new("key", says, tried).hint("check how the secret is stored here and on the site")
 }

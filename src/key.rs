@@ -59,9 +59,9 @@ impl Keyring {
 
     /// Creates a ring with a random secret.
     ///
-    /// The secret is lost when the program ends. Use this for tests and demonstrations: after a restart every session is refused, and a
-    /// second process refuses the sessions of the first. For a service, see
-    /// [`from_env`](Self::from_env).
+    /// The secret is lost when the program ends. Use this for tests and demonstrations: after a
+    /// restart, every session is refused, and a second process refuses the sessions of the first. For
+    /// a service, see [`from_env`](Self::from_env).
     ///
     /// # Panics
     ///

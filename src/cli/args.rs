@@ -187,7 +187,8 @@ fn is_number(text: &str) -> bool {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum From {
-    /// Detects the form and prints a note; also removes quotes and encoding
+    /// Detects the form, removes quotes and percent-encoding, and prints a note
+    /// unless the token is bare
     Auto,
     /// A bare token
     Token,

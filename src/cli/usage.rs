@@ -29,14 +29,14 @@ Keys:
   secret, including commas and other newlines. Without --key-file, these
   environment variables are read, in the same way:
 
-  SIGNED_SESSION_KEY            the secret
+  SIGNED_SESSION_KEY            the secret that signs
   SIGNED_SESSION_FALLBACK_KEYS  retired secrets, one per line (a secret that
                                 contains a newline needs a file)
 
 Salts:
   A token is valid for one purpose only, which its salt identifies. --salt
-  takes one of these names or any other text. For a text that is one of the
-  names, write text: before it, such as text:session.
+  takes one of these names or any other text. To use one of the names as a
+  text, prefix it: text:session.
 
   session     sessions in a cookie (signed_cookies); expire after two weeks
   db-session  session_data of the database, cache and file backends

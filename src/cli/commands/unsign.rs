@@ -14,8 +14,8 @@ use crate::cli::verify::Verifier;
 
 /// Verify signed text and print it
 ///
-/// Signed text may look like a cookie or contain quotes, so by default it is read unchanged; see
-/// --from.
+/// By default (see --from), the input is read unchanged, because signed text may look like a cookie
+/// or contain quotes.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 On a terminal, characters other than printable ASCII are escaped; otherwise,

@@ -80,12 +80,16 @@ pub(crate) fn inside(
         DecodeError::NotYetValid { signed_at } => {
             let ahead = Span(moment::seconds(now, *signed_at).unsigned_abs());
             let says = format!(
-                "it was signed at {}, {ahead} in the future; the time here is {}: a clock may be wrong",
+                "it was signed at {}, {ahead} in the future; the time here is {}, so a clock may be wrong",
                 moment::both(*signed_at),
                 moment::both(now)
             );
-            Cause::new("clock", says, "comparing its timestamp with the clock, within 5 minutes")
-                .hint("compare the clocks; --at TIME sets the clock of this command")
+            Cause::new(
+                "clock",
+                says,
+                "comparing its timestamp with the clock, which may differ by 5 minutes",
+            )
+            .hint("compare the clocks; --at TIME sets the clock of this command")
         }
         DecodeError::SignedTooEarly { signed_at } => {
             let signed_at = moment::both(*signed_at);

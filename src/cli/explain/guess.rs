@@ -22,7 +22,7 @@ pub(crate) fn guess<'v>(
 ) {
     if line.trim().is_empty() {
         let says = "the input is blank";
-        let cause = Cause::new("empty", says, "reading it").hint("is a variable not set?");
+        let cause = Cause::new("empty", says, "reading it").hint("check that the variable is set");
         findings.causes.push(cause);
         return;
     }

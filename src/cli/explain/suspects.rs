@@ -132,8 +132,8 @@ fn salts(asked: &Salt, cookies: &[String]) -> Vec<Known> {
         (Salt::DbSession, "session_data of a session table, cache or file", "--salt db-session"),
         (Salt::Dumps, "signing.dumps", "--salt dumps"),
         (Salt::Messages, "the messages cookie", "--salt messages"),
-        (text(django::SIGNER_SALT), "Signer", "signed-session unsign --no-timestamp"),
-        (text(django::TIMESTAMP_SIGNER_SALT), "TimestampSigner", "signed-session unsign"),
+        (text(django::SIGNER_SALT), "Django's Signer", "signed-session unsign --no-timestamp"),
+        (text(django::TIMESTAMP_SIGNER_SALT), "Django's TimestampSigner", "signed-session unsign"),
     ] {
         if salt != *asked {
             salts.push(known(salt, Some((what, hint))));

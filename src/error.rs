@@ -284,8 +284,7 @@ impl fmt::Display for EncodeError {
             Self::BadExpiry => f.write_str("the session's own expiry is not valid"),
             Self::BadSubject => f.write_str("the session's subject is not valid"),
             Self::AwareExpiry => f.write_str(
-                "Expiry::At cannot be used with a Django site that has USE_TZ = False: use \
-                 Expiry::After",
+                "a Django site with USE_TZ = False does not support Expiry::At: use Expiry::After",
             ),
             Self::TooLarge { len, limit, entries } => {
                 write!(f, "the encoded size would be {len} bytes, more than the limit of {limit}")?;

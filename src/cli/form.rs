@@ -107,8 +107,8 @@ fn collect<'t>(mut tokens: impl Iterator<Item = Cow<'t, str>>) -> Found<'t> {
 
 /// Finds a cookie's values in a row with tabs.
 ///
-/// Such as of a browser's developer tools or a `cookies.txt`. Whatever the order of the columns,
-/// the value follows the name.
+/// Such a row is copied from a browser's developer tools or a `cookies.txt`. Whatever the order of
+/// the columns, the value follows the name.
 fn in_row<'t>(row: &'t str, name: &str) -> impl Iterator<Item = &'t str> {
     let fields = row.split('\t').map(|field| field.trim_matches(' '));
     fields.clone().zip(fields.skip(1)).filter_map(move |(field, value)| {

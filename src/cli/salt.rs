@@ -55,7 +55,7 @@ impl Salt {
         }
     }
 
-    /// Returns the salt of Django's `TimestampSigner`, which signs text.
+    /// Returns the salt of Django's `TimestampSigner`, for text and not sessions.
     pub(crate) fn of_text() -> Self {
         Self::Text(django::TIMESTAMP_SIGNER_SALT.to_owned())
     }

@@ -7,10 +7,10 @@ use std::process::ExitCode;
 use crate::cli::failure::Failure;
 use crate::cli::shell;
 
-/// The maximum length of a text that is signed or encoded, in bytes.
+/// The maximum length of a string that is signed or encoded, in bytes.
 pub(crate) const MAX_TEXT_LEN: usize = 64 * 1024 * 1024;
 
-/// Reads a text to sign, from the argument or from standard input.
+/// Reads the text to sign from the argument or from standard input.
 ///
 /// Standard input is read if the argument is `-` or missing.
 pub(crate) fn read_text(argument: Option<String>) -> Result<String, Failure> {

@@ -169,7 +169,7 @@ impl Verifier {
         });
         match chosen.map_err(Refusal::Token) {
             Ok(verdict) => verdict.unwrap_or_else(|| Verdict::refused(Refusal::NoCookie)),
-            // The verdict also contains when the token was signed.
+            // The verdict also contains the time of signing.
             Err(reason) => refused
                 .into_iter()
                 .rfind(|verdict| verdict.result.as_ref() == Err(&reason))
@@ -247,7 +247,7 @@ impl Verifier {
         }
     }
 
-    /// Returns the own expiry of an authentic session, if it applies.
+    /// Returns the expiry that an authentic session sets itself, if it applies.
     pub(crate) fn own_end(&self, line: &[u8], now: OffsetDateTime) -> Option<OffsetDateTime> {
         let Content::Session(codec, ..) = &self.content else { return None };
         if self.expiry_rule == ExpiryRule::Django {

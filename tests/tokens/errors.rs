@@ -107,8 +107,7 @@ fn encode_errors() -> [(EncodeError, &'static str); 15] {
         ),
         (
             EncodeError::AwareExpiry,
-            "Expiry::At cannot be used with a Django site that has USE_TZ = False: use \
-             Expiry::After",
+            "a Django site with USE_TZ = False does not support Expiry::At: use Expiry::After",
         ),
         (EncodeError::BadTimestamp, "a token cannot be dated before 1970 or past the year 9999"),
         (EncodeError::CookieValue, "the value contains a character that is not allowed in cookies"),

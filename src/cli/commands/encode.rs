@@ -169,7 +169,7 @@ impl Encoder {
         Ok(Self { content, compress, header, clock: args.clock.clock(), limits })
     }
 
-    /// Encodes a text that is one value, and prints the token.
+    /// Encodes a string that is one value, and prints the token.
     fn encode_text(&self, text: &str) -> Result<ExitCode, Failure> {
         let now = self.clock.now();
         let token = self.encode(text, false, now)?;

@@ -20,8 +20,8 @@ use crate::cli::stdio::print_line;
 #[derive(clap::Args)]
 #[command(after_long_help = "\
 The password hash is the field `password` of the user's row, such as
-pbkdf2_sha256$..., not the password itself. The session is bound to this hash:
-Django refuses the session once the password is changed.
+pbkdf2_sha256$..., not the password itself. The session is bound to this hash,
+so Django refuses the session once the password is changed.
 
   python manage.py shell -v 0 -c \"from django.contrib.auth import get_user_model
   print(get_user_model().objects.get(pk=42).password)\" > hash.txt
@@ -64,7 +64,9 @@ pub(crate) fn run(args: &Args) -> Result<ExitCode, Failure> {
     }
     // As in `django.contrib.auth.hashers.identify_hasher`: the algorithm precedes a `$`.
     if !hash.contains('$') && !hash.starts_with('!') {
-        say::warning("the password hash is not in a format of Django; is it the password itself?");
+        say::warning(
+            "the password hash is not in a format that Django stores; is it the password itself?",
+        );
     }
     let now = args.clock.clock().now();
     let mut session = Session::new();

@@ -14,7 +14,7 @@ use crate::cli::form;
 use crate::cli::mac;
 use crate::cli::old_session::OldSession;
 
-/// The maximum length of a text that is examined, in bytes.
+/// The maximum length of a string that is examined, in bytes.
 const MAX_LEN: usize = 64 * 1024;
 
 const CONFIG: GeneralPurposeConfig =
@@ -22,7 +22,7 @@ const CONFIG: GeneralPurposeConfig =
 const STANDARD: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, CONFIG);
 const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, CONFIG);
 
-/// Identifies a text that was signed in a way the library does not support.
+/// Identifies a string that was signed in a way the library does not support.
 pub(crate) fn signed(text: &str, keys: &[(usize, Spelling)], tried: &str) -> Vec<Cause> {
     if text.len() > MAX_LEN {
         return Vec::new();
@@ -69,7 +69,7 @@ const OLD_HINT: &str = "signed-session inspect shows its content; Django 3.1 and
      versions do not: the visitor must log in again";
 const FOREIGN_HINT: &str = "only the software that created it can read it";
 
-/// Identifies a text that was not signed with any of these keys.
+/// Identifies a string that was not signed with any of these keys.
 pub(crate) fn looks(text: &str) -> Option<Cause> {
     let text = text.trim();
     if text.len() > MAX_LEN {
@@ -79,7 +79,7 @@ pub(crate) fn looks(text: &str) -> Option<Cause> {
     known(text).or_else(|| apparent(&decoded))
 }
 
-/// Identifies a text by its structure, which is not a guess.
+/// Identifies a string by its structure, which is not a guess.
 fn known(text: &str) -> Option<Cause> {
     if let Some(old) = OldSession::new(text) {
         let content = if old.json().is_some() { "JSON" } else { "something other than JSON" };
@@ -135,7 +135,7 @@ fn algorithm(text: &str) -> Option<String> {
     Some(header.get("alg")?.as_str()?.to_owned())
 }
 
-/// Guesses the kind of a text by its form.
+/// Guesses the kind of a string by its form.
 fn apparent(text: &str) -> Option<Cause> {
     let is_of = |part: &str, others: &[u8]| {
         !part.is_empty()

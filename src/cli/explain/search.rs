@@ -18,7 +18,7 @@ use crate::cli::verify::Verifier;
 /// The maximum number of cookies with other names that are tried.
 const MAX_OTHER_COOKIES: usize = 16;
 
-/// The maximum number of parts of a text that are tried with unchanged keys.
+/// The maximum number of parts of a string that are tried with unchanged keys.
 const MAX_PIECES: usize = 4096;
 /// The maximum number that are also tried with every other form of the keys.
 const MAX_SPELLED_PIECES: usize = 64;
@@ -250,7 +250,7 @@ fn pairs(line: &str) -> impl Iterator<Item = (&str, &str)> {
     in_header.chain(in_row).filter(move |(name, _)| is_name(name)).take(MAX_OTHER_COOKIES)
 }
 
-/// Returns the parts of a text that could be a token.
+/// Returns the parts of a string that could be a token.
 ///
 /// They contain a separator, and only characters of tokens.
 fn pieces(text: &str) -> impl Iterator<Item = &str> {

@@ -280,5 +280,5 @@ pub fn without_a_secret_it_says_how_to_make_one(path: &Path) {
 
 pub fn a_weak_secret_is_warned_of(path: &Path) {
     // The secret of these tests stands in this repository for all to read.
-    Program::start(path).expect_log("it is a sample");
+    Program::start(path).expect_log("a publicly known sample");
 }

@@ -93,7 +93,7 @@ pub(crate) struct Purpose {
 pub(crate) struct TextPurpose {
     /// Purpose of the tokens: any text, or a name as for decode
     ///
-    /// Defaults to the salt of Django's TimestampSigner, or of Signer with --no-timestamp.
+    /// Defaults to the salt of signing.TimestampSigner, or of signing.Signer with --no-timestamp.
     #[arg(long)]
     pub(crate) salt: Option<Salt>,
     /// No timestamp, as in Django's Signer: such a token never expires

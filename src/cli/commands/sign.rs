@@ -12,7 +12,7 @@ use crate::cli::stdio::{print_line, read_text};
 
 /// Sign text with a timestamp
 ///
-/// Works like Django's TimestampSigner, or like Signer with --no-timestamp. The default
+/// Works like django.core.signing.TimestampSigner, or like Signer with --no-timestamp. The default
 /// salt is that of the class, with which signed text is never accepted as a session.
 #[derive(clap::Args)]
 #[command(after_help = "\

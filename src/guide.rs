@@ -289,7 +289,7 @@
 //! ```
 //!
 //! The list is in memory. To share it between processes and to keep it after a restart, synchronize
-//! it with a database table. In the repository, `examples/revocation/src/sqlite.rs` does that; copy
+//! it with a database table. In the repository, `examples/shop/src/sqlite.rs` does that; copy
 //! it, and create the table in a Django migration:
 //!
 //! ```sql

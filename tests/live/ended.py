@@ -147,7 +147,7 @@ REQUESTS = {
 
 if __name__ == "__main__":
     call_command("migrate", run_syncdb=True, verbosity=0)
-    # As in `examples/revocation/src/sqlite.rs`.
+    # As in `examples/shop/src/sqlite.rs`.
     with connection.cursor() as cursor:
         cursor.execute(
             "CREATE TABLE ended("

@@ -1,6 +1,6 @@
 //! Keeps in step with Django which sessions were ended, through a table in its database.
 //!
-//! The follower is that of the example `revocation`; Django's half is the receiver and
+//! The follower is that of the example `shop`; Django's half is the receiver and
 //! the middleware of the guide, `src/django/ended.py`.
 
 use std::path::PathBuf;
@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use signed_session::{Revocations, SessionManager};
-use signed_session_example_revocation::queue::queue;
-use signed_session_example_revocation::sqlite::Follower;
+use signed_session_example_shop::queue::queue;
+use signed_session_example_shop::sqlite::Follower;
 use time::OffsetDateTime;
 
 use crate::Failure;

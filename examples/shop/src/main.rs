@@ -3,16 +3,16 @@
 //!
 //! ```sh
 //! export SIGNED_SESSION_KEY="$(openssl rand -base64 48)"
-//! cargo run --package signed-session-example-revocation 3000
+//! cargo run --package signed-session-example-shop 3000
 //! ```
 //!
 //! And from another terminal, with the same secret, another process of the same site:
 //!
 //! ```sh
-//! cargo run --package signed-session-example-revocation 3001
+//! cargo run --package signed-session-example-shop 3001
 //! ```
 //!
-//! Both keep their accounts, and which sessions were ended, in the folder `target/revocation`, or
+//! Both keep their accounts, and which sessions were ended, in the folder `target/shop`, or
 //! where `--data FOLDER` says. With `--redis redis://127.0.0.1:6379` what was ended is in a stream of
 //! Redis. While the carrier cannot be read, sessions are accepted unless they are known to be ended,
 //! or with `--silence refuse` answered with 503.
@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use carrier::Carrier;
 use signed_session::{CookieOptions, Keyring, Revocations, SessionCodec, SessionManager, Silence};
-use signed_session_example_revocation::{Failure, queue, redis, sqlite};
+use signed_session_example_shop::{Failure, queue, redis, sqlite};
 use site::Site;
 use tokio::net::TcpListener;
 use users::Users;
@@ -56,7 +56,7 @@ struct Arguments {
 
 impl Arguments {
     fn read() -> Result<Self, Failure> {
-        let data = PathBuf::from("target/revocation");
+        let data = PathBuf::from("target/shop");
         let mut arguments = Self { port: 0, data, redis: None, silence: Silence::Accept };
         let mut words = env::args().skip(1);
         while let Some(word) = words.next() {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use time::{Duration, OffsetDateTime};
 
 /// How many seconds this process's clock is ahead: for tests of machines whose clocks differ.
-const AHEAD: &str = "REVOCATION_CLOCK_AHEAD";
+const AHEAD: &str = "SHOP_CLOCK_AHEAD";
 
 /// Returns what time it is. In your program this is `OffsetDateTime::now_utc`.
 pub fn now() -> OffsetDateTime {

@@ -68,14 +68,14 @@ impl Fleet {
 
     /// Returns the command that starts a process, with the clock of this one.
     pub fn command(&self, index: usize) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_signed-session-example-revocation"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_signed-session-example-shop"));
         command
             .arg("--data")
             .arg(self.folder.path())
             .args(&self.arguments)
             .env("SIGNED_SESSION_KEY", &self.secrets[0])
             .env("SIGNED_SESSION_FALLBACK_KEYS", &self.secrets[1])
-            .env("REVOCATION_CLOCK_AHEAD", CLOCKS[index].to_string());
+            .env("SHOP_CLOCK_AHEAD", CLOCKS[index].to_string());
         if let Carrier::Redis(server) = &self.carrier {
             command.args(["--redis", &server.url()]);
         }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior};
 use sha2::Sha256;
-use signed_session_example_revocation::Failure;
+use signed_session_example_shop::Failure;
 use subtle::ConstantTimeEq as _;
 use tokio::task::spawn_blocking;
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use signed_session::Revocation;
-use signed_session_example_revocation::queue::Queue;
-use signed_session_example_revocation::{Failure, redis, sqlite};
+use signed_session_example_shop::queue::Queue;
+use signed_session_example_shop::{Failure, redis, sqlite};
 
 #[derive(Clone)]
 pub enum Carrier {

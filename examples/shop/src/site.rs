@@ -25,7 +25,7 @@ use serde::Deserialize;
 use signed_session::{
     DecodeError, Revocation, Revocations, SessionHandle, SessionLayer, SessionManager, Silence,
 };
-use signed_session_example_revocation::Failure;
+use signed_session_example_shop::Failure;
 
 use crate::carrier::Carrier;
 use crate::clock;

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use signed_session::Revocation;
-use signed_session_example_shop::queue::Queue;
-use signed_session_example_shop::{Failure, redis, sqlite};
+
+use crate::queue::Queue;
+use crate::{Failure, redis, sqlite};
 
 #[derive(Clone)]
 pub enum Carrier {

@@ -1,5 +1,4 @@
-//! Ends sessions in every process of a site: sign out everywhere, after a new password, by an
-//! administrator.
+//! Starts a shop: a cart, a login, and sessions that end in every process of the site.
 //!
 //! ```sh
 //! export SIGNED_SESSION_KEY="$(openssl rand -base64 48)"
@@ -17,12 +16,6 @@
 //! Redis. While the carrier cannot be read, sessions are accepted unless they are known to be ended,
 //! or with `--silence refuse` answered with 503.
 
-mod carrier;
-mod clock;
-mod page;
-mod site;
-mod users;
-
 use std::env;
 use std::fs;
 use std::io::{self, Write as _};
@@ -30,18 +23,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use carrier::Carrier;
-use signed_session::{CookieOptions, Keyring, Revocations, SessionCodec, SessionManager, Silence};
-use signed_session_example_shop::{Failure, queue, redis, sqlite};
-use site::Site;
+use signed_session::{Keyring, Revocations, Silence};
+use signed_session_example_shop::carrier::Carrier;
+use signed_session_example_shop::sessions::LIFETIME;
+use signed_session_example_shop::site::Site;
+use signed_session_example_shop::users::Users;
+use signed_session_example_shop::{Failure, clock, queue, redis, sqlite};
 use tokio::net::TcpListener;
-use users::Users;
-
-/// How long a session lasts from its login, whatever is done with it.
-const LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// After how long a session that is in use is signed again.
-const REFRESH: Duration = Duration::from_secs(60);
 
 /// How long the carrier may be silent. It is read every second at least.
 const NEWS_WITHIN: Duration = Duration::from_secs(5);
@@ -80,15 +68,6 @@ impl Arguments {
     }
 }
 
-fn manager(revocations: &Revocations) -> Result<SessionManager, Failure> {
-    // Only because this is http, on your own machine: a site on https leaves `secure` out.
-    let options = CookieOptions::new("revocation_session")?.secure(false);
-    Ok(SessionManager::new(SessionCodec::new(&Keyring::from_env()?), options)
-        .refresh_after(REFRESH)
-        .clock(clock::now)
-        .revocations(revocations.clone(), "user_id"))
-}
-
 async fn run() -> Result<(), Failure> {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let arguments = Arguments::read()?;
@@ -96,19 +75,19 @@ async fn run() -> Result<(), Failure> {
     let revocations = Revocations::new(LIFETIME)
         .expect_news_within(NEWS_WITHIN, arguments.silence)
         .on_revocation(move |revocation| sending.add(revocation));
-    let manager = manager(&revocations)?;
+    let ring = Keyring::from_env()?;
 
     fs::create_dir_all(&arguments.data)?;
     let (users, password) = Users::open(arguments.data.join("users.sqlite3")).await?;
     if let Some(password) = password {
         println!("log in as ada, grace or root, who administers, with the password {password}");
     }
-    let (list, now) = (revocations.clone(), clock::now);
+    let (list, clock) = (revocations.clone(), clock::now);
     let carrier = match arguments.redis {
-        Some(url) => Carrier::Redis(redis::Follower::new(url, "example", list, LIFETIME, now)?),
+        Some(url) => Carrier::Redis(redis::Follower::new(url, "example", list, LIFETIME, clock)?),
         None => {
             let path = arguments.data.join("ended.sqlite3");
-            Carrier::Sqlite(sqlite::Follower::new(path, list, LIFETIME, now))
+            Carrier::Sqlite(sqlite::Follower::new(path, list, LIFETIME, clock))
         }
     };
     // A process that does not know what was ended does not listen.
@@ -120,10 +99,11 @@ async fn run() -> Result<(), Failure> {
 
     let listener = TcpListener::bind(("127.0.0.1", arguments.port)).await?;
     let address = listener.local_addr()?;
-    let site = Site { revocations, carrier, silence: arguments.silence, users, address };
+    let silence = arguments.silence;
+    let router = Site { revocations, carrier, silence, users, address, clock }.router(&ring)?;
     println!("listening on http://{address}");
     io::stdout().flush()?;
-    Ok(axum::serve(listener, site.router(manager)).await?)
+    Ok(axum::serve(listener, router).await?)
 }
 
 #[tokio::main]

@@ -6,9 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rusqlite::{Connection, OptionalExtension as _, Row, TransactionBehavior};
 use sha2::Sha256;
-use signed_session_example_shop::Failure;
 use subtle::ConstantTimeEq as _;
 use tokio::task::spawn_blocking;
+
+use crate::Failure;
 
 /// As OWASP advises for PBKDF2 with SHA-256.
 const ROUNDS: u32 = 600_000;
@@ -51,15 +52,24 @@ impl Users {
     /// Opens the accounts. If there are none, creates those of the example, who have one password.
     pub async fn open(path: PathBuf) -> Result<(Self, Option<String>), Failure> {
         let users = Self { path };
-        let password = random()?;
-        let hash = hash(password.clone()).await?;
-        let is_new = users
+        let none = "SELECT NOT EXISTS(SELECT 1 FROM users)";
+        let is_new: bool = users
             .ask(move |connection| {
                 connection.execute_batch(SCHEMA)?;
+                connection.query_row(none, [], |row| row.get(0))
+            })
+            .await?;
+        if !is_new {
+            return Ok((users, None));
+        }
+        let password = random()?;
+        let hash = hash(password.clone()).await?;
+        let is_new: bool = users
+            .ask(move |connection| {
                 let behavior = TransactionBehavior::Immediate;
                 let transaction = connection.transaction_with_behavior(behavior)?;
-                let none = "SELECT NOT EXISTS(SELECT 1 FROM users)";
-                let is_new: bool = transaction.query_row(none, [], |row| row.get(0))?;
+                // Another process may have created them meanwhile.
+                let is_new = transaction.query_row(none, [], |row| row.get(0))?;
                 let insert = "INSERT INTO users(name, is_admin, password) VALUES (?1, ?2, ?3)";
                 for (name, is_admin) in [("ada", false), ("grace", false), ("root", true)] {
                     if is_new {
@@ -88,11 +98,8 @@ impl Users {
     }
 
     /// Finds the user of this name and password.
-    pub async fn authenticate(
-        &self,
-        name: String,
-        password: String,
-    ) -> Result<Option<User>, Failure> {
+    pub async fn authenticate(&self, name: &str, password: &str) -> Result<Option<User>, Failure> {
+        let (name, password) = (name.to_owned(), password.to_owned());
         let query = "SELECT id, name, is_admin, password FROM users WHERE name = ?1";
         let user = self
             .ask(move |connection| connection.query_row(query, [name], User::from_row).optional())

@@ -4,7 +4,7 @@ const watch = async () => {
     const response = await fetch("/watch").catch(() => null);
     const answer = response?.ok ? await response.text() : "";
     if (answer === "ended") {
-      location.assign("/?said=ended");
+      location.assign("/login?ended");
       return;
     }
     if (answer !== "there") await new Promise((resolve) => setTimeout(resolve, 5000));

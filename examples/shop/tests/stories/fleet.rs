@@ -2,28 +2,29 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use rusqlite::Connection;
-use sha2::Sha256;
 use support::visitor::{Answer, PATIENCE, Program, Visitor};
 use tempfile::TempDir;
 
+use crate::accounts;
+pub use crate::accounts::PASSWORD;
 use crate::redis_server::RedisServer;
 
 /// How many seconds the clock of each process is ahead: four minutes apart, and five are allowed.
 pub const CLOCKS: [i64; 4] = [0, 120, -120, 60];
 
-pub const PASSWORD: &str = "correct horse";
 pub const SECRET: &str = "example-only-correct-horse-battery-staple";
 
 /// How long an end may take to be known everywhere: a second, and more where the machine is busy.
 const SOON: Duration = Duration::from_secs(5);
+
+/// A visitor may choose the secret of their forms, if its cookie and the field have the same.
+const CSRF_SECRET: &str = "correcthorsebatterystaplecorrect";
 
 /// The key of the stream.
 pub const STREAM: &str = "signed-session:ended:example";
@@ -58,7 +59,7 @@ pub fn over_each_carrier(arguments: &[&str], story: impl Fn(Fleet)) {
 impl Fleet {
     pub fn start(carrier: Carrier, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        create_users(&folder.path().join("users.sqlite3"));
+        accounts::create(&folder.path().join("users.sqlite3"));
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
         let secrets = [SECRET, ""].map(str::to_owned);
         let mut fleet = Self { processes: Vec::new(), carrier, arguments, secrets, folder };
@@ -211,8 +212,26 @@ impl Fleet {
         answer
     }
 
+    /// Has a browser submit a form.
+    pub fn submit(
+        &self,
+        index: usize,
+        jar: &mut Jar,
+        path: &str,
+        fields: &[(&str, &str)],
+    ) -> Answer {
+        let fields = [fields, &[("csrfmiddlewaretoken", CSRF_SECRET)]].concat();
+        self.visit(index, jar, |visitor| {
+            visitor.jar.insert("csrftoken".to_owned(), CSRF_SECRET.to_owned());
+            let answer = visitor.post_form(path, &fields);
+            // The stories are about the sessions.
+            visitor.jar.remove("csrftoken");
+            answer
+        })
+    }
+
     pub fn post(&self, index: usize, jar: &mut Jar, path: &str) -> Answer {
-        self.visit(index, jar, |visitor| visitor.post_form(path, &[]))
+        self.submit(index, jar, path, &[])
     }
 
     /// Does what is answered by sending the browser back to the page.
@@ -223,8 +242,7 @@ impl Fleet {
     }
 
     pub fn try_to_log_in(&self, index: usize, jar: &mut Jar, name: &str, password: &str) -> Answer {
-        let fields = [("name", name), ("password", password)];
-        self.visit(index, jar, |visitor| visitor.post_form("/login", &fields))
+        self.submit(index, jar, "/login", &[("name", name), ("password", password)])
     }
 
     /// Logs in, and returns the browser's cookies.
@@ -235,6 +253,24 @@ impl Fleet {
         assert_eq!((answer.status, &*answer.header("location")), (303, "/"), "{answer:?}");
         assert_eq!(self.who(index, &jar).as_deref(), Some(name));
         jar
+    }
+
+    /// Logs in to the administration, and returns the browser's cookies.
+    #[track_caller]
+    pub fn log_in_admin(&self, index: usize, name: &str) -> Jar {
+        let mut jar = Jar::new();
+        let fields = [("name", name), ("password", PASSWORD)];
+        let answer = self.submit(index, &mut jar, "/admin/login", &fields);
+        assert_eq!((answer.status, &*answer.header("location")), (303, "/admin"), "{answer:?}");
+        jar
+    }
+
+    /// Puts something into the cart, and returns how many things are in it.
+    #[track_caller]
+    pub fn put_into_cart(&self, index: usize, jar: &mut Jar) -> String {
+        let answer = self.submit(index, jar, "/cart/add", &[("fruit", "pears")]);
+        assert_eq!(answer.status, 303, "{answer:?}");
+        self.text(index, jar, "/", "count")
     }
 
     /// Returns whom a process takes somebody with these cookies for.
@@ -251,10 +287,10 @@ impl Fleet {
         self.visit(index, &mut jar.clone(), |visitor| visitor.get("/"))
     }
 
-    /// Returns the text of an element of the page.
+    /// Returns the text of an element of a page.
     #[track_caller]
-    pub fn text(&self, index: usize, jar: &Jar, id: &str) -> String {
-        let page = self.look(index, jar).body;
+    pub fn text(&self, index: usize, jar: &Jar, path: &str, id: &str) -> String {
+        let page = self.visit(index, &mut jar.clone(), |visitor| visitor.get(path)).body;
         let (_, rest) = page.split_once(&format!("id=\"{id}\">")).expect("it is on the page");
         rest.split_once('<').unwrap().0.to_owned()
     }
@@ -296,22 +332,5 @@ pub fn is_soon(time: Duration, mut is_so: impl FnMut() -> bool) -> bool {
             return false;
         }
         thread::sleep(Duration::from_millis(20));
-    }
-}
-
-/// Creates accounts whose passwords take no time to check.
-fn create_users(path: &Path) {
-    let users = Connection::open(path).unwrap();
-    let schema = "CREATE TABLE users(
-        id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, is_admin INTEGER NOT NULL,
-        password TEXT NOT NULL)";
-    users.execute_batch(schema).unwrap();
-    let derived = pbkdf2::pbkdf2_hmac_array::<Sha256, 32>(PASSWORD.as_bytes(), b"salt", 1);
-    let password = format!("1$salt${}", STANDARD_NO_PAD.encode(derived));
-    let names = ["ada", "grace", "root"].map(str::to_owned);
-    let crowd = (0..20).map(|number| format!("user{number}"));
-    for name in names.into_iter().chain(crowd) {
-        let insert = "INSERT INTO users(name, is_admin, password) VALUES (?1, ?2, ?3)";
-        users.execute(insert, (&name, name == "root", &password)).unwrap();
     }
 }

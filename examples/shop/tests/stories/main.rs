@@ -3,6 +3,8 @@
 //! Every story is told over both carriers, with real processes, a real file and a real Redis, which
 //! are killed, emptied and brought back. `redis-server` has to be installed.
 
+#[path = "../common/accounts.rs"]
+mod accounts;
 mod ends;
 mod fleet;
 mod lines;

@@ -63,9 +63,9 @@ fn without_redis_nobody_is_let_in_and_no_session_is_lost() {
     let mut fleet = over_redis(&["--silence", "refuse"]);
     let mut ada = fleet.log_in(0, "ada");
     let mut guest = Jar::new();
-    for visit in ["1", "2"] {
-        fleet.visit(1, &mut guest, |visitor| visitor.get("/"));
-        assert!(fleet.look(1, &guest).body.contains("not logged in"), "{visit}");
+    for count in ["1", "2"] {
+        assert_eq!(fleet.put_into_cart(1, &mut guest), count);
+        assert!(fleet.look(1, &guest).body.contains("not logged in"));
     }
     for signal in ["kill", "-STOP"] {
         match signal {
@@ -75,10 +75,14 @@ fn without_redis_nobody_is_let_in_and_no_session_is_lost() {
         for index in fleet.all() {
             assert!(is_soon(OUTAGE, || fleet.look(index, &ada).status == 503));
             let before = ada.clone();
-            // The page counts visits: what it writes is not saved over the session.
-            let answer = fleet.visit(index, &mut ada, |visitor| visitor.get("/"));
-            assert_eq!((answer.status, &*answer.header("retry-after")), (503, "5"));
-            assert_eq!(answer.header("set-cookie"), "");
+            // What is written now would be lost.
+            for answer in [
+                fleet.visit(index, &mut ada, |visitor| visitor.get("/account")),
+                fleet.submit(index, &mut ada, "/cart/add", &[("fruit", "pears")]),
+            ] {
+                assert_eq!((answer.status, &*answer.header("retry-after")), (503, "5"));
+                assert_eq!(answer.header("set-cookie"), "");
+            }
             assert_eq!(ada, before);
             assert_eq!(fleet.who(index, &guest), None, "the anonymous pass");
             let start = Instant::now();
@@ -190,7 +194,7 @@ fn entries_below_the_last_position_are_read() {
     let jars = ends(&fleet);
     // A server took over that counts from below, and has one line that nobody has heard of.
     let other = fleet.log_in(0, "user3");
-    let id = fleet.text(0, &other, "id");
+    let id = fleet.text(0, &other, "/account", "id");
     let mut redis = fleet.redis().connect();
     redis::pipe()
         .atomic()

@@ -1,4 +1,4 @@
-//! Counts visits and logs visitors in, with actix-web.
+//! Counts visits, keeps a cart, and logs visitors in, with actix-web.
 //!
 //! ```sh
 //! export SIGNED_SESSION_KEY="$(openssl rand -base64 48)"
@@ -9,24 +9,48 @@
 //!
 //! ```sh
 //! curl -b jar -c jar http://127.0.0.1:3000/
+//! curl -b jar -c jar -L -d thing=pears http://127.0.0.1:3000/cart
 //! curl -b jar -c jar -L -d name=ada http://127.0.0.1:3000/login
+//! curl -b jar -c jar -L -d '' http://127.0.0.1:3000/order
 //! ```
+//!
+//! In a browser, `/checkout` asks for a login. Forms that a browser sends need the protection of
+//! [`signed_session::guide::forms`], which is left out here for the sake of curl; the shop has it.
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::time::Duration;
 use std::{env, io};
 
-use actix_web::web::{Form, Redirect};
+use actix_web::web::{Form, Html, Query, Redirect};
 use actix_web::{App, HttpServer, get, post};
 use serde::Deserialize;
+use signed_session::django::{Level, MessagesError};
 use signed_session::{
-    CookieOptions, Keyring, SessionCodec, SessionHandle, SessionManager, SessionMiddleware,
-    ValueError,
+    CookieOptions, Expiry, FlashMessages, Keyring, LoggedIn, SessionCodec, SessionHandle,
+    SessionManager, SessionMiddleware, ValueError, local_path,
 };
+
+/// How long a login lasts that the visitor asked to be remembered.
+const REMEMBERED: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
 #[derive(Deserialize)]
 struct Login {
     name: String,
+    /// A box that is not checked is not sent.
+    remember: Option<String>,
+}
+
+/// The page to go to after the login.
+#[derive(Deserialize)]
+struct Next {
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    thing: String,
 }
 
 #[derive(Deserialize)]
@@ -48,18 +72,74 @@ async fn about() -> &'static str {
     "a counter of visits\n"
 }
 
+/// Its form is sent to the address of the page, with the same `?next=`.
+#[get("/login")]
+async fn login_page() -> Html {
+    Html::new(
+        r#"<!doctype html><title>Log in</title>
+<form method="post">
+<input name="name" aria-label="Name" required>
+<label><input type="checkbox" name="remember"> Remember me for two weeks</label>
+<button>Log in</button>
+</form>"#,
+    )
+}
+
 #[post("/login")]
-async fn login(session: SessionHandle, Form(login): Form<Login>) -> Result<Redirect, ValueError> {
-    // Nothing that was put into the stranger's session is carried into ada's.
-    session.flush();
+async fn login(
+    session: SessionHandle,
+    Query(Next { next }): Query<Next>,
+    Form(login): Form<Login>,
+) -> Result<Redirect, ValueError> {
+    // A stranger's cart is carried into ada's session, and nothing else; grace's cart is not.
+    let is_anonymous = !session.contains_key("name");
+    session.begin(|key| key == "cart" && is_anonymous);
     session.insert("name", login.name)?;
-    Ok(Redirect::to("/").see_other())
+    session.set_expiry(match login.remember {
+        Some(_) => Expiry::After(REMEMBERED),
+        None => Expiry::AtBrowserClose,
+    });
+    // Anyone can write a link with `?next=`: it must not lead elsewhere.
+    Ok(Redirect::to(local_path(&next).unwrap_or("/").to_owned()).see_other())
 }
 
 #[post("/logout")]
 async fn logout(session: SessionHandle) -> Redirect {
     session.flush();
     Redirect::to("/").see_other()
+}
+
+/// Shows the messages that were left for this page, and what is in the cart.
+#[get("/cart")]
+async fn show_cart(session: SessionHandle, flash: FlashMessages) -> Result<String, MessagesError> {
+    let messages = flash.take()?;
+    let mut page: String = messages.iter().map(|message| format!("{}\n", message.text)).collect();
+    let cart: Vec<String> = session.get("cart")?.unwrap_or_default();
+    page += &format!("in your cart: {}\n", cart.join(", "));
+    Ok(page)
+}
+
+#[post("/cart")]
+async fn add_to_cart(
+    session: SessionHandle,
+    Form(choice): Form<Choice>,
+) -> Result<Redirect, ValueError> {
+    session.update("cart", |cart: &mut Vec<String>| cart.push(choice.thing))?;
+    Ok(Redirect::to("/cart").see_other())
+}
+
+/// The guard sends strangers to the login page, from where they come back.
+#[get("/checkout")]
+async fn checkout(user: LoggedIn<String>) -> Result<String, ValueError> {
+    let cart: Vec<String> = user.session.get("cart")?.unwrap_or_default();
+    Ok(format!("{}, do you order {}?\n", user.id, cart.join(", ")))
+}
+
+#[post("/order")]
+async fn order(user: LoggedIn<String>, flash: FlashMessages) -> Result<Redirect, MessagesError> {
+    let cart: Vec<String> = user.session.pop("cart")?.unwrap_or_default();
+    flash.add(Level::SUCCESS, format!("Thank you: {} on the way.", cart.join(", ")))?;
+    Ok(Redirect::to("/cart").see_other())
 }
 
 #[get("/note")]
@@ -81,15 +161,16 @@ fn session_manager() -> Result<SessionManager, Box<dyn Error>> {
     let codec = SessionCodec::new(&Keyring::from_env()?);
     // Only because this is http, on your own machine: a site on https leaves `secure` out.
     let options = CookieOptions::new("sessionid")?.secure(false);
-    Ok(SessionManager::new(codec, options))
+    Ok(SessionManager::new(codec, options).subject("name").login_page("/login")?)
 }
 
 async fn run() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let sessions = SessionMiddleware::new(session_manager()?);
     let app = move || {
-        let pages = (index, about, login, logout, read_note, write_note);
-        App::new().wrap(sessions.clone()).service(pages)
+        let pages = (index, about, login_page, login, logout, read_note, write_note);
+        let shop = (show_cart, add_to_cart, checkout, order);
+        App::new().wrap(sessions.clone()).service(pages).service(shop)
     };
 
     let port = env::args().nth(1).map_or(Ok(0), |port| port.parse::<u16>());

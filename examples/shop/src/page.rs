@@ -68,6 +68,9 @@ impl Visitor {
                 Some(_) => a href="/account" { "Account" },
                 None => a href="/login" { "Log in" },
             }
+            @if self.user.as_ref().is_some_and(|user| user.is_admin) {
+                a href="/admin" { "Administration" }
+            }
         };
         let who = html! {
             @match &self.user {

@@ -47,6 +47,8 @@
 //! Deleting or disabling a user does not end the user's sessions. End them when you disable the
 //! account ([`Revocations::end_all`]), or load the user in the handlers that need one.
 //!
+//! In the repository, `examples/shop` is a whole application with all of this, and with tests.
+//!
 //! # After a logout, Back shows the page
 //!
 //! Browsers keep pages in memory and show them again on *Back*, even after a logout. The session is

@@ -65,6 +65,8 @@
 //! else is the same. Both sides then create tokens from the same secret, and check them by the same
 //! rules. With actix-web the layer is [`CsrfMiddleware`].
 //!
+//! In the repository, `examples/shop` is a whole application with it.
+//!
 //! Put the layer inside the session's layer, so that a login [replaces the
 //! secret](#login-forms-and-logged-out-visitors). To exempt a route, add it outside the CSRF layer:
 //! with axum after the call of `.layer`, as `/webhook` above.

@@ -22,6 +22,9 @@
 //! [`Revocations::end_one`]: crate::Revocations::end_one
 //! [id]: crate::SessionHandle::id
 //!
+//! In the repository, `examples/shop` is a whole application: with a cart, "remember me", protected
+//! forms, an administration with its own session, and several processes.
+//!
 //! # With axum
 //!
 //! ```

@@ -4,6 +4,9 @@
 //! request with it, and reads the cookie in the response. The application's [`SessionManager`] can
 //! create and read cookies, so build the application from a manager that the test can use too.
 //!
+//! In the repository, `examples/shop/tests/router` tests a whole application without a server: its
+//! login, its guard and its forms.
+//!
 //! # Create a cookie, read a cookie
 //!
 //! ```

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderValue;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -56,11 +58,12 @@ impl Site {
         let shop = Router::new()
             .merge(cart::routes())
             .merge(login::routes())
-            .merge(account::routes())
+            .merge(account::routes().layer(middleware::map_response(forget)))
             // Inside of the session's layer, so that a login replaces the secret of the forms.
             .layer(CsrfLayer::new(csrf.clone()))
             .layer(SessionLayer::new(visitors));
         let administration = admin::routes()
+            .layer(middleware::map_response(forget))
             .layer(CsrfLayer::marked::<Admin>(csrf))
             .layer(SessionLayer::marked::<Admin>(administrators));
         Ok(shop
@@ -107,6 +110,12 @@ fn warn_of_gap(error: &crate::Failure) {
 
 async fn asset(media_type: &'static str, text: &'static str) -> impl IntoResponse {
     ([(CONTENT_TYPE, media_type)], text)
+}
+
+/// After a logout, "Back" in the browser must not show the page again.
+async fn forget(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
 async fn protect(mut response: Response) -> Response {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use axum::http::{Request, StatusCode};
 use signed_session::{Keyring, Revocations, Silence};
 use signed_session_example_shop::carrier::Carrier;
@@ -46,6 +46,8 @@ pub struct Answer {
     pub cookies: Vec<String>,
     /// The address of a redirect.
     pub location: String,
+    /// What caches may do with it.
+    pub cache_control: String,
     pub body: String,
 }
 
@@ -136,7 +138,8 @@ impl Browser {
         let (status, headers) = (response.status(), response.headers().clone());
         let values = |name| headers.get_all(name).iter().map(|value| value.to_str().unwrap());
         let cookies: Vec<String> = values(SET_COOKIE).map(str::to_owned).collect();
-        let location = values(LOCATION).collect();
+        let (location, cache_control) =
+            (values(LOCATION).collect(), values(CACHE_CONTROL).collect());
         for cookie in &cookies {
             let (name, rest) = cookie.split_once('=').unwrap();
             let (value, attributes) = rest.split_once(';').unwrap();
@@ -147,7 +150,8 @@ impl Browser {
             }
         }
         let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-        Answer { status, cookies, location, body: String::from_utf8(body.to_vec()).unwrap() }
+        let body = String::from_utf8(body.to_vec()).unwrap();
+        Answer { status, cookies, location, cache_control, body }
     }
 }
 

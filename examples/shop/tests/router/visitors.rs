@@ -177,6 +177,16 @@ async fn a_message_is_shown_once() {
 }
 
 #[tokio::test]
+async fn pages_behind_a_login_are_not_shown_again_by_back() {
+    let mut root = Shop::open().await.browser();
+    root.log_in("root").await;
+    root.log_in_admin("root").await;
+    for (path, expected) in [("/account", "no-store"), ("/admin", "no-store"), ("/", "private")] {
+        assert_eq!(root.get(path).await.cache_control, expected, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_account_that_was_signed_out_elsewhere_is_out_here() {
     let shop = Shop::open().await;
     let (mut one, mut other) = (shop.browser(), shop.browser());

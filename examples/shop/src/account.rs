@@ -94,7 +94,8 @@ fn endings(visitor: &Visitor) -> Markup {
 fn password(visitor: &Visitor, name: &str) -> Markup {
     let fields = html! {
         // Password managers read it.
-        input type="hidden" name="name" value=(name) autocomplete="username";
+        input.unseen name="name" value=(name) autocomplete="username" readonly tabindex="-1"
+            aria-hidden="true";
         div.row {
             div.field {
                 label for="old" { "Current password" }

@@ -203,5 +203,5 @@ async fn order(
 }
 
 fn euros(cents: u32) -> String {
-    format!("{}.{:02} €", cents / 100, cents % 100)
+    format!("{}.{:02}\u{a0}€", cents / 100, cents % 100)
 }

@@ -34,9 +34,13 @@ struct Where {
 async fn login_page(
     visitor: Visitor,
     Query(Where { next, ended }): Query<Where>,
-) -> Result<Markup, Oops> {
+) -> Result<Response, Oops> {
+    if ended.is_some() && visitor.user.is_some() {
+        // Another tab of this browser has begun a new one.
+        return Ok(Redirect::to("/account").into_response());
+    }
     let fault = ended.map(|_| "Your session was ended, from elsewhere.");
-    visitor.page("Log in", login_form(&visitor, "", &next, fault))
+    Ok(visitor.page("Log in", login_form(&visitor, "", &next, fault))?.into_response())
 }
 
 #[derive(Deserialize)]

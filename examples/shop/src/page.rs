@@ -153,7 +153,10 @@ pub fn whole(frame: &Frame<'_>) -> Markup {
                 main {
                     div #notice role="status" {
                         @for message in &frame.messages {
-                            p.error[message.level >= Level::ERROR] { (message.text) }
+                            // Focused, so that it is read out.
+                            p.error[message.level >= Level::ERROR] tabindex="-1" autofocus {
+                                (message.text)
+                            }
                         }
                     }
                     (frame.main)

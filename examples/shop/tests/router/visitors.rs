@@ -29,7 +29,7 @@ async fn things_are_put_into_the_cart_and_removed() {
         put_into_cart(&mut ada, fruit).await;
     }
     let page = ada.get("/").await.body;
-    assert!(page.contains("2 × Pears") && page.contains("14.20 €"), "{page}");
+    assert!(page.contains("2 × Pears") && page.contains("14.20\u{a0}€"), "{page}");
     assert_eq!(ada.text("/", "count").await, "3");
     ada.submit("/", "/cart/remove", &[("fruit", "pears")]).await;
     assert_eq!(ada.text("/", "count").await, "1");
@@ -123,7 +123,7 @@ async fn the_guard_asks_for_a_login_and_leads_back() {
     let answer = ada.submit(&answer.location, "/checkout", &[]).await;
     assert_eq!((answer.status, &*answer.location), (StatusCode::SEE_OTHER, "/"));
     let page = ada.get("/").await.body;
-    assert!(page.contains("Thank you, ada. Your order costs 11.50 €."), "{page}");
+    assert!(page.contains("Thank you, ada. Your order costs 11.50\u{a0}€."), "{page}");
     assert_eq!(ada.text("/", "count").await, "0");
 }
 
@@ -174,6 +174,17 @@ async fn a_message_is_shown_once() {
     ada.submit("/account", "/logout", &[]).await;
     assert!(ada.get("/").await.body.contains("You are signed out."));
     assert!(!ada.get("/").await.body.contains("You are signed out."));
+}
+
+#[tokio::test]
+async fn a_browser_whose_session_ended_is_told_so() {
+    let mut ada = Shop::open().await.browser();
+    let page = ada.get("/login?ended").await.body;
+    assert!(page.contains("Your session was ended, from elsewhere."), "{page}");
+    // Not if another tab has begun a new one in the meantime.
+    ada.log_in("ada").await;
+    let answer = ada.get("/login?ended").await;
+    assert_eq!((answer.status, &*answer.location), (StatusCode::SEE_OTHER, "/account"));
 }
 
 #[tokio::test]

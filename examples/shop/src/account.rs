@@ -31,8 +31,10 @@ pub fn routes() -> Router<Arc<Site>> {
         .route("/watch", get(watch))
 }
 
-async fn account(login: LoggedIn<i64>, visitor: Visitor) -> Result<Markup, Oops> {
-    let LoggedIn { session, .. } = login;
+async fn account(
+    LoggedIn { session, .. }: LoggedIn<i64>,
+    visitor: Visitor,
+) -> Result<Markup, Oops> {
     let at_browser_close = session.expires_at_browser_close(false)?;
     let facts = html! {
         section aria-labelledby="session-title" {

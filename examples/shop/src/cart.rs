@@ -56,12 +56,12 @@ impl Cart {
 
     /// Returns what is in the cart and still sold.
     fn fruits(&self) -> impl Iterator<Item = (&Fruit, u32)> {
-        FRUITS.iter().filter_map(|fruit| Some((fruit, *self.0.get(fruit.id)?)))
+        FRUITS.iter().filter_map(|fruit| Some((fruit, MOST.min(*self.0.get(fruit.id)?))))
     }
 
     fn add(&mut self, fruit: &Fruit) {
         let count = self.0.entry(fruit.id.to_owned()).or_default();
-        *count = MOST.min(*count + 1);
+        *count = MOST.min(count.saturating_add(1));
     }
 }
 

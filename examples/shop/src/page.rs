@@ -21,6 +21,9 @@ pub const STYLE: &str =
     concat!(include_str!("../../explorer/style.css"), include_str!("style.css"));
 
 /// The visitor of a page, who may be logged in: an argument of handlers.
+///
+/// While it is not known whether their session was ended the answer is 503, because what a handler
+/// wrote into the session would be lost.
 pub struct Visitor {
     pub user: Option<User>,
     pub session: SessionHandle,
@@ -131,6 +134,7 @@ pub struct Frame<'a> {
     pub main: Markup,
 }
 
+/// Returns a whole page.
 pub fn whole(frame: &Frame<'_>) -> Markup {
     html! {
         (DOCTYPE)

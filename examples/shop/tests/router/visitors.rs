@@ -83,7 +83,7 @@ async fn only_who_asks_is_remembered_for_two_weeks() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_remembered_ends_after_two_weeks_without_a_visit() {
+async fn a_remembered_login_ends_after_two_weeks_without_a_visit() {
     static SECONDS: AtomicI64 = AtomicI64::new(1_900_000_000);
     let shop = Shop::open_at(|| {
         OffsetDateTime::from_unix_timestamp(SECONDS.load(Ordering::Relaxed)).unwrap()

@@ -373,8 +373,11 @@ pub enum ConfigError {
     /// Django uses the primary key in place of an empty fallback key. With the prefix that Django
     /// adds for cookies, an empty secret would be a publicly known key.
     EmptySecret,
-    /// The environment variable `SIGNED_SESSION_KEY` is not set.
-    MissingKey,
+    /// The environment has no key.
+    MissingKey {
+        /// The variable that is not set: `SIGNED_SESSION_KEY`.
+        variable: &'static str,
+    },
     /// A secret in the environment is empty or contains only white space.
     EmptyKey {
         /// `SIGNED_SESSION_KEY` or `SIGNED_SESSION_FALLBACK_KEYS`.
@@ -408,8 +411,12 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::EmptySecret => "a secret is empty or contains only white space",
-            Self::MissingKey => {
-                "the variable SIGNED_SESSION_KEY is not set: `openssl rand -base64 48` prints a good secret for it"
+            Self::MissingKey { variable } => {
+                return write!(
+                    f,
+                    "the variable {variable} is not set: `openssl rand -base64 48` prints a good \
+                     secret for it"
+                );
             }
             Self::EmptyKey { variable } => {
                 return write!(f, "a secret in {variable} is empty or contains only white space");

@@ -569,6 +569,11 @@ impl<M> SessionHandle<M> {
             None => manager.commit(&manager.load([&*cookies]), status),
             Some(session) => {
                 let reply = manager.commit(session, status);
+                if session.is_asked() && session.is_held_back() {
+                    tracing::debug!(
+                        "a session was changed after it had been ended: the change is not saved"
+                    );
+                }
                 session.set_saved();
                 reply
             }

@@ -20,7 +20,9 @@ use crate::{random, wiped::wiping_stack};
 /// # Examples
 ///
 /// In a rotation, the new secret signs from now on. Tokens signed with the old secret are still
-/// accepted until the line with `fallback` is removed.
+/// accepted until the line with `fallback` is removed. If several processes serve the site, first
+/// add the new secret as a fallback in all of them, and exchange the two only afterwards: otherwise
+/// a process that does not have the new secret yet refuses the tokens of one that does.
 ///
 /// ```
 /// use signed_session::{Keyring, TimestampSigner};
@@ -113,8 +115,9 @@ impl Keyring {
         let named = |line: Option<usize>| ConfigError::EmptyKey {
             variable: if line.is_some() { environment::FALLBACK_KEYS } else { environment::KEY },
         };
-        let mut secrets = environment::secrets().ok_or(ConfigError::MissingKey)?.into_iter();
-        let first = secrets.next().ok_or(ConfigError::MissingKey)?;
+        let missing = ConfigError::MissingKey { variable: environment::KEY };
+        let mut secrets = environment::secrets().ok_or(missing.clone())?.into_iter();
+        let first = secrets.next().ok_or(missing)?;
         let ring = Self::new(first.bytes).map_err(|_| named(first.line))?;
         secrets.try_fold(ring, |ring, secret| {
             ring.fallback(secret.bytes).map_err(|_| named(secret.line))

@@ -40,11 +40,14 @@ const ENCODED: &AsciiSet =
 /// | is missing (no layer is around the handler), or its manager names no subject | 500; the reason is logged |
 ///
 /// The redirect contains the request's path and query in `?next=`; see
-/// [`local_path`](crate::local_path). A request is for a page if its method is GET or HEAD, its
+/// [`local_path`](crate::local_path). The path is the one that the outermost session layer gets:
+/// with axum, a layer inside `Router::nest` does not see the prefix of the nest, so put it outside.
+/// A request is for a page if its method is GET or HEAD, its
 /// `Accept` header (if any) allows HTML, and no header says that a script sent it.
 ///
 /// For pages that anonymous visitors see as well, take an `Option<LoggedIn<T>>` with axum. It is
-/// `None` in the case of the first row, and the other rows of the table still apply. With
+/// `None` in the case of the first row, and the other rows of the table still apply. On the login
+/// page itself they would redirect to that page again: look at the session there. With
 /// actix-web, an `Option` is `None` for *every* error of an extractor. Take a
 /// `Result<LoggedIn<T>, NotLoggedIn>`, which works with both frameworks, and check
 /// [`NotLoggedIn::is_anonymous`].
@@ -140,8 +143,18 @@ impl NotLoggedIn {
 
     /// Logs the reason if it is a mistake in the program.
     pub(crate) fn log(&self) {
-        if let Reason::NoSubject | Reason::Django | Reason::NoLayer(_) = self.0 {
-            tracing::error!(reason = %self, "a handler could not get the logged-in user");
+        match self.0 {
+            Reason::NoSubject | Reason::Django | Reason::NoLayer(_) => {
+                tracing::error!(reason = %self, "a handler could not get the logged-in user");
+            }
+            // The session is signed, so that the program wrote the subject, perhaps in another
+            // release.
+            Reason::Unreadable { .. } => tracing::warn!(
+                reason = %self,
+                "a user who is logged in was asked to log in: insert a value of the type that \
+                 LoggedIn reads"
+            ),
+            Reason::Anonymous { .. } | Reason::Unheard => {}
         }
     }
 }

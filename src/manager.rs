@@ -339,7 +339,7 @@ impl SessionManager {
     ///
     /// The clock is used wherever no time is passed: by the middlewares, by [`load`](Self::load)
     /// and by [`commit`](Self::commit). With a clock of its own, a test does not have to wait for a
-    /// session to expire.
+    /// session to expire. A list of ended sessions has a [clock](Revocations::clock) too.
     #[must_use]
     pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
         self.clock = Some(Arc::new(clock));

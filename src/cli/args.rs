@@ -80,6 +80,8 @@ pub(crate) struct KeyFiles {
 #[derive(Args)]
 pub(crate) struct Purpose {
     /// Purpose of the tokens: session, db-session, dumps, messages, or any text
+    ///
+    /// The salt of SessionCodec::named(.., "shop") is signed_session.named:shop.
     #[arg(long, default_value = "session")]
     pub(crate) salt: Salt,
     /// With a custom salt: any JSON value instead of a session

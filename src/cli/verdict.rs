@@ -140,7 +140,9 @@ impl fmt::Display for Refusal {
             }
             Self::NotText => f.write_str("the token is not UTF-8"),
             Self::Empty => f.write_str("the token is empty"),
-            Self::NoCookie => f.write_str("no cookie has the name given with --cookie-name"),
+            Self::NoCookie => f.write_str(
+                "no cookie has the expected name: --cookie-name sets it, and defaults to sessionid",
+            ),
         }
     }
 }

@@ -10,7 +10,8 @@
 //! | a user logs in | [`SessionHandle::begin`], then insert the entry that names the user |
 //! | a user logs out | [`SessionHandle::flush`] |
 //! | a password or another factor was changed | [`Revocations::end_others`] |
-//! | a user should be signed out everywhere, or was disabled | [`Revocations::end_all`] |
+//! | a user signs out everywhere | [`Revocations::end_others`], then [`SessionHandle::flush`] |
+//! | an administrator signs a user out everywhere, or disables the user | [`Revocations::end_all`] |
 //! | everybody should be signed out | [`Revocations::end_everyone`] |
 //! | one device should be signed out | [`Revocations::end_one`], with the [id] recorded at login |
 //!

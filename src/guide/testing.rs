@@ -122,5 +122,47 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! If the program ends sessions, give the list the same clock, with [`Revocations::clock`].
+//!
+//! # A form behind a `CsrfLayer`
+//!
+//! A secret of 32 letters and digits is valid both as the cookie and as the token. The origin must
+//! be the one of [`Csrf::new`](crate::django::Csrf::new):
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # #[tokio::main]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use axum::body::Body;
+//! use axum::http::Request;
+//! use axum::{Router, routing::post};
+//! use signed_session::django::{Csrf, CsrfLayer};
+//! use tower::ServiceExt as _;
+//!
+//! let app = Router::new()
+//!     .route("/buy", post(|| async { "bought" }))
+//!     .layer(CsrfLayer::new(Csrf::new("https://shop.example.com")?));
+//!
+//! let secret = "abcdefghijklmnopqrstuvwxyz012345";
+//! let request = Request::post("/buy")
+//!     .header("origin", "https://shop.example.com")
+//!     .header("cookie", format!("csrftoken={secret}"))
+//!     .header("x-csrftoken", secret);
+//! let response = app.clone().oneshot(request.body(Body::empty())?).await?;
+//! assert_eq!(response.status(), 200);
+//!
+//! // Without a token the request is refused.
+//! let response = app.oneshot(Request::post("/buy").body(Body::empty())?).await?;
+//! assert_eq!(response.status(), 403);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "axum"))]
+//! # fn main() {}
+//! ```
+//!
+//! A response can set two cookies, that of the session and that of the secret. Look for the
+//! session's name in all `Set-Cookie` headers then.
+//!
+//! [`Revocations::clock`]: crate::Revocations::clock
 //! [`SessionManager`]: crate::SessionManager
 //! [`SessionManager::clock`]: crate::SessionManager::clock

@@ -95,9 +95,11 @@ pub struct Revocations {
     /// The function to call with each new revocation.
     tell: Option<Tell>,
     expected: Option<(Duration, Silence)>,
+    clock: Option<Clock>,
 }
 
 type Tell = Arc<dyn Fn(&Revocation) + Send + Sync>;
+type Clock = Arc<dyn Fn() -> OffsetDateTime + Send + Sync>;
 
 struct List {
     table: Table,
@@ -151,6 +153,7 @@ impl Revocations {
             }),
             tell: None,
             expected: None,
+            clock: None,
         }
     }
 
@@ -177,6 +180,23 @@ impl Revocations {
         self
     }
 
+    /// Sets the clock. Defaults to the system's clock.
+    ///
+    /// This is for tests, together with [`SessionManager::clock`]: it applies to
+    /// [`end_all`](Self::end_all) and to every other call that is not given the time. Sessions
+    /// themselves follow the clock of their manager.
+    ///
+    /// [`SessionManager::clock`]: crate::SessionManager::clock
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> OffsetDateTime + Send + Sync + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    fn now(&self) -> OffsetDateTime {
+        self.clock.as_ref().map_or_else(OffsetDateTime::now_utc, |clock| clock())
+    }
+
     /// Ends one session of a subject, by its [id](crate::Session::id).
     ///
     /// Use this for a list of devices, with the ids that the program recorded at login. An id is
@@ -191,7 +211,7 @@ impl Revocations {
         subject: impl fmt::Display,
         id: &str,
     ) -> Result<Revocation, RevocationError> {
-        self.end_one_at(subject, id, OffsetDateTime::now_utc())
+        self.end_one_at(subject, id, self.now())
     }
 
     /// Ends one session of a subject, at `now`; see [`end_one`](Self::end_one).
@@ -238,7 +258,7 @@ impl Revocations {
     ///
     /// [`RevocationError::BadSubject`] if the subject does not have 1 to 255 bytes.
     pub fn end_all(&self, subject: impl fmt::Display) -> Result<Revocation, RevocationError> {
-        self.end_all_at(subject, OffsetDateTime::now_utc())
+        self.end_all_at(subject, self.now())
     }
 
     /// Ends all sessions of a subject that began up to `now`.
@@ -261,7 +281,7 @@ impl Revocations {
     /// Anonymous sessions are not affected.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn end_everyone(&self) -> Revocation {
-        self.end_everyone_at(OffsetDateTime::now_utc())
+        self.end_everyone_at(self.now())
     }
 
     /// Ends all users' sessions that began up to `now`.
@@ -284,7 +304,7 @@ impl Revocations {
     ///
     /// See [`apply_at`](Self::apply_at).
     pub fn apply(&self, revocation: &Revocation) -> Result<bool, ApplyError> {
-        self.apply_at(revocation, OffsetDateTime::now_utc())
+        self.apply_at(revocation, self.now())
     }
 
     /// Adds a revocation from another process, as of `now`.
@@ -322,7 +342,7 @@ impl Revocations {
     /// Use it to save the list to disk, or to send it to another process.
     #[must_use]
     pub fn list(&self) -> Vec<Revocation> {
-        self.list_at(OffsetDateTime::now_utc())
+        self.list_at(self.now())
     }
 
     /// Returns all revocations remembered at `now`; see [`list`](Self::list).

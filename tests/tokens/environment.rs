@@ -61,7 +61,7 @@ fn keys_come_from_the_environment_whole() {
         println!("report({})report", report(&tokens));
         return;
     }
-    let missing = ConfigError::MissingKey.to_string();
+    let missing = ConfigError::MissingKey { variable: "SIGNED_SESSION_KEY" }.to_string();
     let empty = |variable| ConfigError::EmptyKey { variable }.to_string();
     type Case<'a> = (Option<&'a [u8]>, Option<&'a [u8]>, &'a [&'a [u8]], &'a str);
     let cases: [Case<'_>; 16] = [

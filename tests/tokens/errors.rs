@@ -160,7 +160,7 @@ fn config_errors() -> [(ConfigError, &'static str); 10] {
     [
         (ConfigError::EmptySecret, "a secret is empty or contains only white space"),
         (
-            ConfigError::MissingKey,
+            ConfigError::MissingKey { variable: "SIGNED_SESSION_KEY" },
             "the variable SIGNED_SESSION_KEY is not set: `openssl rand -base64 48` prints a good secret for it",
         ),
         (

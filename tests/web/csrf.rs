@@ -594,7 +594,7 @@ fn without_a_session_secrets_in_sessions_are_a_500_that_says_why() {
     let alone = Visit { has_session: false, ..visit.clone() };
     check(&alone, 200, "");
     let visit = Visit { csrf: visit.csrf.in_session(), has_session: false, ..visit };
-    check(&visit, 500, "there is no session middleware around");
+    check(&visit, 500, "no session middleware is around");
 }
 
 #[test]
@@ -656,6 +656,6 @@ fn a_token_after_the_head_of_the_response_is_warned_of() {
         let _ = visit.send(middleware);
         let late = KEPT.lock().unwrap().take().unwrap();
         let (_, log) = logged(|| late.token());
-        assert!(log.len() == 1 && log[0].starts_with("WARN a CSRF token was asked for after"));
+        assert!(log.len() == 1 && log[0].starts_with("WARN a CSRF token was requested after"));
     }
 }

@@ -348,6 +348,23 @@ fn a_clock_that_is_a_year_off_locks_nobody_out() {
 // Stories 10 to 14: which of the sessions goes on, and when its predecessor ends.
 
 #[test]
+fn a_list_with_the_clock_of_a_test_follows_it() {
+    for framework in FRAMEWORKS {
+        let mut process = Process::new();
+        let clock = process.clock.clone();
+        process.list = process.list.clock(move || clock.now());
+        let user = logged_in(framework, &process);
+        process.list.end_all(42).unwrap();
+        assert_ended(&process, &user);
+        process.clock.wait(MINUTE);
+        let user = logged_in(framework, &process);
+        assert_lives(&process, &user);
+        process.list.end_everyone();
+        assert_ended(&process, &user);
+    }
+}
+
+#[test]
 fn signing_out_the_others_spares_this_browser_and_no_copy() {
     for framework in FRAMEWORKS {
         let process = Process::new();
@@ -471,7 +488,7 @@ fn noise(len: u64) -> String {
 #[test]
 fn a_slow_response_neither_revives_a_session_nor_undoes_a_login() {
     for framework in FRAMEWORKS {
-        for slow_page in [look as fn(SessionHandle) -> u16, write] {
+        for (slow_page, changes) in [(look as fn(SessionHandle) -> u16, false), (write, true)] {
             let process = Process::new().set(|manager| manager.save_every_request(true));
             let user = logged_in(framework, &process);
             process.clock.wait(MINUTE);
@@ -485,10 +502,12 @@ fn a_slow_response_neither_revives_a_session_nor_undoes_a_login() {
                 let _removal = manager.commit(&session, 200).unwrap();
                 status
             };
-            let late = answer(&process, &user, slow);
+            let (late, log) = logged(|| answer(&process, &user, slow));
             assert_eq!(late.status, 200);
             assert_eq!(late.cookie(), None, "{framework:?}: {late:?}");
             assert_ended(&process, &user);
+            let is_told = log.iter().any(|line| line.contains("the change is not saved"));
+            assert_eq!(is_told, changes, "{log:?}");
         }
     }
 }

@@ -243,6 +243,9 @@ fn a_subject_of_another_type_is_not_nobody() {
                 answer.body,
                 "error: the session's subject does not fit the type of LoggedIn"
             );
+            let (_, log) = logged(|| framework.send(Some(&with_page()), &cookie(json), &PAGE));
+            let warned = log.iter().filter(|line| line.starts_with("WARN ")).count();
+            assert_eq!(warned, 1, "{framework:?}: {log:?}");
         }
         // With axum, `Option` is for anonymous visitors only.
         let request = Request { path: "/in/any", ..PAGE };

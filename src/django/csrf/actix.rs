@@ -71,6 +71,9 @@ pub struct CsrfMiddleware {
 
 impl CsrfMiddleware {
     /// Creates a middleware for requests with a single session or none.
+    ///
+    /// If users log in with a marked session, use [`marked`](Self::marked): a login in any other
+    /// session than this middleware's does not replace the secret.
     #[must_use]
     pub fn new(csrf: Csrf) -> Self {
         Self::marked::<()>(csrf)

@@ -110,7 +110,7 @@ impl CsrfHandle {
         let token = self.share(CsrfRequest::token);
         if self.lock().is_sent {
             tracing::warn!(
-                "a CSRF token was requested after the response was sent: if the visitor has no \
+                "a CSRF token was requested after the response had begun: if the visitor has no \
                  secret yet, the token is not valid"
             );
         }

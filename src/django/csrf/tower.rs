@@ -79,6 +79,9 @@ pub struct CsrfLayer {
 
 impl CsrfLayer {
     /// Creates a layer for requests with a single session or none.
+    ///
+    /// If users log in with a marked session, use [`marked`](Self::marked): a login in any other
+    /// session than this layer's does not replace the secret.
     #[must_use]
     pub fn new(csrf: Csrf) -> Self {
         Self::marked::<()>(csrf)

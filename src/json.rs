@@ -436,7 +436,7 @@ mod tests {
     use super::unquote;
 
     #[test]
-    fn what_is_no_string_is_not_unquoted() {
+    fn only_a_string_is_unquoted() {
         for text in ["", "1", "null", "[\"a\"]", "\"a"] {
             assert_eq!(unquote(text), None, "{text}");
         }

@@ -36,7 +36,7 @@ impl Django {
         Self { child, title: format!("Django {} on Python {python}", django.version) }
     }
 
-    /// Makes the tokens of sessions, given as JSON, and keeps both under a name.
+    /// Creates the tokens of sessions, given as JSON, and keeps both under a name.
     pub fn tokens(&self, name: &str, compress: bool, sessions: &[String]) -> Vec<String> {
         self.child.ask(&json!(["tokens", name, compress, sessions]))
     }

@@ -42,7 +42,7 @@ impl Row {
 
     /// Returns `true` if the bound is missed by more than a tenth.
     pub fn is_missed(&self) -> bool {
-        // What is not a number is no success.
+        // NaN counts as missed.
         self.excess().is_nan() || self.excess() > TOLERANCE
     }
 }

@@ -223,7 +223,7 @@ fn actix_session<S: Sample>(race: &mut Race, sessions: &[S]) -> Rival {
 fn now<T>(future: impl Future<Output = T>) -> T {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(value) => value,
-        Poll::Pending => unreachable!("a cookie is no other place"),
+        Poll::Pending => unreachable!("a cookie store never waits"),
     }
 }
 

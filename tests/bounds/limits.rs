@@ -223,7 +223,7 @@ fn limits_of_nothing_and_of_everything_overflow_nothing() {
     let refused = none.sign_object("text", Compress::IfShorter).unwrap_err();
     assert_eq!(refused, EncodeError::TooLarge { len: 6, limit: 0, entries: Vec::new() });
     assert_eq!(none.unsign_object::<String>(&token), Err(DecodeError::TooLarge { limit: 0 }));
-    // The empty string is no zlib stream of no bytes, nor JSON.
+    // The empty string is neither a zlib stream of no bytes nor JSON.
     assert_eq!(roomy().decode_at(&signed(""), noon()).unwrap_err(), DecodeError::Json);
     assert_eq!(roomy().decode_at(&signed("."), noon()).unwrap_err(), DecodeError::Zlib);
     assert_eq!(roomy().decode_at(&zlib_token(&zlib(b"")), noon()).unwrap_err(), DecodeError::Json);
@@ -687,8 +687,8 @@ fn any_header_takes_time_in_proportion_to_its_length() {
 
 // Heap and stack.
 
-/// The most heap that reading a token takes within the limits that a codec has unless told
-/// otherwise: what a thread keeps for zlib, the JSON, and the places of its entries.
+/// The most heap that reading a token takes within a codec's default limits: what a thread keeps
+/// for zlib, the JSON, and the places of its entries.
 const MAX_HEAP: u64 = 3_000_000;
 
 /// Tells what a function allocates on a small stack, where the thread has kept nothing yet.

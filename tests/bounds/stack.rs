@@ -39,7 +39,7 @@ where
 }
 
 #[test]
-fn brackets_in_texts_and_side_by_side_are_no_nesting() {
+fn brackets_in_texts_and_side_by_side_do_not_nest() {
     for value in [
         format!("[\"\\\"{}\"]", "[".repeat(1000)),
         format!("[\"\\\\\",\"{}\"]", "{".repeat(1000)),

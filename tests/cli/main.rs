@@ -118,7 +118,7 @@ fn every_option_of_every_command_is_in_a_transcript() {
     assert!(options > 40, "found {options} options in the help");
 }
 
-/// The blocks of the documentation that need jq, which is no part of Rust or Python, run where this is set.
+/// The blocks of the documentation that need jq, which is not part of Rust or Python, run where this is set.
 const JQ: &str = "SIGNED_SESSION_JQ";
 
 #[test]
@@ -661,7 +661,7 @@ fn the_manual_pages_hold_the_whole_help() {
 }
 
 #[test]
-fn arguments_that_are_no_text_are_refused() {
+fn arguments_that_are_not_text_are_refused() {
     let output = program(["decode"]).arg(OsStr::from_bytes(b"\xff:1:x")).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(output.stdout.is_empty() && output.stderr.starts_with(b"error: "));

@@ -161,7 +161,7 @@ fn all_match(expected: &[String], lines: &[String]) -> bool {
 
 /// Runs the sessions of a file, as far as `wanted` says, and says what is not as it stands there.
 ///
-/// With `SIGNED_SESSION_TRANSCRIPTS=write` in the environment the file is written anew instead.
+/// With `SIGNED_SESSION_TRANSCRIPTS=write` in the environment the file is written again instead.
 pub fn check(file: &Path, wanted: impl Fn(&str) -> bool) -> Vec<Ran> {
     let text =
         fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));

@@ -389,7 +389,7 @@ fn the_cookie_lasts_a_year_from_each_page_that_shows_a_token() {
 }
 
 #[test]
-fn what_is_no_secret_is_refused_and_replaced_by_the_next_page() {
+fn an_invalid_secret_is_refused_and_the_next_page_replaces_it() {
     let not_text = [json!(1), json!([SECRET]), json!({ "a": SECRET }), json!(true)];
     let texts = ["", "short", &TOKEN[1..], &SECRET.replace('c', "-"), &TOKEN.replace('c', "é")];
     let odd = not_text.into_iter().chain(texts.map(|text| json!(text)));

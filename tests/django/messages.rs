@@ -192,7 +192,7 @@ fn tags_are_the_message_s_own_and_then_the_level_s() {
     assert_eq!(MessageStorage::session().tags(&error), "error");
 }
 
-/// Rows that are no message of Django's, or say more than one can.
+/// Rows that are not messages of Django, or contain more than a message can.
 const OTHER_ROWS: [&str; 15] = [
     r#""text""#,
     "null",
@@ -258,7 +258,7 @@ fn d21_what_is_not_a_message_is_moved_to_the_cookie_in_ascii() {
 }
 
 #[test]
-fn what_is_no_message_and_finds_no_room_is_an_error() {
+fn items_that_are_not_messages_and_do_not_fit_are_an_error() {
     let filler: String =
         (0..300_u64).map(|n| format!("{:016x}", n.wrapping_mul(0x9E37_79B9_7F4A_7C15))).collect();
     let storage = MessageStorage::cookie(&ring(), options());

@@ -451,7 +451,7 @@ fn a_value_of_another_type_is_refused_by_the_setting_s_name() {
 }
 
 #[test]
-fn what_is_no_json_object_is_refused() {
+fn anything_but_a_json_object_is_refused() {
     for text in ["", "[]", "null", "1", "{", r#"{"SECRET_KEY": "a"} x"#, r#"{"SECRET_KEY": }"#] {
         let refused = DjangoSettings::from_json(text).err();
         assert_eq!(refused, Some(SettingsError::NotAnObject), "{text}");

@@ -130,7 +130,7 @@ impl Story {
         }
     }
 
-    /// Has the session say what is legal and rare.
+    /// Adds entries to the session that are legal and rare.
     fn disturb(&mut self, random: &mut Random) {
         let session = &mut self.session;
         let key = *random.pick(&["cart", "größe", "language"]);

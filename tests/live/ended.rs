@@ -98,7 +98,7 @@ impl Site {
         self.django.ask::<_, Vec<String>>("read", &[()]).remove(0)
     }
 
-    /// Has Django answer, and keeps the cookie.
+    /// Sends a request to Django, and keeps the cookie.
     fn page(&mut self, path: &str, token: &mut Option<String>) -> Answer {
         let now = self.clock.load(Ordering::SeqCst);
         let case = Page { path, token: token.as_deref(), now };

@@ -1,4 +1,4 @@
-//! Has each token judged twice: here, and by a Django with the session engine of the guide.
+//! Judges each token twice: here, and by a Django with the session engine of the guide.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -173,7 +173,7 @@ impl Random {
         Signer::new(&data::ring(&key), django::SESSION_SALT).sign(signed)
     }
 
-    /// Makes a token that only a holder of the key could have made, and no site makes.
+    /// Creates a token that only a holder of the key could have made, and no site makes.
     fn forged(&mut self, case: &Case) -> String {
         let question = Question::random(self, &[Call::Session]);
         let mut question = Question { now: case.now, ..question };
@@ -193,7 +193,7 @@ impl Random {
         }
     }
 
-    /// Makes a token as a site could have made it, of any age and with any end.
+    /// Creates a token as a site could have made it, of any age and with any end.
     fn genuine(&mut self, case: &Case) -> String {
         let mut json = "{".to_owned();
         for (key, value) in self.session() {
@@ -314,7 +314,7 @@ impl Random {
         ((case.now - age) * 1000).to_string()
     }
 
-    /// Makes a token around one of the limits, of the token's length or of what it inflates to.
+    /// Creates a token around one of the limits, of the token's length or of what it inflates to.
     fn of_the_longest(&mut self, case: &Case) -> String {
         let stamp = crate::odd::base62(case.now.div_euclid(1000));
         let around = self.within(-3, 3);

@@ -27,7 +27,7 @@ struct Visitor<'s> {
 }
 
 impl Visitor<'_> {
-    /// Has Django's middleware carry out a request that takes these steps.
+    /// Runs a request with these steps through Django's middleware.
     fn visit_django(&mut self, worker: &mut Worker, now: i64, steps: &[Step]) {
         let cookie = (!self.token.is_empty()).then(|| format!("sessionid={}", self.token));
         let request = Request {

@@ -116,7 +116,7 @@ impl Request {
         self.steps = steps;
     }
 
-    /// Does the same here, and returns the cookie and the session that one of the two left.
+    /// Runs the steps here, compares the outcome, and returns the resulting cookie and session.
     fn compare(
         &self,
         case: &mut Case,

@@ -257,7 +257,7 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
     let mut stories = vec![
         ("kept and read", site(), vec![write(), read(), Visit::new(vec![]), read()], vec![]),
         (
-            "flushed, and written anew",
+            "flushed, and written again",
             site(),
             vec![
                 write(),
@@ -326,7 +326,7 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
             vec![],
         ),
         (
-            "a fallback key's cookie is signed anew when written",
+            "a fallback key's cookie is signed with the first key when written",
             site(),
             vec![
                 visit(vec![Sent::Signed { json: "{}", key: 1, ago: 1000 }], vec![GET]),
@@ -345,7 +345,7 @@ fn stories() -> Vec<(&'static str, Story, Vec<Difference>)> {
             vec![],
         ),
         (
-            "an expiry that says nothing is no error of a page that only reads",
+            "an expiry without a value does not fail a page that only reads",
             saving(),
             vec![visit(vec![soon()], vec![GET]), visit(vec![soon()], vec![])],
             vec![D::LeftOut],

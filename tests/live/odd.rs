@@ -54,7 +54,7 @@ pub fn broken_promise(call: Call, signed: &str, read: &str) -> Option<&'static s
         Some(payload) if payload.trailing => Some("D2: bytes after the zlib stream were accepted"),
         Some(payload) if !payload.bytes.is_ascii() => Some("D8: bytes past ASCII were accepted"),
         Some(_) if call == Call::Session && !read.starts_with('{') => {
-            Some("D9: a session that is no object was accepted")
+            Some("D9: a session that is not an object was accepted")
         }
         Some(_) => None,
     }
@@ -192,7 +192,7 @@ impl Random {
         }
     }
 
-    /// Makes what only a holder of the key can sign, often odd, and may set the question's limit.
+    /// Creates what only a holder of the key can sign, often odd, and may set the question's limit.
     pub fn forge(&mut self, question: &mut Question) -> String {
         let text = match (question.call, self.below(6)) {
             (Call::StampedText | Call::Text, _) => self.text(20),

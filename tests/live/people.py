@@ -178,7 +178,7 @@ def about(case):
 
 
 def start(case):
-    """Sets the site up anew, and says what the script of the documentation writes of it."""
+    """Sets the site up again, and says what the script of the documentation writes of it."""
     Person.own_hash = case["own_hash"]
     settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS = case["secrets"]
     file = Path(FOLDER.name) / "settings.json"

@@ -75,7 +75,7 @@ impl Site {
         self.worker.ask("person", &[Name { name, admin: name == "root" }]).remove(0)
     }
 
-    /// Has the site answer, and keeps the cookie that comes with that.
+    /// Sends a request to the site, and keeps the cookie of the response.
     fn page(&mut self, path: &str, form: Option<Value>) -> Answer {
         let case = Page { path, form, token: self.token.as_deref() };
         let answer: Answer = self.worker.ask("page", &[case]).remove(0);

@@ -172,7 +172,7 @@ impl Question {
         }
     }
 
-    /// Makes the crate's token of data; of a session's, if the call is one.
+    /// Creates the crate's token of data; of a session's, if the call is one.
     pub fn sign_data(&self, data: &Value, compress: Compress) -> String {
         let now = self.now();
         let token = match (&self.call, data.text()) {
@@ -192,7 +192,7 @@ impl Question {
         token.expect("the data can be written")
     }
 
-    /// Makes the crate's token of a text.
+    /// Creates the crate's token of a text.
     pub fn sign_text(&self, text: &str) -> String {
         match self.call {
             Call::Text => self.signer().sign(text),

@@ -41,7 +41,7 @@ fn project(django: &Django, name: &str, settings: &str) -> PathBuf {
     folder
 }
 
-/// Has the shell run the command in the project's folder.
+/// Runs the command with the shell in the project's folder.
 fn run(django: &Django, folder: &Path) -> Output {
     fs::copy(package().join("src/django/write_settings.py"), folder.join("write_settings.py"))
         .unwrap();
@@ -61,7 +61,7 @@ fn run(django: &Django, folder: &Path) -> Output {
         .unwrap()
 }
 
-/// Has the project write its settings, and reads the file.
+/// Runs the project's script that writes its settings, and reads the file.
 fn written(django: &Django, folder: &Path) -> String {
     let output = run(django, folder);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -75,7 +75,7 @@ fn written(django: &Django, folder: &Path) -> String {
     fs::read_to_string(file).unwrap()
 }
 
-/// Has the project sign a session, and says the cookie's name, value and attributes.
+/// Signs a session in the project, and returns the cookie's name, value and attributes.
 fn session_of(django: &Django, folder: &Path) -> String {
     let program = "
 from django.conf import settings

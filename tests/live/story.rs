@@ -176,7 +176,7 @@ impl Sent {
     }
 }
 
-/// What is no session when it is signed. Of the last only Django makes one.
+/// Values that are not sessions when they are signed. Only Django accepts the last one.
 pub const UNREADABLE: &[&str] = &["!", "bm90IGpzb24", ".bm90IHpsaWI", "W10", "MQ", "eyJhIjpOYU59"];
 
 /// How clients spell what is in a token, and how none should. Of some Python's quotes make it again.

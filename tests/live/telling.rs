@@ -1,4 +1,4 @@
-//! Has both sides carry out stories, visit by visit, and compares what comes back.
+//! Runs stories on both sides, visit by visit, and compares the responses.
 
 use std::collections::BTreeSet;
 

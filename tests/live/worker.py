@@ -483,7 +483,7 @@ def respond(case):
     def view(request):
         session = request.session
         if case["left_alone"]:
-            # A cookie that is refused is replaced as soon as it is loaded: that is no change.
+            # A cookie that is refused is replaced as soon as it is loaded: that is not a change.
             session.keys()
             session.accessed = session.modified = False
         for what, *arguments in case["steps"]:

@@ -73,7 +73,7 @@ impl Worker {
         worker
     }
 
-    /// Has the worker do something with each case, and returns its answers in the same order.
+    /// Sends each case to the worker, and returns its answers in the same order.
     pub fn ask<C: Serialize, A: DeserializeOwned>(&mut self, what: &str, cases: &[C]) -> Vec<A> {
         if cases.is_empty() {
             return Vec::new();

@@ -18,7 +18,7 @@ const VISITORS_OF_A_CLIENT: u64 = 16;
 /// How long a session lasts, in seconds of a clock that each request moves on.
 const MAX_AGE: i64 = 3600;
 
-/// How far apart the members' clocks are at most: as far as a codec allows unless told otherwise.
+/// How far apart the members' clocks are at most: as far as a codec allows by default.
 const SKEW: i64 = 300;
 
 /// How much longer a busy machine is given.

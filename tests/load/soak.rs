@@ -134,7 +134,7 @@ impl Site {
     }
 }
 
-/// Makes up to some dozen texts of any characters, now and then long.
+/// Creates up to some dozen texts of any characters, now and then long.
 fn entries(random: &mut Random) -> BTreeMap<String, String> {
     (0..random.below(12))
         .map(|_| {

@@ -108,7 +108,7 @@ impl Tree {
                     directories.push(name + "/");
                     continue;
                 }
-                // What the documentation includes is no module.
+                // A file that the documentation includes is not a module.
                 if !name.ends_with(".rs") {
                     continue;
                 }

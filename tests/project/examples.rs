@@ -23,7 +23,7 @@ mod axum {
     support::conversation!(super::example("axum"));
 }
 
-/// Has cargo build an example, which is quick where it did so already, with the features of this test.
+/// Builds an example with the features of this test, which is quick if it was built before.
 fn example(name: &str) -> PathBuf {
     static BUILT: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let test = std::env::current_exe().unwrap();

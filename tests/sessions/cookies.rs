@@ -220,11 +220,11 @@ fn what_browsers_take_over_https_alone_is_always_secure() {
     assert!(!said(insecure("id").same_site(SameSite::None).same_site(SameSite::Lax)));
     assert!(!said(insecure("id").partitioned(true).partitioned(false)));
     assert!(!said(insecure("__Secureid")));
-    assert!(said(options("id")), "unless told otherwise");
+    assert!(said(options("id")), "the default");
 }
 
 #[test]
-fn unless_told_otherwise_a_cookie_is_django_s_but_secure() {
+fn by_default_a_cookie_is_django_s_but_secure() {
     let cookie = options("sessionid").cookie("v", Some(Duration::WEEK), at(1_700_000_000)).unwrap();
     let expected = Said {
         name: "sessionid".to_owned(),

@@ -433,7 +433,7 @@ fn a_session_under_a_retired_key_keeps_its_beginning() {
 }
 
 #[test]
-fn a_session_that_begins_after_a_flush_begins_anew() {
+fn a_session_after_a_flush_has_a_new_beginning() {
     let codec = codec().max_age(20 * DAY).absolute_max_age(10 * DAY);
     let manager = manager_of(codec.clone()).reissue_under_primary(true);
     let now = NOW + 9 * DAY;

@@ -184,7 +184,7 @@ fn clear_stays_the_visitor_s_session_and_flush_begins_another() {
 }
 
 #[test]
-fn cycle_key_keeps_the_data_and_stamps_them_anew() {
+fn cycle_key_keeps_the_data_and_renews_the_timestamp() {
     let mut session = arrived();
     session.cycle_key();
     let later = NOW + Duration::from_secs(60);

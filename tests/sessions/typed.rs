@@ -211,7 +211,7 @@ fn an_error_names_the_entry_that_does_not_fit() {
 }
 
 #[test]
-fn what_is_nested_too_deep_is_no_field_s_and_no_obstacle() {
+fn an_entry_nested_too_deep_is_skipped_if_no_field_needs_it() {
     let mut session = session(&json!({"flag": true, "text": "a"}));
     session.insert_json("deep", &format!("{}{}", "[".repeat(100), "]".repeat(100))).unwrap();
     assert_eq!(session.read(), Ok(Required { flag: true, text: "a".to_owned() }));

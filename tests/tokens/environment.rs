@@ -91,7 +91,7 @@ fn keys_come_from_the_environment_whole() {
     assert_eq!(in_environment(Some(b"n\xFF\xFE"), None, &[b"n\xFF\xFE", b"n"]), {
         "0, the signature matches no key"
     });
-    // Another secret is not accepted: the tokens above are no proof without this.
+    // Another secret is not accepted: without this the tokens above would prove nothing.
     assert!(in_environment(Some(b"new"), None, &[b"other"]).contains("matches no key"));
 }
 

@@ -165,7 +165,7 @@ fn a_site_without_time_zones_is_given_no_date_with_an_offset() {
 }
 
 #[test]
-fn what_is_no_session_is_called_so_even_when_it_is_over() {
+fn a_payload_that_is_not_a_session_is_reported_even_if_expired() {
     let signer = TimestampSigner::new(&ring(), django::SESSION_SALT);
     let late = SIGNED + 100 * DAY;
     for (payload, error) in [
@@ -343,7 +343,7 @@ fn an_absolute_age_ends_a_session_however_often_it_is_written() {
     session.insert("user", 42).unwrap();
     let mut now = SIGNED;
     let mut token = codec.encode_at(&session, now).unwrap();
-    // Written anew every half day, it slides for three days and no longer.
+    // Written again every half day, it slides for three days and no longer.
     for _ in 0..6 {
         now += DAY / 2;
         let mut session = codec.decode_at(&token, now).unwrap();

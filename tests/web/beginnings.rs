@@ -58,8 +58,7 @@ impl Visitor {
         answer.status
     }
 
-    /// Has a writer that knows no limit read the session, change it and sign it again, as Django
-    /// does.
+    /// Reads, changes and signs the session as a writer without limits, such as Django.
     pub(crate) fn visit_django(&mut self, now: OffsetDateTime) {
         let token = self.cookie.strip_prefix("sessionid=").unwrap();
         let mut session = codec().decode_at(token, now).unwrap();
@@ -310,7 +309,7 @@ fn a_refusal_ends_with_the_login() {
 }
 
 #[test]
-fn a_rule_of_the_program_is_no_access_and_keeps_the_cookie() {
+fn a_rule_of_the_program_does_not_count_as_access() {
     let clock = Clock::default();
     let plain = clock.manager(codec());
     let mut session = plain.load(["theme=dark"]);

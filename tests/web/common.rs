@@ -107,7 +107,7 @@ pub fn logged<R>(function: impl FnOnce() -> R) -> (R, Vec<String>) {
     (result, LOG.take())
 }
 
-/// Has one subscriber listen for the whole process, before anything can be logged.
+/// Installs one subscriber for the whole process, before anything can be logged.
 ///
 /// Those of single threads would decide for one another which lines are wanted at all.
 fn listen() {

@@ -513,7 +513,7 @@ fn a_slow_response_neither_revives_a_session_nor_undoes_a_login() {
 }
 
 #[test]
-fn a_planted_cookie_that_was_ended_is_no_candidate() {
+fn a_planted_cookie_that_was_ended_is_not_a_candidate() {
     for framework in FRAMEWORKS {
         let process = Process::new();
         let mut old = logged_in(framework, &process);

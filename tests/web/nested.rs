@@ -438,7 +438,7 @@ fn a_gateway_leaves_the_login_of_the_site_alone() {
                 assert_eq!(answer.all("vary"), ["Cookie"]);
             }
         }
-        // A cookie of another name is no reason to be silent.
+        // A cookie with another name does not suppress it.
         let site = &[("set-cookie", "sessionid2=1"), ("set-cookie", "Sessionid=2")];
         let answer = gateway(framework, eager(manager()), &cookie("ada"), read, site);
         assert!(answer.session().is_some(), "{framework:?}");

@@ -118,7 +118,7 @@ impl Server {
         self.permits.add_permits(1);
     }
 
-    /// Has a request reach the gate, does something else, and returns the answer to the request.
+    /// Sends a request up to the gate, does something else, and returns the answer to the request.
     fn meanwhile(&self, browser: &Browser, function: impl FnOnce()) -> Answer {
         let mut connection = self.connect();
         let cookie = browser.cookie.clone();

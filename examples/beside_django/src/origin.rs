@@ -1,4 +1,4 @@
-//! Makes one origin of two servers: Rust under `/rust/`, Django everywhere else.
+//! Serves two servers as one origin: Rust under `/rust/`, Django everywhere else.
 //!
 //! A web server does this in production. What it must not touch is `Host`: by
 //! that Django tells its own forms from those of other sites.

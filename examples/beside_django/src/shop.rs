@@ -82,7 +82,7 @@ impl Shop {
 
     /// Takes other settings, such as another secret, for the requests that arrive from now on.
     ///
-    /// If they are no good, the former ones stay.
+    /// If they are not valid, the former ones stay.
     pub fn reload(&self, settings: &str) -> Result<(), Failure> {
         let (site, manager) = Site::read(settings)?;
         let manager = self.ending.watch(manager);

@@ -131,7 +131,7 @@ impl Process {
         assert_eq!(self.listed(now), listed);
     }
 
-    /// Has every part of the table looked through, which happens one by one while it is written to.
+    /// Sweeps every part of the table, which otherwise happens one by one while it is written to.
     fn sweep(&self, now: i64) {
         let list = self.facts.list(now);
         let is_written = |ended: &&Ended| {

@@ -60,7 +60,7 @@ fn entries(session: &Session) -> Model {
     session.iter().map(|(key, text)| (key.to_owned(), text.to_owned())).collect()
 }
 
-/// Does the same to a session and to what it should hold.
+/// Applies one operation to a session and to its expected contents.
 fn act(input: &mut Input<'_>, session: &mut Session, model: &mut Model) {
     let action = input.byte() % 12;
     let key = match input.byte() % 8 {

@@ -95,7 +95,7 @@ impl Drop for Site {
     }
 }
 
-/// Has cargo build an example of the root package, and returns where it is.
+/// Builds an example of the root package, and returns where it is.
 ///
 /// # Panics
 ///
@@ -104,7 +104,7 @@ pub fn build_example(name: &str, features: &str) -> PathBuf {
     build(name, &["--package", "signed-session", "--features", features, "--example", name])
 }
 
-/// Has cargo build the program of another package of the workspace, and returns where it is.
+/// Builds the program of another package of the workspace, and returns where it is.
 ///
 /// # Panics
 ///

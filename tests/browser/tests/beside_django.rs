@@ -73,7 +73,7 @@ impl Shop {
         fs::write(self.secrets(), secrets.join("\n")).expect("the secrets can be changed");
     }
 
-    /// Has a side take the secrets: Django restarts, and Rust goes on.
+    /// Tells a side to read the secrets again: Django restarts, and Rust goes on.
     fn take_secrets(&self, side: &str) {
         assert_eq!(self.site.tell(side), if side == "rust" { "reloaded" } else { "restarted" });
     }

@@ -15,7 +15,7 @@ fn explorer() -> Site {
     Site::start(&mut Command::new(program))
 }
 
-/// Has somebody visit the explorer, and sees to it that the page was quiet.
+/// Visits the explorer, and checks that the page logged nothing.
 fn visit(person: impl FnOnce(&Visitor, &Site)) {
     let (site, chromium) = (explorer(), Chromium::start());
     let visitor = chromium.visitor();

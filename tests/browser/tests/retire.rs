@@ -97,7 +97,7 @@ impl<'v> Shop<'v> {
         self.manager = manager(&self.change.current);
     }
 
-    /// Has the visitor open a page, which does something to the session.
+    /// Opens a page as the visitor, which does something to the session.
     fn open<T>(&self, path: &str, act: impl FnOnce(&mut Session) -> T) -> T {
         let mut result = None;
         self.origin.visit(self.visitor, path, |cookies| {

@@ -6,7 +6,7 @@ use std::thread;
 
 use crate::visitor::{Program, Visitor};
 
-/// Makes a test of each promise, for the program at this path.
+/// Creates a test of each promise, for the program at this path.
 #[macro_export]
 macro_rules! conversation {
     ($path:expr) => {
@@ -208,7 +208,7 @@ pub fn a_session_too_large_is_an_error_and_the_old_one_stays(path: &Path) {
     expect(&mut visitor, "/", "hello, ada: visit 2\n");
 }
 
-/// Makes text that does not become shorter by compression.
+/// Creates text that does not become shorter by compression.
 fn noise(len: usize) -> String {
     let mut state = 0x2545_F491_4F6C_DD1D_u64;
     let mut next = || {

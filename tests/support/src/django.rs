@@ -294,7 +294,7 @@ fn imported(home: &Path, series: &Series<'_>) -> Option<Django> {
     (wanted || series.numbers.is_none()).then_some(Django { version, python })
 }
 
-/// Makes an environment beside its place and moves it there: two may try at the same time.
+/// Creates an environment beside its place and moves it there: two may try at the same time.
 fn make(
     folder: &Path,
     home: &Path,

@@ -1,4 +1,4 @@
-//! Makes the sessions that are measured: 256 distinct ones of each size, the same in every run.
+//! Creates the sessions that are measured: 256 distinct ones of each size, the same in every run.
 //!
 //! | bytes of | JSON | a plain token | a compressed one | |
 //! |---|---:|---:|---:|---|

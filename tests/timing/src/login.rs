@@ -41,7 +41,7 @@ fn verify(user: &AuthUser, rings: &Rings) -> bool {
     user.verify(&rings.whole, PASSWORD).is_some()
 }
 
-/// Does the same the wrong way: stops at the first difference, with the hash of the first key.
+/// Does this the wrong way: stops at the first difference, with the hash of the first key.
 fn verify_with_early_exit(user: &AuthUser, rings: &Rings) -> bool {
     let hash = |user: &AuthUser| {
         let mut session = Session::new();
@@ -53,7 +53,7 @@ fn verify_with_early_exit(user: &AuthUser, rings: &Rings) -> bool {
     right.bytes().zip(given.bytes()).all(|(a, b)| black_box(a) == black_box(b))
 }
 
-/// Does the same the wrong way: stops at the first key that matches.
+/// Does this the wrong way: stops at the first key that matches.
 fn verify_up_to_the_first(user: &AuthUser, rings: &Rings) -> bool {
     rings.single.iter().any(|ring| user.verify(ring, PASSWORD).is_some())
 }
@@ -78,7 +78,7 @@ const PLACES: [(&str, Check); 2] = [("login", verify), ("login-control", verify_
 /// Which key matches.
 const MATCHES: [(&str, Check); 2] = [("key", verify), ("key-control", verify_up_to_the_first)];
 
-/// Has callgrind write down how many instructions each check takes.
+/// Records with callgrind how many instructions each check takes.
 pub fn instructions() {
     let secrets: Vec<_> = (0..KEYS).map(|index| secret(index).into_bytes()).collect();
     let rings = Rings::new(&secrets);
@@ -99,7 +99,7 @@ pub fn instructions() {
     }
 }
 
-/// Has memcheck report each branch and each address that depends on a secret.
+/// Reports with memcheck each branch and each address that depends on a secret.
 pub fn memory() -> Result<(), String> {
     let users: Vec<AuthUser> = (0..HASH_LEN)
         .map(|at| user(0, Some(at)))

@@ -61,7 +61,7 @@ impl Subject {
         self.signer.unsign(token).is_ok()
     }
 
-    /// Does the same the wrong way: stops at the first difference.
+    /// Does this the wrong way: stops at the first difference.
     fn unsign_with_early_exit(&self, token: &str) -> bool {
         let Some((value, signature)) = token.rsplit_once(':') else { return false };
         let signed = self.signer.sign(value);
@@ -87,7 +87,7 @@ fn forged(genuine: &str, at: usize) -> String {
     format!("{}{other}{}", &genuine[..at], &genuine[at + 1..])
 }
 
-/// Has callgrind write down how many instructions each refusal takes; the script compares them.
+/// Records with callgrind how many instructions each refusal takes; the script compares them.
 fn instructions() -> Result<(), String> {
     let subject = Subject::new(SECRET.as_bytes());
     let genuine = Subject::genuine(1000);
@@ -108,7 +108,7 @@ fn instructions() -> Result<(), String> {
     Ok(())
 }
 
-/// Has memcheck report each branch and each address that depends on a secret.
+/// Reports with memcheck each branch and each address that depends on a secret.
 ///
 /// It reports what depends on memory that nobody has written: the secret is declared to be that.
 fn memory() -> Result<(), String> {

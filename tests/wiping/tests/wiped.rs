@@ -19,7 +19,7 @@ static ALLOCATOR: Searching = Searching;
 
 const LEN: usize = 48;
 
-/// A secret that nothing else in the process has: made anew, character by character.
+/// A secret that nothing else in the process has: created again, character by character.
 #[derive(Clone, Copy)]
 struct Secret {
     seed: u64,

@@ -198,7 +198,7 @@ impl Fleet {
 
     // What visitors do.
 
-    /// Has a browser ask a process, and keeps its cookies.
+    /// Sends a browser's request to a process, and keeps the cookies.
     pub fn visit(
         &self,
         index: usize,
@@ -212,7 +212,7 @@ impl Fleet {
         answer
     }
 
-    /// Has a browser submit a form.
+    /// Submits a form from a browser.
     pub fn submit(
         &self,
         index: usize,

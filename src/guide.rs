@@ -65,7 +65,7 @@
 //! cargo add tokio --features macros,net,rt-multi-thread
 //! ```
 //!
-//! This page greets the logged-in user. Django's session contains the user's id. Only the database
+//! This handler greets the logged-in user. Django's session contains the user's id. Only the database
 //! knows whether the password has been changed since, and whether the user still exists and is
 //! active. Query it with any database library:
 //! `select password, is_active, username from auth_user where id = …`. The session also names the
@@ -117,7 +117,8 @@
 //!         return Ok(None);
 //!     }
 //!     // The user is logged in only if the hash matches. Otherwise the session stays unchanged.
-//!     let matched = session.with(|entries| user.resume(entries, session.keyring(), &row.password));
+//!     let ring = session.keyring();
+//!     let matched = session.with(|session| user.resume(session, ring, &row.password));
 //!     Ok(matched.map(|_| row))
 //! }
 //!
@@ -179,8 +180,9 @@
 //! `SESSION_COOKIE_DOMAIN = "example.com"`. Every host under that domain then receives the cookie
 //! and can set it.
 //!
-//! Log in at Django's `/admin/` and open `/rust/hello`: it greets you. The example `beside_django`
-//! in the repository is a complete application, with the login, the cart and the messages below.
+//! Start Rust in the directory of `django-settings.json`. Log in at Django's `/admin/` and open
+//! `/rust/hello`: it greets you. The example `beside_django` in the repository is a complete
+//! application, with the login, the cart and the messages below.
 //!
 //! ## Share a cart and messages
 //!
@@ -235,7 +237,7 @@
 //! /// `id` and `password` are columns of the user's row; the entered password has been verified.
 //! fn login(session: &mut Session, ring: &Keyring, id: u64, password: &str) {
 //!     let user = AuthUser::new(ring, id, "django.contrib.auth.backends.ModelBackend", password);
-//!     // Only the cart is kept of what an anonymous visitor had put into the session.
+//!     // Of an anonymous visitor's entries, only the cart is kept.
 //!     user.login(session, |key| key == "cart");
 //! }
 //!
@@ -289,8 +291,8 @@
 //! ```
 //!
 //! The list is in memory. To share it between processes and to keep it after a restart, synchronize
-//! it with a database table. In the repository, `examples/shop/src/sqlite.rs` does that; copy
-//! it, and create the table in a Django migration:
+//! it with a database table. In the repository, `examples/shop/src/sqlite.rs` does that for SQLite;
+//! copy it, and create the table in a Django migration:
 //!
 //! ```sql
 //! CREATE TABLE ended(
@@ -318,11 +320,11 @@
 //! ]
 //! ```
 //!
-//! From then on a session that was ended on either side is refused on both sides in the next
-//! request, or in Rust at the latest after a quarter of a second, the interval at which it reads
-//! the table. A login counts as later than every revocation that its side knows. So let a login in
-//! Rust first call `catch_up` of the copied file, which reads the table. The example
-//! `beside_django` uses both files.
+//! From then on a session that was ended on either side is refused on both: Django queries the
+//! table in each request of a logged-in user, and Rust reads it every quarter of a second. A login
+//! counts as later than every revocation that is known on its side. So before a login in Rust, call
+//! `catch_up` of the copied file, which reads the table. The example `beside_django` uses both
+//! files.
 //!
 //! Without `ended.py` Django does not know the list:
 //!
@@ -345,7 +347,7 @@
 //!
 //! | step | on every machine, Django's and Rust's | before the next step |
 //! |---|---|---|
-//! | 1 | `SECRET_KEY = old`, `SECRET_KEY_FALLBACKS = [new]` | all processes have been restarted or reloaded, Rust's with the settings written again |
+//! | 1 | `SECRET_KEY = old`, `SECRET_KEY_FALLBACKS = [new]` | all processes have been restarted or reloaded, Rust's after the settings were written again |
 //! | 2 | `SECRET_KEY = new`, `SECRET_KEY_FALLBACKS = [old]`, one machine after the other | `SESSION_COOKIE_AGE` has passed, or the longest expiry set by `set_expiry` if that is longer |
 //! | 3 | `SECRET_KEY = new`, without a fallback | |
 //!
@@ -355,15 +357,16 @@
 //! does no harm.
 //!
 //! Rust does not have to restart for this. Give the layer a [`LiveManager`], keep a clone, and
-//! replace the manager after the settings were written again:
+//! replace the keys after the settings were written again. Everything else that you set on the
+//! manager stays:
 //!
 //! ```
 //! use signed_session::LiveManager;
 //! use signed_session::django::{DjangoSettings, SettingsError};
 //!
 //! fn reload(live: &LiveManager, settings: &str) -> Result<(), SettingsError> {
-//!     let manager = DjangoSettings::from_json(settings)?.session_manager()?;
-//!     live.update(|_| manager);
+//!     let settings = DjangoSettings::from_json(settings)?;
+//!     live.update(|manager| manager.keyring(settings.keyring()));
 //!     Ok(())
 //! }
 //! ```
@@ -426,8 +429,8 @@
 //! - **Clocks.** The timestamp comes from the machine that signed. Synchronize all of them with
 //!   NTP; [`SessionCodec::max_clock_skew`] is the tolerated difference.
 //! - **CSRF.** Django's middleware protects Django's views only. A form that Rust accepts needs the
-//!   protection of [`forms`], with which either side accepts the other's; `SameSite=Lax` alone does
-//!   not stop pages of sibling hosts.
+//!   protection of [`forms`], with which either side accepts the other's forms; `SameSite=Lax`
+//!   alone does not stop pages of sibling hosts.
 //! - **The password's hash.** Without [`AuthUser::resume`] a session outlives a change of password.
 //!   `resume` needs the user's row from the database in each request that checks the user, as in
 //!   Django; and that must be the [current row](#when-the-hash-does-not-match).
@@ -485,10 +488,11 @@
 //!
 //! - **Do not use `deny_unknown_fields`**: a session of an older release, or of a newer one while
 //!   two releases run side by side, would then be an error.
-//! - **`replace` writes exactly the struct**, and keeps the entries whose keys begin with `_`.
-//!   While two releases run side by side, the older one drops what the newer one added, so the
-//!   first release that has a new field should only read it. If Django shares the session,
-//!   `replace` would drop Django's entries: change single entries with [`Session::update`] instead.
+//! - **`replace` keeps nothing but the struct** and the entries whose keys begin with `_`. While
+//!   two releases run side by side, the older one drops what the newer one added, so the first
+//!   release that has a new field should only read it. If Django shares the session, `replace`
+//!   would drop what the site put into it, such as `hijack_history`: change single entries with
+//!   [`Session::update`] instead.
 //! - **A type cannot change twice under one key** while sessions with the first type are still valid.
 //!   A new key, such as `cart2`, costs nothing.
 //!

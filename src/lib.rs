@@ -125,12 +125,13 @@
 //! Django site. `main.rs` and `cli/` are the command line, which uses the public API and the parser
 //! of keys in `environment.rs`. The other modules are helpers of these.
 //!
-//! A module imports only from lower layers; `tests/project/architecture.rs` has the table.
+//! The modules are in layers, and import only from lower ones: `tests/project/architecture.rs` has
+//! the table.
 //!
 //! # Features
 //!
-//! No feature is enabled by default, so the crate then depends on no framework and contains no
-//! async code.
+//! No feature is enabled by default. Without features the crate depends on no framework and
+//! contains no async code.
 //!
 //! - `tower` adds the layer for any tower or hyper service.
 //! - `axum` enables `tower` and adds the extractors for axum's handlers.

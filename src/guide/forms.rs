@@ -65,7 +65,7 @@
 //! else is the same. Both sides then create tokens from the same secret, and check them by the same
 //! rules. With actix-web the layer is [`CsrfMiddleware`].
 //!
-//! In the repository, `examples/shop` is a whole application with it.
+//! In the repository, `examples/shop` is a complete application with CSRF protection.
 //!
 //! Put the layer inside the session's layer, so that a login [replaces the
 //! secret](#login-forms-and-logged-out-visitors). To exempt a route, add it outside the CSRF layer:
@@ -86,9 +86,9 @@
 //!
 //! # Login forms and logged-out visitors
 //!
-//! They are protected like everything else. The secret is independent of a login: it is in a
-//! separate cookie or, with [`Csrf::in_session`], in the session, which then exists for visitors
-//! who are not logged in too. A login form without a token would let another site log a visitor in
+//! Login forms are protected like all others. The secret is independent of a login: it is in a
+//! separate cookie or, with [`Csrf::in_session`], in the session, which then also exists for
+//! visitors who are not logged in. A login form without a token would let another site log a visitor in
 //! to the attacker's account, where the attacker then reads everything that the visitor enters. So
 //! a request without a secret is always refused.
 //!
@@ -105,7 +105,7 @@
 //! Scripts send the token in the header `X-CSRFToken`, with every method other than GET, HEAD,
 //! OPTIONS and TRACE. The body is then not read. The script gets the token:
 //!
-//! - **From the cookie**, if the secret is in a cookie that is not `HttpOnly`, as by default. The
+//! - **From the cookie**, if the secret is in a cookie that is not `HttpOnly` (the default). The
 //!   cookie's value can be sent as the token. The cookie exists once any response has contained a
 //!   token: let the page that loads the script, or a first GET, call [`CsrfHandle::token`].
 //! - **From the page**, in a `<meta>` element, or **from a response** in JSON. Read it again after a

@@ -23,8 +23,8 @@
 //! [`Revocations::end_one`]: crate::Revocations::end_one
 //! [id]: crate::SessionHandle::id
 //!
-//! In the repository, `examples/shop` is a whole application: with a cart, "remember me", protected
-//! forms, an administration with its own session, and several processes.
+//! In the repository, `examples/shop` is a complete application: with a cart, "remember me",
+//! protected forms, an admin area with its own session, and several processes.
 //!
 //! # With axum
 //!
@@ -98,7 +98,7 @@
 //!     session: SessionHandle,
 //! ) -> StatusCode {
 //!     session.with(|session| {
-//!         revocations.end_others(session); // ends all sessions of the user
+//!         revocations.end_others(session); // ends all other sessions of the user
 //!         session.flush(); // logs this browser out
 //!     });
 //!     StatusCode::NO_CONTENT
@@ -271,7 +271,7 @@
 //!     session: SessionHandle,
 //! ) -> impl Responder {
 //!     session.with(|session| {
-//!         revocations.end_others(session); // ends all sessions of the user
+//!         revocations.end_others(session); // ends all other sessions of the user
 //!         session.flush(); // logs this browser out
 //!     });
 //!     HttpResponse::NoContent()
@@ -373,8 +373,8 @@
 //!
 //! - **The next request.** A session that was ended is refused in every later request that reads
 //!   it, as [`DecodeError::Revoked`], and the response removes the cookie. A request in progress
-//!   finishes, but its response sets no cookie. Connections that outlive their request, such as a
-//!   WebSocket, call [`Revocations::has_ended`].
+//!   finishes, but its response sets no cookie. For connections that outlive their request, such
+//!   as a WebSocket, call [`Revocations::has_ended`].
 //! - **Copies.** The session ends, not just one token: a copy that was refreshed, signed with
 //!   another key or written by another service has the same id, and is refused too.
 //! - **A logout takes effect at once**, whatever happens to the response. The session that a login

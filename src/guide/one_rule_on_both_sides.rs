@@ -11,7 +11,7 @@
 //! | an absolute age, however often the session is written | cannot be set | `SESSION_ABSOLUTE_AGE`, and [`SessionCodec::absolute_max_age`] |
 //! | the largest JSON in a cookie | unlimited | 65,536 bytes |
 //! | a cookie signed with a fallback key | stays until the session is changed | is re-signed by the next response to a request that reads it; in Rust with [`SessionManager::reissue_under_primary`] |
-//! | a cookie that is refused | is replaced by an empty session | stays until the session is changed: another process may be able to read it |
+//! | a cookie that is refused | is replaced by an empty session | stays until the session is changed, because another process may be able to read it |
 //! | an authentic token in a non-canonical form, with a timestamp in the future, or that is not a JSON object | accepted, or fails later | refused |
 //!
 //! The cookies are the same, so the engine can be deployed and rolled back at any time. Save it as
@@ -130,20 +130,39 @@
 //! # Ok::<(), SettingsError>(())
 //! ```
 //!
-//! With an absolute age, build the [`SessionCodec`] yourself, from [`DjangoSettings::keyring`], and call
-//! [`absolute_max_age`] on it. Set the age on both sides: a side without it does not record when a
-//! session began, although it preserves a recorded time.
+//! With an absolute age, build the [`SessionCodec`] and the manager yourself, and repeat in them
+//! what the settings say, such as `USE_TZ` and the attributes of the cookie:
+//!
+//! ```
+//! use std::time::Duration;
+//! use signed_session::{ConfigError, CookieOptions, Keyring, SessionCodec, SessionManager};
+//!
+//! const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+//!
+//! /// `ring` is `DjangoSettings::keyring`.
+//! fn manager(ring: &Keyring) -> Result<SessionManager, ConfigError> {
+//!     let codec = SessionCodec::new(ring)
+//!         .max_age(14 * DAY) // SESSION_COOKIE_AGE
+//!         .absolute_max_age(7 * DAY); // SESSION_ABSOLUTE_AGE
+//!     let cookie = CookieOptions::new("sessionid")?; // `Secure`, otherwise Django's defaults
+//!     Ok(SessionManager::new(codec, cookie).reissue_under_primary(true))
+//! }
+//! # manager(&Keyring::new("example-only-correct-horse-battery-staple")?)?;
+//! # Ok::<(), ConfigError>(())
+//! ```
+//!
+//! Set the age on both sides: a side without it does not record when a session began, although it
+//! preserves a recorded time.
 //!
 //! The two still differ where Python itself refuses what JSON allows: an integer of more than 4,300
-//! digits, and nesting past Python's recursion limit. Of two cookies with one name Django reads the
-//! last (D11 of [docs/differences.md]). With `USE_TZ = False` Django knows every time zone, but
-//! Rust only those with a fixed offset.
+//! digits, and nesting past Python's recursion limit. Django's middleware replaces a refused cookie
+//! if `SESSION_SAVE_EVERY_REQUEST` is set, and deletes one of fewer than 8 characters. Of two
+//! cookies with one name Django reads the last (D11 of [docs/differences.md]). With `USE_TZ =
+//! False` Django knows every time zone, but Rust only those with a fixed offset.
 //!
 //! [docs/differences.md]: https://docs.rs/crate/signed-session/latest/source/docs/differences.md
 //!
 //! [`SessionCodec`]: crate::SessionCodec
 //! [`SessionCodec::absolute_max_age`]: crate::SessionCodec::absolute_max_age
-//! [`absolute_max_age`]: crate::SessionCodec::absolute_max_age
 //! [`SessionManager::reissue_under_primary`]: crate::SessionManager::reissue_under_primary
 //! [`DjangoSettings`]: crate::django::DjangoSettings
-//! [`DjangoSettings::keyring`]: crate::django::DjangoSettings::keyring

@@ -9,10 +9,10 @@
 //! | | keep the engine | change it to `signed_cookies` |
 //! |---|---|---|
 //! | deployment | nothing changes | every visitor has to log in once more |
-//! | Rust needs | the site's secret, and a connection to its database that may write | the secret alone |
+//! | Rust needs | the site's secret, and a connection to its database with write access | the secret alone |
 //! | reading a session | a query, in Rust as in Django | no query |
 //! | logout | the row is deleted, and no copy of the cookie is valid any more | a copy of the cookie stays valid until it expires or is revoked |
-//! | ending the sessions of others | delete their rows | a change of the password; in Rust also [`Revocations`] |
+//! | ending another user's sessions | delete their rows | a change of the password; in Rust also [`Revocations`] |
 //! | the visitor sees | a key | every entry, which is signed but not encrypted |
 //! | size | 1 MiB of JSON here, no limit in Django | 4,096 bytes for name and value |
 //! | two requests at once | the later write wins, for the whole session | the same |
@@ -48,8 +48,8 @@
 //!   file name, a cache key or a log.
 //! - **Expiry.** A session ends at its `expire_date`. The timestamp in `session_data` does not end
 //!   it. Set the date again with each write, to [`Session::expiry_date`].
-//! - **Missing rows.** Do not write a row that is missing or has expired under its old key, because
-//!   anyone can have planted that key in the browser. Insert a row with a new key at the next
+//! - **Missing rows.** Do not recreate a missing or expired row under its old key, because anyone
+//!   could have planted that key in the browser. Insert a row with a new key at the next
 //!   write.
 //! - **Login.** Insert a row with a new key, and delete the old row. [`AuthUser::login`] keeps the
 //!   entries that you select.

@@ -41,7 +41,7 @@
 //! use signed_session::{
 //!     CookieOptions, Keyring, SessionCodec, SessionHandle, SessionLayer, SessionManager, ValueError,
 //! };
-//! use tower::ServiceExt as _; // for `oneshot`
+//! use tower::ServiceExt as _; // for `oneshot`; needs tower's feature `util`
 //!
 //! async fn count(session: SessionHandle) -> Result<(), ValueError> {
 //!     session.update("visits", |visits: &mut u32| *visits += 1)
@@ -104,7 +104,7 @@
 //! use std::sync::atomic::{AtomicI64, Ordering};
 //! use std::sync::Arc;
 //! use signed_session::{CookieOptions, DecodeError, Keyring, SessionCodec, SessionManager};
-//! use time::OffsetDateTime;
+//! use time::OffsetDateTime; // needs `cargo add time`
 //!
 //! let seconds = Arc::new(AtomicI64::new(1_700_000_000));
 //! let clock = Arc::clone(&seconds);
@@ -160,8 +160,8 @@
 //! # fn main() {}
 //! ```
 //!
-//! A response can set two cookies, that of the session and that of the secret. Look for the
-//! session's name in all `Set-Cookie` headers then.
+//! A response can set two cookies, that of the session and that of the secret. Then look for
+//! the session's name in all `Set-Cookie` headers.
 //!
 //! [`Revocations::clock`]: crate::Revocations::clock
 //! [`SessionManager`]: crate::SessionManager

@@ -65,9 +65,9 @@
 //! cargo add tokio --features macros,net,rt-multi-thread
 //! ```
 //!
-//! This handler greets the logged-in user. Django's session contains the user's id. Only the database
-//! knows whether the password has been changed since, and whether the user still exists and is
-//! active. Query it with any database library:
+//! This handler greets the logged-in user. Django's session contains the user's id. Only the
+//! database knows whether the password has been changed since, and whether the user still exists
+//! and is active. Query it with any database library:
 //! `select password, is_active, username from auth_user where id = …`. The session also names the
 //! backend that logged the user in. As in Django, the login is valid only if the site's
 //! `AUTHENTICATION_BACKENDS` list that backend.

@@ -88,9 +88,9 @@
 //!
 //! Login forms are protected like all others. The secret is independent of a login: it is in a
 //! separate cookie or, with [`Csrf::in_session`], in the session, which then also exists for
-//! visitors who are not logged in. A login form without a token would let another site log a visitor in
-//! to the attacker's account, where the attacker then reads everything that the visitor enters. So
-//! a request without a secret is always refused.
+//! visitors who are not logged in. A login form without a token would let another site log a
+//! visitor in to the attacker's account, where the attacker then reads everything that the visitor
+//! enters. So a request without a secret is always refused.
 //!
 //! A login replaces the secret: an attacker who planted a secret in the visitor's browser before
 //! the login does not know the new one. This happens automatically if the login calls

@@ -49,8 +49,7 @@
 //! - **Expiry.** A session ends at its `expire_date`. The timestamp in `session_data` does not end
 //!   it. Set the date again with each write, to [`Session::expiry_date`].
 //! - **Missing rows.** Do not recreate a missing or expired row under its old key, because anyone
-//!   could have planted that key in the browser. Insert a row with a new key at the next
-//!   write.
+//!   could have planted that key in the browser. Insert a row with a new key at the next write.
 //! - **Login.** Insert a row with a new key, and delete the old row. [`AuthUser::login`] keeps the
 //!   entries that you select.
 //! - **Logout.** Delete the row, whatever the status of the response.

@@ -1,4 +1,4 @@
-//! A shop: a first whole application to copy from.
+//! A shop: a complete application to copy from.
 //!
 //! | what | where |
 //! |---|---|
@@ -7,7 +7,7 @@
 //! | an anonymous cart, and an order that needs a login | [`cart`] |
 //! | login with "remember me" and `?next=`, logout | [`login`] |
 //! | sign out elsewhere and everywhere, a new password | [`account`] |
-//! | the administration, which ends sessions of others | [`admin`] |
+//! | the admin area, which ends sessions of others | [`admin`] |
 //! | the frame of every page, forms, and errors | [`page`], [`oops`] |
 //!
 //! The rest tells every process of a site which sessions were ended: [`queue`], and the [`sqlite`]

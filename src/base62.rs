@@ -29,7 +29,9 @@ pub(crate) fn append(out: &mut Vec<u8>, number: i64) {
     out.extend_from_slice(sure(digits.get(start..)));
 }
 
-/// Reads plain digits; `None` for a sign, another character or a number that exceeds 64 bits.
+/// Reads plain digits.
+///
+/// Returns `None` for a sign, another character or a number that exceeds 64 bits.
 pub(crate) fn parse(text: &str) -> Option<u64> {
     if text.is_empty() {
         return None;

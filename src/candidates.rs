@@ -83,8 +83,9 @@ impl<V: AsRef<[u8]>> Candidates<V> {
 
     /// Returns the decoded valid value, or `None` if there are no values.
     ///
-    /// A value that occurs several times counts as one. If a value is not a token, one pair of
-    /// quotes around it and `%3A` for its colons, which some clients write, are decoded.
+    /// A value that occurs several times counts as one. Some clients put quotes around a token or
+    /// write `%3A` for its colons. If a value is not a token, one pair of quotes and `%3A` are
+    /// undone.
     ///
     /// # Errors
     ///

@@ -105,10 +105,10 @@ impl SessionCodec {
     /// Creates a codec for one of several session cookies of a site.
     ///
     /// All codecs that [`new`](Self::new) creates for one key ring accept each other's tokens, as
-    /// in Django, whatever their cookies are called: a visitor who gives the shop's cookie the name
-    /// of the office's is logged in to the office with the user id of the shop. A separate `name`
-    /// for each codec prevents that. It is independent of the cookie's name, which may change, and
-    /// it is not secret.
+    /// in Django, whatever their cookies are called: for example, a visitor who sends a shop's
+    /// cookie under the name of an office's cookie is logged in to the office with the user id of
+    /// the shop. A separate `name` for each codec prevents that. It is independent of the cookie's
+    /// name, which may change, and it is not secret.
     ///
     /// The salt is `signed_session.named:` followed by the name. No salt of Django begins this way.
     /// Django and the command line can read such tokens if you pass the salt.
@@ -140,7 +140,7 @@ impl SessionCodec {
         Self::new(ring).salt(&format!("signed_session.named:{name}"))
     }
 
-    /// Sets the salt, which is the purpose of the tokens.
+    /// Sets the salt, which names the purpose of the tokens.
     ///
     /// See [`Signer`](crate::Signer) for why it matters.
     #[must_use]
@@ -256,10 +256,10 @@ impl SessionCodec {
     /// and does not change until [`Session::begin`] or [`Session::flush`] starts a new session,
     /// provided that other writers keep the entry. [`Session::started_at`] returns it.
     ///
-    /// The program did not ask for this cookie, so it is omitted if it would be too large for
-    /// browsers, or if the response already sets the cookie. If this happens in every response,
-    /// because the session is at the limit or because a different program signs it each time, the
-    /// start is never recorded: leave a few hundred bytes free.
+    /// The program did not ask for the cookie with the start, so it is omitted if it would be too
+    /// large for browsers, or if the response already sets the cookie. If this happens in every
+    /// response, because the session is at the limit or a different program sets the cookie each
+    /// time, the start is never recorded: leave a few hundred bytes free.
     #[must_use]
     pub fn track_start(mut self, track: bool) -> Self {
         self.track_start = track;
@@ -380,7 +380,7 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// Any [`DecodeError`] except [`DecodeError::WrongType`].
+    /// The variants of [`DecodeError`] from `TooLong` to `BadExpiry`.
     pub fn decode_at(&self, token: &str, now: OffsetDateTime) -> Result<Session, DecodeError> {
         self.decode_session(token, now.into())
     }
@@ -482,7 +482,8 @@ impl SessionCodec {
     ///
     /// # Errors
     ///
-    /// Any [`DecodeError`]; [`DecodeError::WrongType`] if the session does not fit `T`.
+    /// See [`decode_at`](Self::decode_at). In addition, [`DecodeError::WrongType`] if the session
+    /// does not fit `T`.
     pub fn decode_as<T: DeserializeOwned>(&self, token: &str) -> Result<T, DecodeError> {
         self.decode_value(token, Moment::now())
     }

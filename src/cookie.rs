@@ -26,7 +26,7 @@ const LAST_DATE: OffsetDateTime = datetime!(9999-12-31 23:59:59 UTC);
 /// different name. [`SessionCodec::named`](crate::SessionCodec::named) separates the sessions of a
 /// site.
 ///
-/// The defaults are `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`: those of Django, and
+/// The defaults are `Secure`, `HttpOnly`, `SameSite=Lax` and `Path=/`: Django's defaults, plus
 /// `Secure`. Attributes that browsers require are always set: `SameSite=None`, `Partitioned` and
 /// the prefixes `__Secure-`, `__Host-` and `__Http-` imply `Secure`; `__Http-` and `__Host-Http-`
 /// imply `HttpOnly`.

@@ -154,7 +154,7 @@ impl Ending {
         })
     }
 
-    /// Returns the identity to write, and the microseconds that remain to it.
+    /// Returns the identity to write, and its remaining time in microseconds.
     ///
     /// An anonymous session has neither.
     pub(crate) fn written(&self, present: &Present, now: Moment) -> Option<(IdText, i64)> {
@@ -200,7 +200,7 @@ impl Ending {
 
     /// Treats the session that was written as the request's session.
     ///
-    /// This is because a new session replaces it.
+    /// Called when a new session replaces it.
     fn replace_sent(&mut self) {
         let has_ended = |Came { owned, .. }: &Came| {
             self.watch.revocations.covers(&owned.subject, owned.named.id)
@@ -241,7 +241,7 @@ impl Ending {
         self.came(present).is_some_and(|came| !came.is_recorded)
     }
 
-    /// Returns the subject and the identity of a session that browsers have.
+    /// Returns the subject and identity of the session that the browser has.
     pub(crate) fn current(&self, present: &Present) -> Option<(&Subject, Identity)> {
         let came = || self.came(present).map(|came| &came.owned);
         let Owned { subject, named } = self.sent.get().or_else(came)?;

@@ -75,7 +75,7 @@ pub enum DecodeError {
     NotAnObject,
     /// `_session_expiry` or `_session_started` is present and not valid.
     BadExpiry,
-    /// The session's subject is not text of 1 to 255 bytes or a whole number.
+    /// The subject is neither text of 1 to 255 bytes nor a whole number.
     ///
     /// See [`SessionManager::revocations`](crate::SessionManager::revocations).
     BadSubject,
@@ -225,7 +225,7 @@ pub enum EncodeError {
     NotAnObject,
     /// The value of `_session_expiry` or `_session_started` is not valid.
     BadExpiry,
-    /// The session's subject is not text of 1 to 255 bytes or a whole number.
+    /// The subject is neither text of 1 to 255 bytes nor a whole number.
     ///
     /// See [`SessionManager::revocations`](crate::SessionManager::revocations).
     BadSubject,
@@ -288,9 +288,9 @@ impl fmt::Display for EncodeError {
             ),
             Self::TooLarge { len, limit, entries } => {
                 write!(f, "the encoded size would be {len} bytes, more than the limit of {limit}")?;
-                let mut lead = "; in JSON";
+                let mut lead = "; in JSON,";
                 for (key, size) in entries.iter().take(8) {
-                    write!(f, "{lead} {key} takes {size}")?;
+                    write!(f, "{lead} {key} takes {size} bytes")?;
                     lead = ",";
                 }
                 Ok(())
@@ -390,7 +390,7 @@ pub enum ConfigError {
     UnsafeSeparator,
     /// The cookie's name is empty, too long, or has a forbidden character.
     CookieName,
-    /// The path lacks the leading `/`, is too long, or has a forbidden character.
+    /// The path lacks a leading `/`, is too long or has a forbidden character.
     CookiePath,
     /// The domain is not a host name.
     CookieDomain,

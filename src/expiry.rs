@@ -55,7 +55,7 @@ pub enum Expiry {
     AtBrowserClose,
     /// This long after the session was last written.
     ///
-    /// Every write starts the time again.
+    /// Every write restarts this time.
     After(Duration),
     /// At this moment.
     ///
@@ -260,7 +260,7 @@ impl Claim {
 ///
 /// Other formats that every Python version reads are included.
 ///
-/// In the format, a `Z` has no meaning. It can only be the last character.
+/// The format only skips a `Z`, which can only be the last character.
 const ISOFORMAT: &[BorrowedFormatItem<'_>] = format_description!(
     version = 2,
     "[year]-[month]-[day][optional [\

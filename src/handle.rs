@@ -156,7 +156,7 @@ impl<M> SessionHandle<M> {
 
     /// Runs a function with exclusive access to the session.
     ///
-    /// Other users of the session wait. Inside the function, use its argument and not a handle.
+    /// Other uses of the session wait. Inside the function, use its argument and not a handle.
     ///
     /// # Panics
     ///
@@ -344,7 +344,7 @@ impl<M> SessionHandle<M> {
 
     /// Changes an entry with a function, and returns the function's result.
     ///
-    /// See [`Session::update`]. Other users of the session wait until the function returns, so that
+    /// See [`Session::update`]. Other uses of the session wait until the function returns, so that
     /// none of their changes are lost.
     ///
     /// # Errors
@@ -558,7 +558,9 @@ impl<M> SessionHandle<M> {
         self.lock().session.as_deref_mut().map(function)
     }
 
-    /// Returns what the session adds to the response, which begins now; `None` if that is nothing.
+    /// Returns what the session adds to the response, or `None` if nothing.
+    ///
+    /// The response begins now.
     pub(crate) fn commit(&self, status: u16) -> Result<Option<Reply>, EncodeError> {
         let mut state = self.lock();
         let State { cookies, session, is_hidden, is_sent } = &mut *state;
@@ -720,7 +722,7 @@ fn log_refusal(reason: &DecodeError) {
             code,
             %reason,
             "a session cookie was refused: a host of the same site sets cookies of this name; \
-             choose another name, one that begins `__Host-` if you can"
+             choose another name, if possible one that begins with `__Host-`"
         ),
         reason => tracing::debug!(code, %reason, "a session cookie was refused"),
     }

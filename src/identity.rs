@@ -55,7 +55,7 @@ impl Subject {
     ///
     /// Without the entry, or with `null`, the session is anonymous.
     ///
-    /// `42` and `"42"` are one subject, as for `AuthUser::of`.
+    /// `42` and `"42"` are one subject, as for `AuthUser::from_session`.
     pub(crate) fn read(entry: Option<&str>) -> Result<Option<Self>, DecodeError> {
         let json = entry.map_or("null", str::trim_ascii);
         let subject = match json {

@@ -139,7 +139,7 @@ impl Keyring {
 
     /// Returns the weaknesses of the secrets, each with the secret's index.
     ///
-    /// The index is that in the ring. For an empty fallback, which is not in the ring, it is that
+    /// The index is the position in the ring or, for an empty fallback, which is not in the ring,
     /// in the original list.
     ///
     /// A weak secret is used anyway, because a site may have no choice; a program should log a
@@ -162,7 +162,7 @@ impl Keyring {
         self.secrets().enumerate().flat_map(faults).chain(empty).collect()
     }
 
-    /// Adds a retired secret unless it is blank; see [`fallback`](Self::fallback).
+    /// Adds a retired secret, like [`fallback`](Self::fallback), unless blank.
     ///
     /// A blank secret is only reported. It must not reach [`prefixed`](Self::prefixed), because the
     /// prefix alone is a publicly known key.
@@ -245,12 +245,12 @@ pub enum Weakness {
     ///
     /// It is not used.
     ///
-    /// `SECRET_KEY_FALLBACKS = os.environ.get("OLD_KEYS", "").split(",")` returns `[""]` if the
+    /// `SECRET_KEY_FALLBACKS = os.environ.get("OLD_KEYS", "").split(",")` is `[""]` if the
     /// variable is not set. Django then accepts messages and signed cookies that anyone can sign.
     Empty,
 }
 
-/// Writes a predicate whose subject is the name of the secret.
+/// Writes a sentence without its subject, the name of the secret.
 impl fmt::Display for Weakness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

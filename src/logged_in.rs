@@ -47,8 +47,8 @@ const ENCODED: &AsciiSet =
 ///
 /// For pages that anonymous visitors see as well, take an `Option<LoggedIn<T>>` with axum. It is
 /// `None` in the case of the first row, and the other rows of the table still apply. On the login
-/// page itself they would redirect to that page again: look at the session there. With
-/// actix-web, an `Option` is `None` for *every* error of an extractor. Take a
+/// page itself, the second row would redirect to that page again: take a [`SessionHandle`] there.
+/// With actix-web, an `Option` is `None` for *every* error of an extractor. Take a
 /// `Result<LoggedIn<T>, NotLoggedIn>`, which works with both frameworks, and check
 /// [`NotLoggedIn::is_anonymous`].
 ///

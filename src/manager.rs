@@ -56,7 +56,8 @@ const MIN_TOKEN_CHARS: usize = 8;
 /// With a status of 500 or above nothing is saved; only a removal that the program asked for is
 /// sent. A cookie that the program did not ask for, such as that of `refresh_after`, is never added
 /// to a response that already sets a cookie with the same name. If such a cookie cannot be written,
-/// it is omitted: it never turns the response into an error.
+/// it is omitted: it never turns the response into an error. With
+/// [`revocations`](Self::revocations), reading a revoked cookie removes it.
 ///
 /// # Examples
 ///
@@ -152,7 +153,7 @@ impl SessionManager {
         self
     }
 
-    /// Sets whether every response writes the session. Defaults to `false`.
+    /// Sets whether every response writes a valid session. Defaults to `false`.
     ///
     /// Corresponds to Django's `SESSION_SAVE_EVERY_REQUEST`. [`refresh_after`](Self::refresh_after)
     /// serves the same purpose with fewer cookies.
@@ -219,9 +220,9 @@ impl SessionManager {
 
     /// Refuses the sessions for which `rule` returns `true`.
     ///
-    /// This happens before any handler sees them and before they are refreshed.
+    /// The rule runs before any handler sees the session and before it is refreshed.
     ///
-    /// The session is then empty, [`Session::refusal`] is [`DecodeError::Refused`], and the cookie
+    /// A refused session is empty, [`Session::refusal`] is [`DecodeError::Refused`], and the cookie
     /// stays until the program writes or flushes. The rule runs in every request that reads its
     /// session, so it must be fast: use what is in memory, and do not block. Its reads do not count
     /// as access. If there are several rules, a session is refused if any of them returns `true`.
@@ -293,7 +294,7 @@ impl SessionManager {
     /// and not be given to a different person within the lifetime of a session.
     ///
     /// A session with a subject has an entry `_session_id`, which identifies the session through
-    /// every write. The entry takes 40 bytes of JSON, and up to 54 bytes of the cookie. The program
+    /// every write. The entry takes 39 bytes of JSON, and up to 52 bytes of the cookie. The program
     /// cannot change it. A session without the entry, such as one from Django, gets it with the
     /// next response to a request that read the session, in addition to the cases in the table at
     /// [`SessionManager`]. A session that has no room for the entry is not written, because its
@@ -375,15 +376,14 @@ impl SessionManager {
     /// cookie is still read and moves to the current cookie, and the former cookie is removed. Keep
     /// this call until the longest lifetime of a session has passed since the change.
     ///
-    /// - **A different name.** The current cookie is used if it is valid or ambiguous; otherwise
-    ///   the former one is read. The session moves with the next response to a request that read
-    ///   it.
-    /// - **Different attributes.** Both cookies have one name, and nothing distinguishes them. If
-    ///   the request has only one of them, the session moves when it is next written. If both are
-    ///   valid and their entries are equal, they are one session, which moves when it is read. If
-    ///   their entries differ, the session is refused as [`DecodeError::Ambiguous`], because either
-    ///   cookie can have been planted. The former cookie is removed, so that the next request has
-    ///   one cookie.
+    /// - **A different name.** The former cookie is read unless the current one is valid or
+    ///   ambiguous. The session moves with the next response to a request that read it.
+    /// - **Different attributes.** Both cookies have the same name, and nothing distinguishes them.
+    ///   If the request has only one of them, the session moves when it is next written. If both
+    ///   are valid and their entries are equal, they are one session, which moves when it is read.
+    ///   If their entries differ, the session is refused as [`DecodeError::Ambiguous`], because
+    ///   either cookie may have been planted. The former cookie is removed, so that the next
+    ///   request has one cookie.
     ///
     /// A logout removes the former cookies even if the request did not send them.
     ///
@@ -521,9 +521,10 @@ impl SessionManager {
 
     /// Returns an error if the session, as it is now, could not be written.
     ///
-    /// A handler that checks can show the visitor an error, for example if a text is too long for a
-    /// cookie. Otherwise the response fails. This encodes the session like [`commit`](Self::commit)
-    /// and takes as long. Entries that the response adds, such as a recorded start, are included.
+    /// With this, a handler can show the visitor an error, for example if a text is too long for a
+    /// cookie. Without it, the response fails. This encodes the session like
+    /// [`commit`](Self::commit) and takes as long. Entries that the response adds, such as a
+    /// recorded start, are included.
     ///
     /// # Errors
     ///
@@ -653,7 +654,7 @@ impl SessionManager {
         Ok(reply)
     }
 
-    /// Returns `true` if a session is written even if the request does not use it.
+    /// Returns the setting [`save_every_request`](Self::save_every_request).
     #[cfg(any(feature = "tower", feature = "actix"))]
     pub(crate) fn saves_every_request(&self) -> bool {
         self.save_every_request

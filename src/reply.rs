@@ -26,8 +26,8 @@ pub struct Reply {
     pub set_cookie: Option<Cookie<'static>>,
     /// Whether the program did not ask for these cookies, as in a refresh.
     ///
-    /// A response that already sets a cookie of the same name must then not get them. It must never
-    /// get a removal of a former cookie.
+    /// A response that already sets a cookie of the same name must then not get them, and must
+    /// never get a removal of a former cookie.
     pub is_unasked: bool,
     /// The reason why a cookie that the program did not ask for is omitted.
     ///

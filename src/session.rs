@@ -730,8 +730,8 @@ impl Session {
     ///
     /// This includes a start that the response to this request will record.
     ///
-    /// Unlike [`signed_at`](Self::signed_at) it does not change when the session is written. It is
-    /// `None` unless the session's codec records it: see
+    /// Unlike [`signed_at`](Self::signed_at) it does not change when the session is written.
+    /// Without an [`id`](Self::id), it is `None` unless the session's codec records it: see
     /// [`SessionCodec::track_start`](crate::SessionCodec::track_start).
     ///
     /// With [`Revocations`] the start of a session with a subject is part of its [`id`](Self::id).
@@ -886,9 +886,9 @@ impl Session {
         ending.began(&present, self.time()).map(Moment::from_microseconds)
     }
 
-    /// Returns the session with its identity entry, and its maximum lifetime.
+    /// Returns the session with its identity entry, and its remaining lifetime.
     ///
-    /// The lifetime is the remaining one; an anonymous session has none.
+    /// An anonymous session has no lifetime.
     pub(crate) fn identified(
         &self,
         now: Moment,
@@ -932,7 +932,7 @@ impl Session {
             || present.is_some_and(|(ending, present)| ending.has_ended_since(&present))
     }
 
-    /// Returns `true` if its identity was derived and has yet to be recorded.
+    /// Returns `true` if the identity was derived and has yet to be recorded.
     pub(crate) fn is_adopted(&self) -> bool {
         let present = self.present().ok().flatten();
         present.is_some_and(|(ending, present)| ending.is_adopted(&present))
@@ -1162,10 +1162,9 @@ impl Clone for Session {
 impl Revocations {
     /// Ends a session.
     ///
-    /// A manager with this list must have read the session, or have written it if it is new.
-    /// Returns what was ended, or `None` if no such manager has, if the session is anonymous, or if
-    /// it had ended already. At logout use [`Session::flush`] instead, which also removes the
-    /// cookie.
+    /// Returns what was ended. Returns `None` if no manager with this list has read the session, or
+    /// written it if it is new, if the session is anonymous, or if it had ended already. At logout
+    /// use [`Session::flush`] instead, which also removes the cookie.
     pub fn end(&self, session: &Session) -> Option<Revocation> {
         self.end_at(session, session.time().date())
     }
@@ -1183,9 +1182,9 @@ impl Revocations {
     /// This session is replaced by a new session with all its entries. Call this when a password or
     /// another factor was changed.
     ///
-    /// All existing copies of this session's cookie are refused from then on, also the browser's
-    /// own, which the response replaces. Returns `None`, and does nothing, if the session is
-    /// anonymous.
+    /// All existing copies of this session's cookie are refused from then on, including the
+    /// browser's own, which the response replaces. Returns `None`, and does nothing, if the session
+    /// is anonymous.
     pub fn end_others(&self, session: &mut Session) -> Option<Revocation> {
         let now = session.time().date();
         self.end_others_at(session, now)
@@ -1193,7 +1192,7 @@ impl Revocations {
 
     /// Ends all sessions of this session's subject, at `now`.
     ///
-    /// Starts this session again, as [`end_others`](Self::end_others).
+    /// Starts this session again, like [`end_others`](Self::end_others).
     pub fn end_others_at(&self, session: &mut Session, now: OffsetDateTime) -> Option<Revocation> {
         session.touch();
         let revocation = self.end_subject(session.subject()?, Moment::from(now).microseconds());

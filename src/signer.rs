@@ -158,7 +158,7 @@ impl Signer {
         self.unsign_with_key(token).map(|(value, _)| value)
     }
 
-    /// Signs any value as JSON, as Django's `Signer.sign_object`.
+    /// Signs any value as JSON, like Django's `Signer.sign_object`.
     ///
     /// # Errors
     ///

@@ -171,7 +171,7 @@ impl TimestampSigner {
     /// # Errors
     ///
     /// See [`Signer::unsign`]. In addition, [`DecodeError::BadTimestamp`] if the timestamp is
-    /// missing or not plain base 62, and [`DecodeError::Expired`].
+    /// missing, not base 62 or past the year 9999, and [`DecodeError::Expired`].
     pub fn unsign_at<'t>(
         &self,
         token: &'t str,

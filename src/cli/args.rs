@@ -209,7 +209,7 @@ pub(crate) enum ReportFormat {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Rule {
-    /// The session's own expiry, or --max-age if it has none (the default)
+    /// Default: the session's own expiry, or --max-age if it has none
     Enforce,
     /// The session's own expiry or --max-age, whichever comes first
     Shorter,

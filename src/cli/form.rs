@@ -39,7 +39,7 @@ impl fmt::Display for Shape {
             (self.holder == Holder::Pair, "in name=value"),
             (self.holder == Holder::Cookie, "in a Cookie header"),
             (self.holder == Holder::SetCookie, "in a Set-Cookie header"),
-            (self.holder == Holder::Row, "in a row of a list of cookies"),
+            (self.holder == Holder::Row, "in a row of a cookie list"),
             (self.spaced, "with surrounding spaces"),
             (self.quoted, "in quotes"),
             (self.encoded, "percent-encoded"),

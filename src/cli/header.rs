@@ -44,7 +44,7 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// If the expiry cannot be represented in a cookie.
+    /// The errors of [`CookieOptions::cookie`].
     pub(crate) fn line(
         &self,
         token: String,

@@ -55,7 +55,7 @@ impl Salt {
         }
     }
 
-    /// Returns the salt of Django's `TimestampSigner`, for text and not sessions.
+    /// Returns the salt of Django's `TimestampSigner`, for text.
     pub(crate) fn of_text() -> Self {
         Self::Text(django::TIMESTAMP_SIGNER_SALT.to_owned())
     }

@@ -39,7 +39,7 @@ Salts:
   text, prefix it: text:session.
 
   session     sessions in a cookie (signed_cookies); expire after two weeks
-  db-session  session_data of the database, cache and file backends
+  db-session  session_data of the db, cached_db and file backends
   dumps       signing.dumps: any JSON
   messages    the cookie of django.contrib.messages
 

@@ -228,7 +228,7 @@ impl AuthUser {
     /// | the site has rotated its `SECRET_KEY`, and this program has not | it must stay |
     ///
     /// If you know that the password has been changed, [`flush`](Session::flush) the session.
-    /// Otherwise Django flushes it at the visitor's next request there.
+    /// Otherwise leave that to Django, at the visitor's next request there.
     ///
     /// A user who is no longer in the database, or is not active, is not logged in either, and
     /// Django leaves the session unchanged too.

@@ -225,7 +225,7 @@ struct MessageCookie {
 }
 
 impl MessageStorage {
-    /// Creates a storage in a cookie, as `CookieStorage`.
+    /// Creates a storage in a cookie, like `CookieStorage`.
     ///
     /// It keeps the newest messages, as many as fit in 2,048 bytes.
     ///
@@ -236,7 +236,7 @@ impl MessageStorage {
         Self::new(Some((ring, options)), false)
     }
 
-    /// Creates a storage in the session, as `SessionStorage`.
+    /// Creates a storage in the session, like `SessionStorage`.
     ///
     /// It keeps all messages.
     #[must_use]
@@ -244,7 +244,7 @@ impl MessageStorage {
         Self::new(None, true)
     }
 
-    /// Creates a storage in a cookie and the session, as `FallbackStorage`.
+    /// Creates a storage in a cookie and the session, like `FallbackStorage`.
     ///
     /// This is Django's default. Messages that do not fit in the cookie are in the session. The
     /// cookie is that of [`cookie`](Self::cookie), except that it contains the oldest messages.

@@ -66,7 +66,7 @@ const SIGNING_BACKEND: &str = "django.core.signing.TimestampSigner";
 /// | `CSRF_USE_SESSIONS` | `False` | any value, as by `bool()` |
 /// | `CSRF_COOKIE_NAME` | `"csrftoken"` | a string |
 /// | `CSRF_COOKIE_AGE` | `31449600` | as `SESSION_COOKIE_AGE`; `None`, which means until the browser is closed; or a `timedelta` as `{"timedelta": seconds}` |
-/// | `CSRF_COOKIE_DOMAIN`, `_PATH`, `_SECURE`, `_SAMESITE` | as the session's | as the session's |
+/// | `CSRF_COOKIE_DOMAIN`, `_PATH`, `_SECURE`, `_SAMESITE` | `None`, `"/"`, `False`, `"Lax"` | as the session's |
 /// | `CSRF_COOKIE_HTTPONLY` | `False` | any value, as by `bool()` |
 /// | `CSRF_HEADER_NAME` | `"HTTP_X_CSRFTOKEN"` | a string; a name that does not begin with `HTTP_` matches no header |
 /// | `CSRF_TRUSTED_ORIGINS` | `[]` | a list of strings |
@@ -336,8 +336,8 @@ impl DjangoSettings {
     ///
     /// With `USE_TZ = False` Django stores an expiry date without an offset, in the local time of
     /// `TIME_ZONE`. Such a date is enforced if `TIME_ZONE` is UTC or a fixed offset such as
-    /// `Etc/GMT+5`. It is not enforced for any other zone, because this crate has no time zone
-    /// database. On such a site [`Expiry::At`](crate::Expiry::At) is refused: see
+    /// `Etc/GMT+5`, but not for any other zone, because this crate has no time zone database. With
+    /// `USE_TZ = False`, [`Expiry::At`](crate::Expiry::At) is refused: see
     /// [`SessionCodec::use_tz`].
     ///
     /// # Errors
@@ -983,11 +983,11 @@ impl fmt::Display for SettingsError {
                  read pickles"
             }
             Self::MessageStorage => {
-                "the messages are not in one of Django's storages: set its MESSAGE_STORAGE to \
+                "the messages are not in one of Django's storages: set MESSAGE_STORAGE to \
                  django.contrib.messages.storage.fallback.FallbackStorage"
             }
             Self::SigningBackend => {
-                "the messages and signed cookies are not signed by Django's own class: set its \
+                "the messages and signed cookies are not signed by Django's own class: set \
                  SIGNING_BACKEND to django.core.signing.TimestampSigner"
             }
             Self::Config(error) => {

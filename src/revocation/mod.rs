@@ -24,7 +24,7 @@ use crate::revocation::table::Table;
 
 /// The largest clock difference between machines: five minutes (microseconds).
 ///
-/// This is part of the format: the identity of a session without one is derived from it.
+/// This is part of the format: a missing identity is derived with it.
 pub(crate) const CLOCK_SKEW: i64 = 300_000_000;
 
 /// How far another machine's timestamp may be ahead of this machine's clock.
@@ -339,7 +339,7 @@ impl Revocations {
     ///
     /// A single session is omitted if all sessions of its subject were ended later.
     ///
-    /// Use it to save the list to disk, or to send it to another process.
+    /// Use this to save the list to disk, or to send it to another process.
     #[must_use]
     pub fn list(&self) -> Vec<Revocation> {
         self.list_at(self.now())

@@ -90,9 +90,9 @@ impl Table {
         by >= self.horizon(now) && self.change(subject, now, |state| state.end_by(by))
     }
 
-    /// Ends a subject's sessions that began up to `at_least`, or later.
+    /// Ends a subject's sessions up to a new cut-off, and returns the cut-off.
     ///
-    /// The moment is after all known cut-offs. Returns the moment.
+    /// It is at least `at_least`, and after all known cut-offs.
     pub(crate) fn end_all(&self, subject: &Subject, at_least: i64, now: i64) -> i64 {
         let mut by = at_least;
         self.change(subject, now, |state| {
@@ -113,9 +113,9 @@ impl Table {
         is_news
     }
 
-    /// Ends everyone's sessions that began up to `at_least`, or later.
+    /// Ends everyone's sessions up to a new cut-off, and returns the cut-off.
     ///
-    /// The moment is after all known cut-offs. Returns the moment.
+    /// It is at least `at_least`, and after all known cut-offs.
     pub(crate) fn end_everyone(&self, at_least: i64) -> i64 {
         let known = self.latest.load(Ordering::Acquire);
         let next = |everyone: i64| at_least.max(everyone.max(known).saturating_add(1));

@@ -309,7 +309,7 @@ fn a_signer_of_the_site_s_own_refuses_messages_and_cookies_only() {
     let theme = || CookieOptions::new("theme").unwrap();
     let error = own.message_storage().err().unwrap();
     assert_eq!(error, SettingsError::SigningBackend);
-    assert!(error.to_string().contains("set its SIGNING_BACKEND to django.core.signing"));
+    assert!(error.to_string().contains("set SIGNING_BACKEND to django.core.signing"));
     assert_eq!(own.signed_cookie(theme(), "").err(), Some(SettingsError::SigningBackend));
     assert!(own.session_manager().is_ok());
     // Messages in the session are not signed by it.

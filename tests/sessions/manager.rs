@@ -545,9 +545,10 @@ fn a_session_that_does_not_fit_gives_the_size_of_each_entry() {
     assert_eq!(
         refused.to_string(),
         format!(
-            "the encoded size would be {len} bytes, more than the limit of 4096; in JSON cart takes 3110, \
-             entry 7 takes 70, {longest} takes 69, entry 3 takes 27, user_id takes 13, \
-             entry 4 takes 13, entry 5 takes 5"
+            "the encoded size would be {len} bytes, more than the limit of 4096; in JSON, \
+             cart takes 3110 bytes, entry 7 takes 70 bytes, {longest} takes 69 bytes, \
+             entry 3 takes 27 bytes, user_id takes 13 bytes, entry 4 takes 13 bytes, \
+             entry 5 takes 5 bytes"
         ),
     );
     // Nothing of a value, and the session goes on.
@@ -581,7 +582,8 @@ fn a_session_of_very_many_entries_names_the_eight_largest() {
     let EncodeError::TooLarge { limit: 3000, entries, .. } = &refused else { panic!("{refused}") };
     assert_eq!(entries.len(), 20);
     assert_eq!(refused.to_string().matches(" takes ").count(), 8);
-    assert!(refused.to_string().contains("in JSON entry_19 takes 394, entry_18 takes 374,"));
+    let largest = "in JSON, entry_19 takes 394 bytes, entry_18 takes 374 bytes,";
+    assert!(refused.to_string().contains(largest));
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn encode_errors() -> [(EncodeError, &'static str); 15] {
                 entries: vec![("cart".into(), 4100), ("user_id".into(), 12), ("entry 3".into(), 9)],
             },
             "the encoded size would be 5000 bytes, more than the limit of 4096; \
-             in JSON cart takes 4100, user_id takes 12, entry 3 takes 9",
+             in JSON, cart takes 4100 bytes, user_id takes 12 bytes, entry 3 takes 9 bytes",
         ),
     ]
 }
@@ -203,12 +203,12 @@ fn settings_errors() -> [(SettingsError, &'static str); 9] {
         ),
         (
             SettingsError::MessageStorage,
-            "the messages are not in one of Django's storages: set its MESSAGE_STORAGE to \
+            "the messages are not in one of Django's storages: set MESSAGE_STORAGE to \
              django.contrib.messages.storage.fallback.FallbackStorage",
         ),
         (
             SettingsError::SigningBackend,
-            "the messages and signed cookies are not signed by Django's own class: set its \
+            "the messages and signed cookies are not signed by Django's own class: set \
              SIGNING_BACKEND to django.core.signing.TimestampSigner",
         ),
         (

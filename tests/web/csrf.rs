@@ -305,7 +305,7 @@ fn a_form_longer_than_the_limit_is_a_413() {
         post(FORM, &[&field, &rest])
     };
     check(&form(65_536), 200, "");
-    check(&form(65_537), 413, "too long to look for the CSRF token limit=65536");
+    check(&form(65_537), 413, "too long to be searched for the CSRF token limit=65536");
     let small = Csrf::new("https://example.com").unwrap().form_limit(100);
     check(&Visit { csrf: small.clone(), ..form(100) }, 200, "");
     let visit = Visit { csrf: small, ..form(101) };

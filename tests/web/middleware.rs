@@ -500,9 +500,10 @@ fn a_session_too_large_is_a_bare_500_and_logged_entry_by_entry() {
         let [line] = &log[..] else { panic!("{log:?}") };
         let expected = "ERROR the session could not be written reason=the encoded size would be ";
         assert!(line.starts_with(expected), "{line}");
-        let entries = "more than the limit of 4096; in JSON cart takes 5010, entry 3 takes 326, ";
+        let entries =
+            "the limit of 4096; in JSON, cart takes 5010 bytes, entry 3 takes 326 bytes, ";
         assert!(line.contains(entries), "{line}");
-        assert!(line.ends_with("user takes 17"), "{line}");
+        assert!(line.ends_with("user takes 17 bytes"), "{line}");
     }
 }
 

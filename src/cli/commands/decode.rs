@@ -18,8 +18,8 @@ use crate::cli::verify::Verifier;
 /// skipped.
 #[derive(clap::Args)]
 #[command(after_long_help = "\
-With --format jsonl, an object is printed for each token, in order, whether it
-is valid or not, with line, status, signed_at (RFC 3339), signed_at_unix, age
+With --format jsonl, an object is printed for each token, valid or not, in
+order, with the fields line, status, signed_at (RFC 3339), signed_at_unix, age
 (in seconds), key_index (0 is the key that signs) and payload; unknown values
 are null. status is one of ok, expired, not_yet_valid, signed_too_early,
 revoked, bad_signature, malformed, too_long, bad_payload. The other formats

@@ -96,7 +96,7 @@ pub(crate) fn run(args: Args) -> Result<ExitCode, Failure> {
             None => failure,
         });
     }
-    bulk::announce("JSON");
+    bulk::announce("JSON values");
     let len = bulk::input_len();
     let (begun, is_one_text) = begin()?;
     if is_one_text {

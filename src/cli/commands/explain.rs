@@ -21,7 +21,7 @@ use crate::cli::verify::Verifier;
 ///
 /// Tries every key, the well-known salts and hashes, and common mistakes: quotes, percent-encoding,
 /// padding, white space, truncation, tokens of older Django versions, and wrong clocks. Reports
-/// which causes are proven and which are guesses. The options are those of decode.
+/// which causes are proven and which are guesses. Keys and rules are set as for decode.
 #[derive(clap::Args)]
 #[command(
     after_help = "Example:\n  signed-session explain --key-file site.key -- \"$TOKEN\"",

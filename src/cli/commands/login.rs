@@ -13,7 +13,7 @@ use crate::cli::keys::{Keys, read_file};
 use crate::cli::say;
 use crate::cli::stdio::print_line;
 
-/// Create the session of a user who is logged in to a Django site
+/// Create a logged-in session for a user of a Django site
 ///
 /// Use this for end-to-end tests that start logged in, on a site with sessions in signed cookies.
 /// The session contains the entries that django.contrib.auth.login sets.
@@ -23,8 +23,9 @@ The password hash is the field `password` of the user's row, such as
 pbkdf2_sha256$..., not the password itself. The session is bound to this hash,
 so Django refuses the session once the password is changed.
 
-  python manage.py shell -v 0 -c \"from django.contrib.auth import get_user_model
-  print(get_user_model().objects.get(pk=42).password)\" > hash.txt
+  python manage.py shell -v 0 -c \"from django.contrib.auth import \\
+  get_user_model; print(get_user_model().objects.get(pk=42).password)\" \\
+  > hash.txt
 
 Anyone who has the cookie is logged in as that user.
 

@@ -13,7 +13,7 @@ use crate::cli::stdio::{print_line, read_text};
 /// Sign text with a timestamp
 ///
 /// Works like django.core.signing.TimestampSigner, or like Signer with --no-timestamp. The default
-/// salt is that of the class, with which signed text is never accepted as a session.
+/// salt is that of the class, so signed text is never accepted as a session.
 #[derive(clap::Args)]
 #[command(after_help = "\
 One newline at the end of standard input is ignored.

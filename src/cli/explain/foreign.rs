@@ -85,7 +85,7 @@ fn known(text: &str) -> Option<Cause> {
         let content = if old.json().is_some() { "JSON" } else { "something other than JSON" };
         let says = format!(
             "it has the form of session_data of Django 3.0 and older: base64 of a SHA-1 signature \
-             and {content}; none of the keys signed it (with the class SessionStore)"
+             and {content}; none of the keys signed it (for a class named SessionStore)"
         );
         return Some(Cause::new("old_session_data", says, "decoding it").hint(OLD_HINT));
     }

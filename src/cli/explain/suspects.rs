@@ -129,7 +129,7 @@ fn salts(asked: &Salt, cookies: &[String]) -> Vec<Known> {
     let text = |text: &str| Salt::Text(text.to_owned());
     for (salt, what, hint) in [
         (Salt::Session, "a session in a cookie", "--salt session"),
-        (Salt::DbSession, "session_data of a session table, cache or file", "--salt db-session"),
+        (Salt::DbSession, "session_data of a session table or file", "--salt db-session"),
         (Salt::Dumps, "signing.dumps", "--salt dumps"),
         (Salt::Messages, "the messages cookie", "--salt messages"),
         (text(django::SIGNER_SALT), "Django's Signer", "signed-session unsign --no-timestamp"),

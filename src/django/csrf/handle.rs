@@ -219,7 +219,10 @@ impl CsrfHandle {
 
 /// Logs that a form was not read.
 pub(crate) fn log_too_long(limit: usize) {
-    tracing::warn!(limit, "a request was refused: its form is too long to look for the CSRF token");
+    tracing::warn!(
+        limit,
+        "a request was refused: its form is too long to be searched for the CSRF token"
+    );
 }
 
 /// Omits the secret, which is private data.

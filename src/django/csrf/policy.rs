@@ -27,9 +27,9 @@ const FORM_LIMIT: usize = 64 * 1024;
 ///
 /// # The site's own origin
 ///
-/// Browsers send the origin of the page with every form, and it must be the site's own. A service
-/// behind a proxy that terminates TLS receives plain HTTP, so `https://example.com` looks like a
-/// foreign origin, and every form fails with
+/// Browsers send the origin of the page with every form, and it must be the site's own or a trusted
+/// one. A service behind a proxy that terminates TLS receives plain HTTP, so `https://example.com`
+/// looks like a foreign origin, and every form fails with
 /// [`CsrfError::Origin`](crate::django::CsrfError::Origin). With [`new`](Self::new) the origin is
 /// set explicitly. With Django's settings it is read from the request's headers, as in Django: the
 /// proxy must pass `Host` on and set the header that `SECURE_PROXY_SSL_HEADER` names, and must

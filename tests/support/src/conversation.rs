@@ -199,7 +199,7 @@ pub fn a_session_too_large_is_an_error_and_the_old_one_stays(path: &Path) {
     let answer = visitor.post("/note", "text", &note);
     assert_eq!((answer.status, answer.values("set-cookie").count()), (500, 0), "{answer:?}");
     // The reason is in the log, the note is not.
-    program.expect_log("more than the limit of 4096; in JSON note takes 8010, ");
+    program.expect_log("more than the limit of 4096; in JSON, note takes 8010 bytes, ");
     assert!(!program.log().contains(&note[..32]));
     assert!(!answer.body.contains("4096"), "{answer:?}");
 

@@ -67,6 +67,9 @@ fn respond(request: &Request, manager: &SessionManager) -> Result<Response, Box<
     let mut session = manager.load(&request.cookies);
     let mut response = answer(request, &mut session)?;
     let reply = manager.commit(&session, response.status)?;
+    if let Some(reason) = &reply.omitted {
+        eprintln!("warning: the session could not be renewed: {reason}: no cookie is sent");
+    }
     let present = response.headers.iter().map(|(name, value)| (*name, value.as_bytes()));
     response.headers.append(&mut reply.headers(present));
     Ok(response)

@@ -114,9 +114,13 @@ impl RequestSession {
         let Some((session, manager)) = Self::of(request).zip(manager) else { return };
         match manager.commit(&session.lock(), response.status().code) {
             Ok(reply) => {
-                let present = ["vary", "cache-control"].into_iter().flat_map(|name| {
-                    response.headers().get(name).map(move |value| (name, value.as_bytes()))
-                });
+                if let Some(reason) = &reply.omitted {
+                    rocket::warn!("the session could not be renewed: {reason}: no cookie is sent");
+                }
+                let present =
+                    ["set-cookie", "vary", "cache-control"].into_iter().flat_map(|name| {
+                        response.headers().get(name).map(move |value| (name, value.as_bytes()))
+                    });
                 for (name, value) in reply.headers(present) {
                     response.adjoin_raw_header(name, value);
                 }

@@ -295,7 +295,7 @@
 //! copy it, and create the table in a Django migration:
 //!
 //! ```sql
-//! CREATE TABLE ended(
+//! CREATE TABLE IF NOT EXISTS ended(
 //!     seq INTEGER PRIMARY KEY AUTOINCREMENT,
 //!     at INTEGER NOT NULL,
 //!     line TEXT NOT NULL UNIQUE
@@ -320,6 +320,10 @@
 //! ]
 //! ```
 //!
+//! Deploy `ended.py` before Rust gets its list: until then Rust records the id of each session that
+//! Django began, and such a response can bring back a session that was logged out in Django
+//! meanwhile. Call `ended.end_all(user.pk)` to sign a user out everywhere from Django.
+//!
 //! From then on a session that was ended on either side is refused on both: Django queries the
 //! table in each request of a logged-in user, and Rust reads it every quarter of a second. A login
 //! counts as later than every revocation that is known on its side. So before a login in Rust, call
@@ -330,6 +334,8 @@
 //!
 //! - It accepts sessions that were ended in Rust, until they expire.
 //! - A logout in Django ends nothing in Rust: copies of the cookie stay valid.
+//! - A change of the password in Django keeps the session's id. If Rust then ends an older copy,
+//!   whose hash does not match, it ends the session with the new password too.
 //! - If a user logs in to Django with a session that was ended in Rust, the session keeps its id,
 //!   and Rust refuses it until the user logs out of Django.
 //! - For a session that began in Django, Rust uses the token's timestamp as its start. Timestamps
@@ -358,15 +364,27 @@
 //!
 //! Rust does not have to restart for this. Give the layer a [`LiveManager`], keep a clone, and
 //! replace the keys after the settings were written again. Everything else that you set on the
-//! manager stays:
+//! manager stays. Messages and signed cookies are signed with the same secrets, so replace their
+//! settings as well, or messages get lost:
 //!
 //! ```
-//! use signed_session::LiveManager;
-//! use signed_session::django::{DjangoSettings, SettingsError};
+//! use std::sync::{Arc, PoisonError, RwLock};
 //!
-//! fn reload(live: &LiveManager, settings: &str) -> Result<(), SettingsError> {
+//! use signed_session::LiveManager;
+//! use signed_session::django::{DjangoSettings, MessageStorage, SettingsError};
+//!
+//! /// Shared by the handlers, which take a clone of the storage in each request.
+//! #[derive(Clone)]
+//! struct Live {
+//!     manager: LiveManager,
+//!     messages: Arc<RwLock<MessageStorage>>,
+//! }
+//!
+//! fn reload(live: &Live, settings: &str) -> Result<(), SettingsError> {
 //!     let settings = DjangoSettings::from_json(settings)?;
-//!     live.update(|manager| manager.keyring(settings.keyring()));
+//!     let messages = settings.message_storage()?;
+//!     live.manager.update(|manager| manager.keyring(settings.keyring()));
+//!     *live.messages.write().unwrap_or_else(PoisonError::into_inner) = messages;
 //!     Ok(())
 //! }
 //! ```
@@ -387,7 +405,11 @@
 //!   would still accept the session (D6). Django enforces it too with [the engine of this
 //!   guide](one_rule_on_both_sides). With `SESSION_COOKIE_AGE` alone there is no difference. With
 //!   `USE_TZ = False` an expiry date is enforced only if `TIME_ZONE` is UTC or a fixed offset such
-//!   as `Etc/GMT+5`, and [`Expiry::At`] is an error, because Django would respond with 500.
+//!   as `Etc/GMT+5`. Otherwise a response of Rust that writes such a session keeps its cookie for
+//!   `SESSION_COOKIE_AGE`: use a number of seconds instead of a date. [`Expiry::At`] is then an
+//!   error, because Django would respond with 500.
+//! - An expiry longer than `SESSION_COOKIE_AGE` is accepted here; Django refuses the session after
+//!   `SESSION_COOKIE_AGE` (D6).
 //! - Two valid session cookies with one name that differ are refused; Django uses the last (D11).
 //! - A change that makes a session too large is an error; Django sends a cookie that
 //!   browsers drop (D10).
@@ -403,7 +425,8 @@
 //!   is its UTF-8 encoding. A newline at the end of a file is part of a secret that you read
 //!   yourself; [`Keyring::from_env`] and the command line drop one. If Rust refuses every cookie
 //!   with [`DecodeError::BadSignature`], run the command `signed-session explain`, which says what
-//!   is wrong.
+//!   is wrong. The middlewares log each refusal, at the level `DEBUG`, because anyone can send a
+//!   forged cookie.
 //! - **The engine.** [`SettingsError::SessionEngine`] means that the site does not use Django's
 //!   `signed_cookies` engine: without `SESSION_ENGINE`, Django keeps sessions in its database.
 //!   `PickleSerializer` and custom serializers are refused as well. If your engine or serializer is
@@ -423,7 +446,9 @@
 //!   must not do during an impersonation.
 //! - **Name, domain and path of the cookie** must be the same on both sides, or browsers keep two
 //!   cookies. After one of them was changed, browsers keep the former cookie as well until it
-//!   expires: pass its options to [`SessionManager::retire`].
+//!   expires: pass its options to [`SessionManager::retire`]. Django never removes that cookie, so
+//!   after a logout in Django it would log the visitor in again: have the view of the logout delete
+//!   it, with `response.delete_cookie`.
 //! - **`Secure`.** Django's default is off, and [`DjangoSettings`] follows it. Turn it on in
 //!   Django.
 //! - **Clocks.** The timestamp comes from the machine that signed. Synchronize all of them with

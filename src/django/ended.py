@@ -3,7 +3,7 @@
 A receiver gives the session of a login an identity. A middleware queries the table of ended
 sessions, which the services in Rust read and write as well:
 
-    CREATE TABLE ended(
+    CREATE TABLE IF NOT EXISTS ended(
         seq INTEGER PRIMARY KEY AUTOINCREMENT,
         at INTEGER NOT NULL,
         line TEXT NOT NULL UNIQUE  -- in Postgres: COLLATE "C"
@@ -20,7 +20,7 @@ import struct
 import time
 
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.signals import user_logged_in
 from django.core.signing import b62_decode
 from django.db import connection
@@ -62,10 +62,24 @@ def has_ended(subject, identity):
         return cursor.fetchone() is not None
 
 
-def end(subject, identity):
+def record(text):
     insert = "INSERT INTO ended(at, line) VALUES (%s, %s) ON CONFLICT DO NOTHING"
     with connection.cursor() as cursor:
-        cursor.execute(insert, [int(time.time()), line(subject=subject, session=identity)])
+        cursor.execute(insert, [int(time.time()), text])
+
+
+def end(subject, identity):
+    """Ends one session."""
+    record(line(subject=subject, session=identity))
+
+
+def end_all(subject):
+    """Ends all sessions of a user, here and in the services: signs the user out everywhere.
+
+    The clock of the machine on which a session began may be ahead of this one.
+    """
+    subject = str(subject)
+    record(line(subject=subject, by=max(now() + SKEW, ended_by(subject) + 1)))
 
 
 def new_identity(began, random):
@@ -89,8 +103,20 @@ def whose_and_which(session):
 @receiver(user_logged_in)
 def begin(sender, request, user, **kwargs):
     """Starts the session of a login after all revocations, even if the clock is behind."""
-    began = max(now(), ended_by(str(user.pk)) + 1)
-    request.session["_session_id"] = new_identity(began, secrets.token_bytes(8))
+    if hasattr(request, "session"):
+        began = max(now(), ended_by(str(user.pk)) + 1)
+        request.session["_session_id"] = new_identity(began, secrets.token_bytes(8))
+
+
+def has_new_password(request, came):
+    """Returns True if the session has another password's hash than the one that came.
+
+    Django also writes a hash when only SECRET_KEY was changed: that is the same password.
+    """
+    present = request.session.get(HASH_SESSION_KEY)
+    if came is None or present is None or came == present:
+        return False
+    return came not in request.user.get_session_auth_fallback_hash()
 
 
 class EndedSessions:
@@ -107,7 +133,12 @@ class EndedSessions:
         if came and has_ended(*came):
             session.flush()
             came = None
+        password = session.get(HASH_SESSION_KEY)
         response = self.get_response(request)
+        if came and came == whose_and_which(session) and has_new_password(request, password):
+            # Django keeps the identity. Copies with the old password are another session from now on,
+            # or the end of one of them would end this one, too.
+            begin(None, request, request.user)
         present = whose_and_which(session)
         # A logout takes effect with any status, a login only if the cookie is set, which a 5xx prevents.
         if came and came != present and (present is None or response.status_code < 500):

@@ -69,6 +69,23 @@ def logout(request):
     return who(request)
 
 
+def password(request):
+    """Changes the password, as Django's own view does."""
+    request.user.set_password(request.GET["to"])
+    request.user.save()
+    auth.update_session_auth_hash(request, request.user)
+    return who(request)
+
+
+def everywhere(request):
+    """Signs the user out everywhere, this browser included."""
+    # Importing it connects the receiver.
+    import ended
+
+    ended.end_all(request.user.pk)
+    return JsonResponse({})
+
+
 def visit(request):
     request.session["visits"] = request.session.get("visits", 0) + 1
     return who(request)
@@ -79,7 +96,8 @@ def plain(request):
     return JsonResponse({})
 
 
-urlpatterns = [path(view.__name__, view) for view in (who, login, logout, visit, plain)]
+VIEWS = (who, login, logout, password, everywhere, visit, plain)
+urlpatterns = [path(view.__name__, view) for view in VIEWS]
 
 
 def main():
@@ -136,6 +154,11 @@ def forget(case):
         cursor.execute("DELETE FROM ended")
 
 
+def rotate(case):
+    """Signs with another secret from now on, and still accepts the one before."""
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = case, [settings.SECRET_KEY]
+
+
 REQUESTS = {
     "about": about,
     "page": page,
@@ -143,6 +166,7 @@ REQUESTS = {
     "write": write,
     "read": read,
     "forget": forget,
+    "rotate": rotate,
 }
 
 if __name__ == "__main__":

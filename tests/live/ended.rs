@@ -311,6 +311,62 @@ fn a_login_in_django_ends_the_session_that_came() {
 }
 
 #[test]
+fn a_new_password_in_django_separates_this_session_from_its_copies() {
+    for django in environments() {
+        let mut site = Site::start(&django, &["with"]);
+        let mut token = site.login("ada");
+        let copy = token.clone();
+        assert_eq!(site.page("/password?to=another", &mut token).who(), Some("ada"));
+        site.carry();
+        // The copy is refused, and its end is not that of the session.
+        for _ in 0..2 {
+            site.assert_ended(&copy);
+            site.carry();
+            site.assert_lives(&token, "ada");
+        }
+    }
+}
+
+#[test]
+fn signing_out_everywhere_in_django_holds_here_and_a_login_follows_it() {
+    for django in environments() {
+        let mut site = Site::start(&django, &["with"]);
+        // A first end here moves the next login's beginning ahead of the clock.
+        site.end_all("ada");
+        let mut token = site.login("ada");
+        let here = site.log_in_here("ada");
+        let other = site.login("grace");
+        site.page("/everywhere", &mut token);
+        site.carry();
+        for token in [&token, &here] {
+            site.assert_ended(token);
+        }
+        site.assert_lives(&other, "grace");
+        let [there, here] = [site.login("ada"), site.log_in_here("ada")];
+        for token in [&there, &here] {
+            site.assert_lives(token, "ada");
+        }
+    }
+}
+
+#[test]
+fn a_new_secret_in_django_ends_nothing() {
+    for django in environments() {
+        let mut site = Site::start(&django, &["with"]);
+        let mut token = site.login("ada");
+        let copy = token.clone();
+        let _: Vec<Value> =
+            site.django.ask("rotate", &["another key of the site, 0123456789-0123"]);
+        assert_eq!(site.page("/who", &mut token).who(), Some("ada"));
+        assert_ne!(token, copy, "Django writes the hash under the new secret");
+        assert_eq!(site.lines(), Vec::<String>::new());
+        for token in [&token, &copy] {
+            assert_eq!(site.who(token).as_deref(), Some("ada"));
+        }
+    }
+}
+
+#[test]
 fn a_session_from_before_is_adopted_by_both_under_one_id() {
     for django in environments() {
         let mut before = Site::start(&django, &[]);

@@ -55,6 +55,7 @@
 //!   then refuses every cookie.
 //! - **As which user.** The file contains the site's secret, so only the user who ran the script
 //!   can read it. Run the script as the user of the Rust service, or `chown` the file afterwards.
+//!   Add the file to `.gitignore`.
 //! - **When.** Whenever these settings change, in the same deployment.
 //!
 //! ## Rust identifies the logged-in user
@@ -138,6 +139,9 @@
 //! }
 //! # }
 //! ```
+//!
+//! With actix-web, `who` is the same. A handler takes `web::Data<DjangoSettings>` and the session, and
+//! [`SessionMiddleware`](crate::SessionMiddleware) is the middleware.
 //!
 //! ### When the hash does not match
 //!
@@ -292,7 +296,8 @@
 //!
 //! The list is in memory. To share it between processes and to keep it after a restart, synchronize
 //! it with a database table. In the repository, `examples/shop/src/sqlite.rs` does that for SQLite;
-//! copy it, and create the table in a Django migration:
+//! copy it with `queue.rs`. It writes to Django's database, and sets its journal to WAL. Create the
+//! table in a Django migration:
 //!
 //! ```sql
 //! CREATE TABLE IF NOT EXISTS ended(

@@ -295,9 +295,9 @@
 //! ```
 //!
 //! The list is in memory. To share it between processes and to keep it after a restart, synchronize
-//! it with a database table. In the repository, `examples/shop/src/sqlite.rs` does that for SQLite;
-//! copy it with `queue.rs`. It writes to Django's database, and sets its journal to WAL. Create the
-//! table in a Django migration:
+//! it with a database table. In the repository, `examples/shop/src/sqlite.rs` does that; copy it with
+//! `queue.rs`. It writes to Django's database, and sets its journal to WAL. Create the table in a
+//! Django migration:
 //!
 //! ```sql
 //! CREATE TABLE IF NOT EXISTS ended(

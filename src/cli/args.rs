@@ -77,12 +77,14 @@ pub(crate) struct KeyFiles {
     pub(crate) paths: Vec<PathBuf>,
 }
 
+const SALT_HELP: &str = "\
+    Purpose of the tokens: session, db-session, dumps, messages, or any text\n\n\
+    The salt of SessionCodec::named(.., \"shop\") is signed_session.named:shop.";
+
 #[derive(Args)]
 pub(crate) struct Purpose {
     /// Purpose of the tokens: session, db-session, dumps, messages, or any text
-    ///
-    /// The salt of SessionCodec::named(.., "shop") is signed_session.named:shop.
-    #[arg(long, default_value = "session")]
+    #[arg(long, default_value = "session", long_help = SALT_HELP)]
     pub(crate) salt: Salt,
     /// With a custom salt: any JSON value instead of a session
     ///

@@ -81,8 +81,10 @@
 //!     let Some(id) = check_password(&login.name, &login.password) else {
 //!         return Ok(StatusCode::FORBIDDEN);
 //!     };
-//!     // Starts a new session that keeps only the cart: an attacker may have planted the rest.
-//!     session.begin(|key| key == "cart");
+//!     // Starts a new session that keeps only the cart of a visitor who was not logged in: an
+//!     // attacker may have planted the rest.
+//!     let was_anonymous = !session.contains_key("user_id");
+//!     session.begin(|key| key == "cart" && was_anonymous);
 //!     session.insert("user_id", id)?;
 //!     Ok(StatusCode::NO_CONTENT)
 //! }
@@ -254,8 +256,10 @@
 //!     let Some(id) = check_password(&login.name, &login.password) else {
 //!         return Ok(HttpResponse::Forbidden().finish());
 //!     };
-//!     // Starts a new session that keeps only the cart: an attacker may have planted the rest.
-//!     session.begin(|key| key == "cart");
+//!     // Starts a new session that keeps only the cart of a visitor who was not logged in: an
+//!     // attacker may have planted the rest.
+//!     let was_anonymous = !session.contains_key("user_id");
+//!     session.begin(|key| key == "cart" && was_anonymous);
 //!     session.insert("user_id", id)?;
 //!     Ok(HttpResponse::NoContent().finish())
 //! }

@@ -41,10 +41,10 @@ impl Moment {
         self.0.whole_seconds()
     }
 
-    /// Returns the whole microseconds since 1970, rounded down.
+    /// Returns the whole microseconds since 1970, rounded towards zero.
     pub(crate) fn microseconds(self) -> i64 {
-        let nanoseconds = self.0.subsec_nanoseconds().div_euclid(1000);
-        self.0.whole_seconds().saturating_mul(1_000_000).saturating_add(nanoseconds.into())
+        let fraction = i64::from(self.0.subsec_microseconds());
+        self.0.whole_seconds().saturating_mul(1_000_000).saturating_add(fraction)
     }
 
     /// Returns the time since `earlier`, which is negative if that is later.

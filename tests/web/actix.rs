@@ -182,10 +182,13 @@ fn an_error_of_a_middleware_passes_with_the_session_s_headers() {
         (answer.unwrap_err(), log)
     };
 
-    let (error, log) = ask_with(|_| ());
-    assert!(error.as_error::<InternalError<&str>>().is_some(), "{error:?}");
-    assert!(!error.error_response().headers().contains_key("vary"));
-    assert_eq!(log, [""; 0]);
+    // Neither a session that nobody asked for, nor one of which nothing was asked.
+    for unused in [|_: &SessionHandle| (), |session: &SessionHandle| session.with(|_| ())] {
+        let (error, log) = ask_with(unused);
+        assert!(error.as_error::<InternalError<&str>>().is_some(), "{error:?}");
+        assert!(!error.error_response().headers().contains_key("vary"));
+        assert_eq!(log, [""; 0]);
+    }
 
     let (error, _) = ask_with(|session| session.insert("user", "ada").unwrap());
     let response = error.error_response();

@@ -115,8 +115,8 @@ impl Keyring {
         let named = |line: Option<usize>| ConfigError::EmptyKey {
             variable: if line.is_some() { environment::FALLBACK_KEYS } else { environment::KEY },
         };
+        let mut secrets = environment::secrets().into_iter().flatten();
         let missing = ConfigError::MissingKey { variable: environment::KEY };
-        let mut secrets = environment::secrets().ok_or(missing.clone())?.into_iter();
         let first = secrets.next().ok_or(missing)?;
         let ring = Self::new(first.bytes).map_err(|_| named(first.line))?;
         secrets.try_fold(ring, |ring, secret| {

@@ -90,7 +90,7 @@ impl State {
         is_news
     }
 
-    /// Forgets what is before a moment; returns `true` if anything is left.
+    /// Forgets revocations from before a moment; returns `true` if any are left.
     pub(crate) fn forget_before(&mut self, moment: i64) -> bool {
         match self {
             Self::By(by) if *by < moment => *by = 0,

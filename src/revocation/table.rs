@@ -128,7 +128,7 @@ impl Table {
 
     /// Calls `found` with each subject, its cut-off and its ended sessions.
     ///
-    /// Omits what is no longer remembered at `now`.
+    /// Omits revocations that have expired by `now`.
     pub(crate) fn for_each(&self, now: i64, mut found: impl FnMut(&Subject, i64, &[Identity])) {
         let horizon = self.horizon(now);
         for shard in &self.shards {
@@ -179,7 +179,7 @@ impl Table {
         is_news
     }
 
-    /// Forgets what is before the horizon, in one shard, at intervals.
+    /// Forgets revocations from before the horizon, in one shard, at intervals.
     fn sweep_next(&self, now: i64) {
         let next = self.next_swept.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let interval = self.memory.checked_div(64).unwrap_or(0).min(SWEEP_INTERVAL);
